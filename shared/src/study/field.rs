@@ -1,0 +1,198 @@
+//! Declared columns, the terms of eligibility over them, and subgroup axes.
+//! The language is closed: declared fields, declared levels, declared bands; no
+//! expressions, vectors or weights from whoever asks (`docs/explanation/disclosure.md`).
+//!
+//! From: `protocol`.
+//! To: `node::cohort` (reading and filtering), `statistic` (levels as keys).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{AxisId, FieldName};
+
+/// One column of the analysis table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    /// Name in the protocol; a site maps its own column to it.
+    pub name: FieldName,
+    /// What the values are.
+    pub kind: FieldKind,
+    /// A case without a value here cannot be analysed.
+    #[serde(default)]
+    pub required: bool,
+    /// Unit of measurement, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// Levels of a category, in display order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<String>,
+    /// Smallest and largest plausible value of a number; values outside are an error at the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<[f64; 2]>,
+    /// Edges that cut a number into bands `[edge, next)`; the last band includes its upper edge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bands: Vec<f64>,
+}
+
+/// The kind of a column's values.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FieldKind {
+    /// A pseudonymous key; stays at the site.
+    Identifier,
+    /// 0 or 1.
+    Binary,
+    /// A number from 0 to 1.
+    Probability,
+    /// A whole number.
+    Integer,
+    /// A finite number.
+    Number,
+    /// One of the declared levels.
+    Category,
+}
+
+/// One eligibility condition. Constants lie on declared bands or levels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Term {
+    /// The declared field.
+    pub field: FieldName,
+    /// The comparison.
+    pub op: Operator,
+    /// The constant; absent for `present` and `missing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Scalar>,
+}
+
+/// Comparisons an eligibility term may use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operator {
+    /// Equal to a level or number.
+    Eq,
+    /// Not equal to a level or number.
+    Ne,
+    /// At least the number.
+    Ge,
+    /// Below the number.
+    Lt,
+    /// A value was recorded.
+    Present,
+    /// No value was recorded.
+    Missing,
+}
+
+/// A constant in a term.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// A number.
+    Number(f64),
+    /// A level.
+    Text(String),
+}
+
+/// A way to divide patients for subgroup results.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Axis {
+    /// Name of the axis.
+    pub id: AxisId,
+    /// Heading in the report.
+    pub label: String,
+    /// The declared field the axis is made from.
+    pub field: FieldName,
+    /// How values become levels.
+    pub rule: AxisRule,
+    /// Declared before the data were seen.
+    #[serde(default)]
+    pub prespecified: bool,
+}
+
+/// How a field's values become an axis' levels. `not recorded` is always a level of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AxisRule {
+    /// The field's declared levels.
+    Level,
+    /// The field's declared bands.
+    Band,
+    /// A binary field read as availability of a modality: `available`, `not available`.
+    Availability,
+}
+
+/// The level of cases whose value is absent.
+pub const NOT_RECORDED: &str = "not recorded";
+
+impl Axis {
+    /// The axis' levels in display order, `not recorded` last.
+    pub fn levels(&self, field: &Field) -> Vec<String> {
+        let mut levels = match self.rule {
+            AxisRule::Level => field.levels.clone(),
+            AxisRule::Band => field.band_labels(),
+            AxisRule::Availability => vec!["available".to_owned(), "not available".to_owned()],
+        };
+        levels.push(NOT_RECORDED.to_owned());
+        levels
+    }
+}
+
+impl Field {
+    /// Labels of the bands: `45 to 54` for integers, `0.5 to <1` for numbers, `65 and over` last.
+    pub fn band_labels(&self) -> Vec<String> {
+        let count = self.bands.len().saturating_sub(1);
+        self.bands
+            .windows(2)
+            .enumerate()
+            .map(|(index, pair)| self.band_label(pair, index, count))
+            .collect()
+    }
+
+    fn band_label(&self, pair: &[f64], index: usize, count: usize) -> String {
+        let (low, high) = (pair[0], pair[1]);
+        if index + 1 == count {
+            return format!("{low} and over");
+        }
+        if self.kind == FieldKind::Integer {
+            let last = high - 1.0;
+            return if index == 0 { format!("up to {last}") } else { format!("{low} to {last}") };
+        }
+        format!("{low} to <{high}")
+    }
+
+    /// Index of the band that holds `value`, if any does.
+    pub fn band_of(&self, value: f64) -> Option<usize> {
+        let count = self.bands.len().checked_sub(1)?;
+        (0..count).find(|&index| {
+            let last = index + 1 == count;
+            value >= self.bands[index]
+                && (value < self.bands[index + 1] || (last && value <= self.bands[index + 1]))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_cover_their_edges_once() {
+        let field = Field {
+            name: "age".parse().unwrap(),
+            kind: FieldKind::Integer,
+            required: false,
+            unit: None,
+            levels: vec![],
+            range: None,
+            bands: vec![18.0, 50.0, 60.0, 120.0],
+        };
+        assert_eq!(field.band_labels(), ["up to 49", "50 to 59", "60 and over"]);
+        assert_eq!(field.band_of(17.0), None);
+        assert_eq!(field.band_of(18.0), Some(0));
+        assert_eq!(field.band_of(50.0), Some(1));
+        assert_eq!(field.band_of(120.0), Some(2));
+        assert_eq!(field.band_of(121.0), None);
+    }
+}

@@ -1,0 +1,23 @@
+//! Station 1, the question: a study's protocol, its lock, and the job that asks one site.
+//!
+//! From: `study.toml`, written by a coordinator.
+//! To: every other module; nothing here knows a number that was measured.
+
+mod field;
+mod id;
+pub mod job;
+pub mod lock;
+pub mod plan;
+mod protocol;
+pub mod state;
+pub mod template;
+mod timestamp;
+pub mod validate;
+
+pub use field::{Axis, AxisRule, Field, FieldKind, Operator, Scalar, Term};
+pub use id::{
+    AxisId, EndpointId, ExchangeId, FieldName, InvalidName, ModelId, RoundId, SLUG_MAX, SiteSlug,
+    StudySlug,
+};
+pub use protocol::*;
+pub use timestamp::{InvalidTimestamp, Timestamp};

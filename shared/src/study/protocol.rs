@@ -1,0 +1,546 @@
+//! The study protocol: the question and its frozen analysis plan.
+//! TOML is its source; the locked form is canonical JSON (`lock`).
+//!
+//! From: `fedval study new | check`.
+//! To: `lock`, `plan`, and every reader of the analysis plan.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Axis, EndpointId, Field, FieldName, ModelId, SiteSlug, StudySlug, Term};
+
+/// The whole protocol, as written in `study.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StudyProtocol {
+    /// Version of this format; 1.
+    pub protocol_version: u32,
+    /// Short name of the study.
+    pub slug: StudySlug,
+    /// Version of this protocol; an amendment is a new version.
+    pub version: String,
+    /// Title of the study.
+    pub title: String,
+    /// The clinical question, one sentence, answered on the report's first page.
+    pub question: String,
+    /// Retrospective or prospective.
+    pub design: Design,
+    /// What the study is for: `external testing`.
+    pub purpose: String,
+    /// `public` only when every data set named in `public_dataset` may be published row by row.
+    #[serde(default)]
+    pub visibility: Visibility,
+    /// Registration, ethics, funding.
+    pub registration: Registration,
+    /// What the model is meant to do, for whom.
+    pub intended_use: IntendedUse,
+    /// The models: exactly one with role `index`.
+    pub model: Vec<Model>,
+    /// The endpoints.
+    pub endpoint: Vec<Endpoint>,
+    /// How cases were sampled.
+    pub sampling: Sampling,
+    /// How the reference standard was verified.
+    pub verification: Verification,
+    /// Who is eligible.
+    pub eligibility: Eligibility,
+    /// The declared columns.
+    pub field: Vec<Field>,
+    /// Prespecified decision thresholds, at most five per model and endpoint.
+    #[serde(default)]
+    pub threshold: Vec<Threshold>,
+    /// The score histogram's grid.
+    pub histogram: Grid,
+    /// Clipping of probabilities before a logit is taken.
+    pub clip: Clip,
+    /// What is done with missing values.
+    pub missing: Missing,
+    /// Subgroup axes.
+    #[serde(default)]
+    pub subgroup: Vec<Axis>,
+    /// The primary analysis and its acceptance bound.
+    pub analysis: Analysis,
+    /// How site results are pooled.
+    pub pooling: Pooling,
+    /// What the study asks of a site's disclosure policy; a site may only be stricter.
+    pub disclosure: DisclosureWish,
+    /// How rounds run.
+    pub rounds: RoundPlan,
+    /// Who must sign off before the lock.
+    pub signoff: SignoffPlan,
+    /// The invited sites with their roles.
+    pub site: Vec<StudySite>,
+    /// Public data sets, by hash, on which the policy profile `open-data` may run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub public_dataset: Vec<PublicDataset>,
+}
+
+/// Time direction of the study.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Design {
+    /// Cases were collected before the protocol.
+    Retrospective,
+    /// Cases are collected after the protocol.
+    Prospective,
+}
+
+/// Whether the study's data are public.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Visibility {
+    /// Ordinary hospital data.
+    #[default]
+    Private,
+    /// Published data sets only.
+    Public,
+}
+
+/// Registration and funding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    /// Register: `OSF`, `ClinicalTrials.gov`, or `none`.
+    pub register: String,
+    /// Identifier in the register.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Whether each site needs an ethics approval.
+    pub ethics_required: bool,
+    /// Funding statement.
+    pub funding: String,
+    /// Patient involvement statement.
+    pub patient_involvement: String,
+}
+
+/// Intended use, in the sense of TRIPOD+AI items 3a to 3c.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IntendedUse {
+    /// Target population.
+    pub population: String,
+    /// Who uses the output.
+    pub user: String,
+    /// Care setting.
+    pub setting: String,
+    /// Risk tier: `low`, `medium`, `high`.
+    pub risk_tier: String,
+    /// Known health inequalities.
+    pub known_inequalities: String,
+}
+
+/// One model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Id that keys every statistic.
+    pub id: ModelId,
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// The model under validation, or what it is compared with.
+    pub role: ModelRole,
+    /// The declared column with its predictions.
+    pub field: FieldName,
+    /// SHA-256 of the model file, 64 hex digits, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Kind of output.
+    pub output: ModelOutput,
+    /// How predictions reach the analysis.
+    pub run: ModelRun,
+    /// What the model does when an input is missing (C4), in words.
+    pub missing_inputs: String,
+    /// One sentence on how it was developed.
+    pub description: String,
+}
+
+/// A model's place in the comparison.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelRole {
+    /// The model under validation.
+    Index,
+    /// What it is compared with, such as a clinical nomogram.
+    Comparator,
+}
+
+/// Kind of output of a model.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelOutput {
+    /// A probability from 0 to 1.
+    Probability,
+}
+
+/// How predictions reach the analysis.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelRun {
+    /// A table of predictions made beforehand at the site.
+    PredictionsTable,
+}
+
+/// One endpoint with its reference standard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// Id that keys every statistic.
+    pub id: EndpointId,
+    /// Name for people.
+    pub label: String,
+    /// The declared binary column.
+    pub field: FieldName,
+    /// What counts as an event, in words.
+    pub event: String,
+    /// How the truth was established.
+    pub reference_standard: ReferenceStandard,
+}
+
+/// How the truth was established (STARD 10, TRIPOD+AI 8).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceStandard {
+    /// Definition.
+    pub definition: String,
+    /// Why this one.
+    pub rationale: String,
+    /// Number of readers; 0 when not read by people.
+    pub readers: u32,
+    /// How readers agree: `majority`, `adjudicated`, `soft`, `single`, `none`.
+    pub reader_rule: String,
+    /// Whether assessors were blind to the model.
+    pub blinded_to_model: bool,
+}
+
+/// How cases were sampled (C3).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sampling {
+    /// The design.
+    pub design: SamplingDesign,
+    /// With outcome-dependent sampling: fraction of events and of non-events that were sampled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fractions: Option<SamplingFractions>,
+}
+
+/// Sampling designs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SamplingDesign {
+    /// All eligible cases in order.
+    Consecutive,
+    /// A random sample.
+    Random,
+    /// Events and non-events were sampled at different rates.
+    OutcomeDependent,
+}
+
+/// Sampling fractions by outcome, each in (0, 1].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SamplingFractions {
+    /// Fraction of events sampled.
+    pub events: f64,
+    /// Fraction of non-events sampled.
+    pub non_events: f64,
+}
+
+/// Verification of the reference standard (C3).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Verification {
+    /// Methods used.
+    pub methods: Vec<String>,
+    /// Fraction of model-positive cases verified, in [0, 1].
+    pub fraction_model_positive: f64,
+    /// Fraction of model-negative cases verified, in [0, 1].
+    pub fraction_model_negative: f64,
+}
+
+/// Who is eligible.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Eligibility {
+    /// In words, for the report.
+    pub description: String,
+    /// Every term must hold.
+    #[serde(default)]
+    pub include: Vec<Term>,
+    /// No term may hold.
+    #[serde(default)]
+    pub exclude: Vec<Term>,
+    /// Unit of analysis: `patient`, `study`, `lesion`.
+    pub unit: String,
+    /// The identifier field whose distinct values are patients, the clusters of all standard errors.
+    pub cluster: FieldName,
+}
+
+/// A prespecified threshold: positive if and only if the prediction is at or above it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Threshold {
+    /// The model.
+    pub model: ModelId,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// Between 0 and 1, both excluded; on the histogram's grid or added to it.
+    pub value: f64,
+    /// Where it comes from.
+    pub source: String,
+}
+
+/// The score histogram's grid, agreed before data are seen. Bin `j` holds `edges[j-1] <= p <
+/// edges[j]`; the first bin starts at 0 and the last ends at 1, both included.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grid {
+    /// Spacing in TOML source, expanded to `edges` by the lock: `logit` over [-14, 14].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spacing: Option<Spacing>,
+    /// Number of bins; 128 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bins: Option<usize>,
+    /// The inner edges as numbers, strictly increasing in (0, 1); always present once locked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edges: Vec<f64>,
+}
+
+/// How edges are spaced.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spacing {
+    /// Equal steps of the logit over [-14, 14].
+    Logit,
+    /// Equal steps of the probability.
+    Probability,
+}
+
+/// Clipping before a logit (C11): no default.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Clip {
+    /// Probabilities are moved into [epsilon, 1 - epsilon] before a logit; O:E and Brier are not clipped.
+    pub epsilon: f64,
+}
+
+/// What is done with missing values (C12).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Missing {
+    /// The primary analysis set.
+    pub primary: MissingRule,
+    /// The clinic's default action when there is no prediction, in words.
+    pub default_action: String,
+}
+
+/// Rules for the primary analysis set.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MissingRule {
+    /// Cases with a reference standard and a prediction of every model of the endpoint.
+    CompleteCase,
+}
+
+/// The primary analysis.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Analysis {
+    /// The primary analysis.
+    pub primary: PrimaryAnalysis,
+}
+
+/// The primary metric with its acceptance bound.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PrimaryAnalysis {
+    /// The metric.
+    pub metric: PrimaryMetric,
+    /// The model under validation.
+    pub model: ModelId,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The acceptance bound (C6).
+    pub acceptance: Acceptance,
+}
+
+/// Metrics that may be primary.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrimaryMetric {
+    /// Area under the ROC curve; higher is better.
+    Auc,
+}
+
+/// The acceptance bound: met when the interval's lower end is at or above it, refuted when the
+/// upper end is below it, inconclusive otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Acceptance {
+    /// What the bound is about.
+    pub estimand: Estimand,
+    /// The bound on the metric's natural scale.
+    pub at_least: f64,
+}
+
+/// What an acceptance bound is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Estimand {
+    /// The mean over sites, with its confidence interval.
+    Mean,
+    /// The next exchangeable site, with the prediction interval (five sites or more).
+    NextSite,
+}
+
+/// How site results are pooled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pooling {
+    /// `random-effects`.
+    pub model: PoolModel,
+    /// Estimator of the between-site variance.
+    pub tau2: Tau2Estimator,
+    /// Interval of the mean.
+    pub interval: PoolInterval,
+    /// Confidence level, in (0.5, 1).
+    pub level: f64,
+    /// Fewer external sites than this: no pool. At least 2.
+    pub min_sites: usize,
+}
+
+/// Pooling models.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PoolModel {
+    /// Normal-normal random effects.
+    RandomEffects,
+}
+
+/// Estimators of tau2.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub enum Tau2Estimator {
+    /// Restricted maximum likelihood.
+    #[serde(rename = "REML")]
+    Reml,
+}
+
+/// Intervals of the pooled mean.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub enum PoolInterval {
+    /// Hartung-Knapp-Sidik-Jonkman with the max(1, q) guard.
+    #[serde(rename = "HKSJ")]
+    Hksj,
+}
+
+/// What the study asks of a site's policy.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DisclosureWish {
+    /// Smallest number of distinct patients in a released cell the study asks for; a site's own
+    /// policy wins when it is stricter.
+    pub min_cell: u64,
+}
+
+/// How rounds run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoundPlan {
+    /// `once` or `quarterly`.
+    pub schedule: String,
+    /// Days from launch until jobs expire.
+    pub deadline_days: u32,
+}
+
+/// Required sign-offs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignoffPlan {
+    /// Roles that must sign off before the lock.
+    pub required: Vec<String>,
+}
+
+/// An invited site.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StudySite {
+    /// The site.
+    pub slug: SiteSlug,
+    /// Name on the report.
+    pub display_name: String,
+    /// Its relation to the model (C9).
+    pub role: SiteRole,
+}
+
+/// A site's relation to the model (C9). Only `external` sites enter a pool.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SiteRole {
+    /// The model was developed on this site's data.
+    Development,
+    /// The model was tuned on this site's data.
+    Tuning,
+    /// A threshold was chosen on this site's data.
+    ThresholdSelection,
+    /// The model was recalibrated on this site's data.
+    Recalibration,
+    /// The model has not seen this site's data.
+    External,
+}
+
+/// A public data set that `open-data` may run on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublicDataset {
+    /// The site that holds this copy.
+    pub site: SiteSlug,
+    /// SHA-256 of the file, 64 hex digits.
+    pub sha256: String,
+    /// Licence and source.
+    pub licence: String,
+}
+
+impl StudyProtocol {
+    /// The declared field called `name`.
+    pub fn find_field(&self, name: &FieldName) -> Option<&Field> {
+        self.field.iter().find(|field| field.name == *name)
+    }
+
+    /// The model called `id`.
+    pub fn find_model(&self, id: &ModelId) -> Option<&Model> {
+        self.model.iter().find(|model| model.id == *id)
+    }
+
+    /// The endpoint called `id`.
+    pub fn find_endpoint(&self, id: &EndpointId) -> Option<&Endpoint> {
+        self.endpoint.iter().find(|endpoint| endpoint.id == *id)
+    }
+
+    /// The invited site called `slug`.
+    pub fn find_site(&self, slug: &SiteSlug) -> Option<&StudySite> {
+        self.site.iter().find(|site| site.slug == *slug)
+    }
+
+    /// The model under validation.
+    pub fn index_model(&self) -> Option<&Model> {
+        self.model.iter().find(|model| model.role == ModelRole::Index)
+    }
+
+    /// Models the index model is compared with.
+    pub fn comparators(&self) -> impl Iterator<Item = &Model> {
+        self.model.iter().filter(|model| model.role == ModelRole::Comparator)
+    }
+
+    /// Thresholds of one model and endpoint, ascending.
+    pub fn thresholds(&self, model: &ModelId, endpoint: &EndpointId) -> Vec<f64> {
+        let mut values: Vec<f64> = self
+            .threshold
+            .iter()
+            .filter(|entry| entry.model == *model && entry.endpoint == *endpoint)
+            .map(|entry| entry.value)
+            .collect();
+        values.sort_by(f64::total_cmp);
+        values
+    }
+}

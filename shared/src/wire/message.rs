@@ -1,0 +1,257 @@
+//! What is said between a node and the coordinator, grouped by who may receive it.
+//! A node always speaks first: one request, one reply, one stream each. Enums only grow at
+//! their end; a changed message is a new variant (`docs/wire.md`).
+//!
+//! Documents travel inside as bytes of canonical JSON: they are hashed and signed as received,
+//! never re-encoded.
+//!
+//! From: `node::link`, `coordinator::link`.
+//! To: `codec`, which turns them into frames.
+
+use serde::{Deserialize, Serialize};
+
+use crate::identity::Digest;
+use crate::study::{SiteSlug, SiteState, Timestamp};
+
+/// Oldest wire version this build speaks.
+pub const WIRE_VERSION_MIN: u16 = 1;
+/// Newest wire version this build speaks.
+pub const WIRE_VERSION_MAX: u16 = 1;
+
+/// Requests of a joining process that has no certificate yet (ALPN `fedval-join/1`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum JoinRequest {
+    /// Present an invitation and ask for a certificate.
+    Enrol {
+        /// The site named in the invitation.
+        site: SiteSlug,
+        /// The one-use secret of the invitation.
+        secret: Vec<u8>,
+        /// Certificate signing request, DER.
+        csr: Vec<u8>,
+    },
+    /// Ask whether the certificate has been issued.
+    Collect {
+        /// The site named in the invitation.
+        site: SiteSlug,
+        /// The one-use secret of the invitation.
+        secret: Vec<u8>,
+    },
+}
+
+/// Replies to a joining process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum JoinReply {
+    /// The request is stored; people compare words now.
+    Pending,
+    /// The certificate was issued.
+    Issued {
+        /// The node's certificate, DER.
+        certificate: Vec<u8>,
+        /// The consortium CA's certificate, DER.
+        ca: Vec<u8>,
+        /// The study-signing key certificates (canonical JSON) to pin.
+        signers: Vec<Vec<u8>>,
+    },
+    /// Not accepted.
+    Refused(Refusal),
+}
+
+/// Requests of an enrolled node (ALPN `fedval/1`, client certificate required).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum NodeRequest {
+    /// First request on every connection.
+    Hello {
+        /// Oldest wire version the node speaks.
+        version_min: u16,
+        /// Newest wire version the node speaks.
+        version_max: u16,
+        /// Software version, at most 32 bytes.
+        software: String,
+        /// Length and head of the node's ledger, which the coordinator compares with its receipts.
+        ledger: LedgerHead,
+    },
+    /// I am alive; answered at once.
+    Beat {
+        /// Where the node stands.
+        state: SiteState,
+    },
+    /// Is there work? Held open until there is, or until `wait_ms` have passed.
+    Poll {
+        /// Longest wait, milliseconds, at most 25,000.
+        wait_ms: u32,
+        /// Jobs the node already holds, at most 64.
+        known: Vec<Digest>,
+    },
+    /// Send me this locked protocol.
+    FetchProtocol {
+        /// Its digest.
+        protocol: Digest,
+    },
+    /// Where one job stands.
+    Progress {
+        /// The job.
+        job: Digest,
+        /// Its state.
+        state: SiteState,
+    },
+    /// The approved bytes.
+    Deliver {
+        /// The job.
+        job: Digest,
+        /// The release's content-derived id.
+        release: Digest,
+        /// The release document, canonical JSON.
+        document: Vec<u8>,
+        /// The node's ledger after this release.
+        ledger: LedgerHead,
+    },
+    /// Nothing will be released for this job.
+    Decline {
+        /// The job.
+        job: Digest,
+        /// The reason, from the closed list.
+        refusal: Refusal,
+    },
+    /// A fresh certificate for a new key.
+    Renew {
+        /// Certificate signing request, DER.
+        csr: Vec<u8>,
+    },
+}
+
+/// Replies to an enrolled node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum NodeReply {
+    /// The connection is accepted.
+    HelloAck {
+        /// The version both speak.
+        version: u16,
+        /// The coordinator's clock, to show skew.
+        now: Timestamp,
+        /// The node's ledger as of the coordinator's last receipt.
+        last_receipt: LedgerHead,
+    },
+    /// Noted.
+    Ack,
+    /// Jobs for this site, at most 16.
+    Jobs(Vec<JobOffer>),
+    /// A locked protocol, canonical JSON.
+    Protocol(Vec<u8>),
+    /// The release is stored durably.
+    Receipt {
+        /// The release.
+        release: Digest,
+        /// Signed receipt document, canonical JSON.
+        receipt: Vec<u8>,
+    },
+    /// A new certificate, DER.
+    Certificate(Vec<u8>),
+    /// Not accepted.
+    Refused(Refusal),
+}
+
+/// One job on offer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobOffer {
+    /// Digest of `document`.
+    pub job: Digest,
+    /// The signed job, canonical JSON.
+    pub document: Vec<u8>,
+}
+
+/// Length and last hash of a node's ledger.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct LedgerHead {
+    /// Number of entries.
+    pub entries: u64,
+    /// Hash of the last entry; the digest of nothing when empty.
+    pub hash: Digest,
+}
+
+/// Why something is not done: a closed list without text, since text can carry patient data.
+/// Whatever depends on a hospital's data is one word, [`Refusal::NotReleased`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The site does not release; policy, small numbers and a person's no look the same.
+    NotReleased,
+    /// A signature is missing or wrong, or the bytes are not what was signed.
+    BadSignature,
+    /// The signer is not one this site has pinned.
+    UnknownSigner,
+    /// The document has expired or is not valid yet.
+    Expired,
+    /// The site does not take part in this study.
+    StudyNotListed,
+    /// The document is not of a known form or version.
+    UnknownForm,
+    /// The job asks for a statistic that this node does not know or the protocol does not plan.
+    UnknownStatistic,
+    /// The job is addressed to another site.
+    WrongSite,
+    /// The round is not collecting.
+    RoundClosed,
+    /// No common wire version.
+    VersionUnsupported,
+    /// The invitation is unknown, used or expired.
+    InvitationInvalid,
+    /// The certificate is unknown, superseded or revoked.
+    CertificateInvalid,
+    /// The same id arrived with other bytes; both are kept for a person.
+    Conflict,
+    /// The requester is not allowed this.
+    NotAllowed,
+    /// Try again later.
+    Busy,
+    /// The node's ledger is older than the last receipt; a person must re-baseline it.
+    LedgerBehind,
+}
+
+impl Refusal {
+    /// Every refusal.
+    pub const ALL: &'static [Self] = &[
+        Self::NotReleased,
+        Self::BadSignature,
+        Self::UnknownSigner,
+        Self::Expired,
+        Self::StudyNotListed,
+        Self::UnknownForm,
+        Self::UnknownStatistic,
+        Self::WrongSite,
+        Self::RoundClosed,
+        Self::VersionUnsupported,
+        Self::InvitationInvalid,
+        Self::CertificateInvalid,
+        Self::Conflict,
+        Self::NotAllowed,
+        Self::Busy,
+        Self::LedgerBehind,
+    ];
+
+    /// The word used in storage and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotReleased => "not released",
+            Self::BadSignature => "bad signature",
+            Self::UnknownSigner => "unknown signer",
+            Self::Expired => "expired",
+            Self::StudyNotListed => "study not listed",
+            Self::UnknownForm => "unknown form",
+            Self::UnknownStatistic => "unknown statistic",
+            Self::WrongSite => "wrong site",
+            Self::RoundClosed => "round closed",
+            Self::VersionUnsupported => "version unsupported",
+            Self::InvitationInvalid => "invitation invalid",
+            Self::CertificateInvalid => "certificate invalid",
+            Self::Conflict => "conflict",
+            Self::NotAllowed => "not allowed",
+            Self::Busy => "busy",
+            Self::LedgerBehind => "ledger behind",
+        }
+    }
+
+    /// The refusal called `text`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|refusal| refusal.as_str() == text)
+    }
+}
