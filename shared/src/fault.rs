@@ -154,7 +154,12 @@ impl Fault {
         why: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
-        Self { code, what: what.into(), why: why.into(), fix: fix.into() }
+        Self {
+            code,
+            what: what.into(),
+            why: why.into(),
+            fix: fix.into(),
+        }
     }
 
     /// A defect of ours.
@@ -273,6 +278,9 @@ mod tests {
     #[test]
     fn four_parts_are_printed() {
         let fault = Fault::new(Code::OneClass, "a", "b", "c\nd");
-        assert_eq!(fault.to_string(), "FV-DATA-014  a\n  why   b\n  fix   c\n        d");
+        assert_eq!(
+            fault.to_string(),
+            "FV-DATA-014  a\n  why   b\n  fix   c\n        d"
+        );
     }
 }

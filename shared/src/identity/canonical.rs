@@ -33,7 +33,11 @@ pub fn to_canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> 
 /// [`CanonicalError`] when the form is wrong or the bytes are not canonical.
 pub fn from_canonical<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, CanonicalError> {
     let value: T = serde_json::from_slice(bytes)?;
-    if to_canonical(&value)? == bytes { Ok(value) } else { Err(CanonicalError::NotCanonical) }
+    if to_canonical(&value)? == bytes {
+        Ok(value)
+    } else {
+        Err(CanonicalError::NotCanonical)
+    }
 }
 
 #[cfg(test)]
@@ -46,8 +50,15 @@ mod tests {
         let bytes = to_canonical(&value).unwrap();
         assert_eq!(bytes, br#"{"a":0.1,"b":1}"#);
         assert!(from_canonical::<serde_json::Value>(&bytes).is_ok());
-        for other in [r#"{"b":1,"a":0.1}"#, r#"{"a":0.10,"b":1}"#, r#"{ "a":0.1,"b":1}"#] {
-            assert!(from_canonical::<serde_json::Value>(other.as_bytes()).is_err(), "{other}");
+        for other in [
+            r#"{"b":1,"a":0.1}"#,
+            r#"{"a":0.10,"b":1}"#,
+            r#"{ "a":0.1,"b":1}"#,
+        ] {
+            assert!(
+                from_canonical::<serde_json::Value>(other.as_bytes()).is_err(),
+                "{other}"
+            );
         }
     }
 

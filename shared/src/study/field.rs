@@ -157,7 +157,11 @@ impl Field {
         }
         if self.kind == FieldKind::Integer {
             let last = high - 1.0;
-            return if index == 0 { format!("up to {last}") } else { format!("{low} to {last}") };
+            return if index == 0 {
+                format!("up to {last}")
+            } else {
+                format!("{low} to {last}")
+            };
         }
         format!("{low} to <{high}")
     }

@@ -20,4 +20,5 @@ pub use id::{
     StudySlug,
 };
 pub use protocol::*;
+pub use state::SiteState;
 pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -524,12 +524,16 @@ impl StudyProtocol {
 
     /// The model under validation.
     pub fn index_model(&self) -> Option<&Model> {
-        self.model.iter().find(|model| model.role == ModelRole::Index)
+        self.model
+            .iter()
+            .find(|model| model.role == ModelRole::Index)
     }
 
     /// Models the index model is compared with.
     pub fn comparators(&self) -> impl Iterator<Item = &Model> {
-        self.model.iter().filter(|model| model.role == ModelRole::Comparator)
+        self.model
+            .iter()
+            .filter(|model| model.role == ModelRole::Comparator)
     }
 
     /// Thresholds of one model and endpoint, ascending.

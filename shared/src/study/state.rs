@@ -65,7 +65,10 @@ states! {
 impl SiteState {
     /// The state called `text`.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|state| state.as_str() == text)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|state| state.as_str() == text)
     }
 
     /// Nothing more will happen in this round.
@@ -77,7 +80,11 @@ impl SiteState {
     /// answer depends on the data (`docs/explanation/disclosure.md`).
     #[must_use]
     pub fn as_seen_outside(self) -> Self {
-        if self == Self::PrecheckFailed { Self::WaitingApproval } else { self }
+        if self == Self::PrecheckFailed {
+            Self::WaitingApproval
+        } else {
+            self
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// Seconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
 pub struct Timestamp(i64);
@@ -75,6 +77,9 @@ mod tests {
         let moment = Timestamp::from_unix(1_800_000_000).unwrap();
         assert_eq!(moment.to_string(), "2027-01-15T08:00:00Z");
         assert_eq!(Timestamp::try_from(moment.to_string()), Ok(moment));
-        assert_eq!(Timestamp::try_from("yesterday".to_owned()), Err(InvalidTimestamp));
+        assert_eq!(
+            Timestamp::try_from("yesterday".to_owned()),
+            Err(InvalidTimestamp)
+        );
     }
 }

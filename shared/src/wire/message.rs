@@ -252,6 +252,9 @@ impl Refusal {
 
     /// The refusal called `text`.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|refusal| refusal.as_str() == text)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|refusal| refusal.as_str() == text)
     }
 }

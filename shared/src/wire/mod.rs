@@ -5,6 +5,4 @@
 
 pub mod message;
 
-pub use message::{
-    JobOffer, JoinReply, JoinRequest, LedgerHead, NodeReply, NodeRequest, Refusal,
-};
+pub use message::{JobOffer, JoinReply, JoinRequest, LedgerHead, NodeReply, NodeRequest, Refusal};
