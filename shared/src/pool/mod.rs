@@ -1,1 +1,6 @@
-//! (in progress)
+//! Station 8, the pool: exact merges where the statistics allow it, random effects elsewhere.
+//!
+//! From: `disclosure` (released documents, after the coordinator's checks).
+//! To: `report`.
+
+pub mod result;

@@ -4,4 +4,53 @@
 //! From: `study` (what is asked), `node::cohort` (cases).
 //! To: `disclosure`, which alone makes anything of this leave.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub mod auc;
+pub mod brier;
 pub mod cases;
+pub mod characteristics;
+pub mod confusion;
+pub mod contingency;
+pub mod flow;
+pub mod histogram;
+pub mod observed_expected;
+pub mod paired_auc;
+pub mod stage;
+pub mod subgroup;
+
+pub use cases::Cases;
+pub use stage::{Cell, Disclosed, Exact, ExactCount, ExactReal, Stage, Undefined};
+
+/// One statistic of a release, whatever its kind.
+#[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "statistic", rename_all = "kebab-case")]
+#[serde(bound(
+    serialize = "S::Count: Serialize, S::Real: Serialize",
+    deserialize = "S::Count: Deserialize<'de>, S::Real: Deserialize<'de>"
+))]
+#[schemars(bound = "S::Count: JsonSchema, S::Real: JsonSchema")]
+pub enum Statistic<S: Stage> {
+    /// Participant flow.
+    Flow(flow::Flow<S>),
+    /// Characteristics of the analysed cases.
+    Characteristics(characteristics::Characteristics<S>),
+    /// The 2x2 table at a threshold.
+    Confusion(confusion::Confusion<S>),
+    /// Area under the ROC curve.
+    Auc(auc::Auc<S>),
+    /// Paired difference of two AUCs.
+    PairedAuc(paired_auc::PairedAuc<S>),
+    /// Score histogram by outcome class.
+    Histogram(histogram::Histogram<S>),
+    /// O:E.
+    ObservedExpected(observed_expected::ObservedExpected<S>),
+    /// Brier score.
+    Brier(brier::Brier<S>),
+    /// Subgroup bias table.
+    SubgroupTable(subgroup::SubgroupTable<S>),
+    /// Contingency table.
+    Contingency(contingency::Contingency<S>),
+}

@@ -1,0 +1,442 @@
+//! What pooling says: sites as released, estimates per site with their pool, merged curves,
+//! tables over sites, the verdict, and what was withheld. The report is made from this alone.
+//!
+//! From: `pool::study`.
+//! To: `report`, which adds words and pictures and no number of its own.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::identity::Digest;
+use crate::statistic::contingency::ContingencyKind;
+use crate::statistic::stage::{Cell, Disclosed};
+use crate::statistic::{Statistic, Undefined};
+use crate::study::{
+    AxisId, EndpointId, ModelId, RoundId, SiteRole, SiteSlug, StudyProtocol, Timestamp,
+};
+
+/// Everything a report is made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PooledStudy {
+    /// The protocol.
+    pub protocol: StudyProtocol,
+    /// Digest of the locked protocol, or of the unlocked source.
+    pub protocol_digest: Digest,
+    /// Whether the protocol was locked and signed.
+    pub locked: bool,
+    /// Whether every release came over an authenticated channel; false for pooled files.
+    pub signed: bool,
+    /// The round; absent for pooled files.
+    pub round: Option<RoundId>,
+    /// When the round was closed; the report's date.
+    pub closed_at: Option<Timestamp>,
+    /// Policy profiles in use, each once, sorted; `open-data` must be stamped on the report.
+    pub profiles: Vec<String>,
+    /// Every invited site, in the protocol's order, released or not.
+    pub sites: Vec<SiteResult>,
+    /// Estimates per site with their pool; the primary analysis first.
+    pub analyses: Vec<Analysis>,
+    /// ROC curves from summed histograms of external sites, where histograms allow it.
+    pub merged: Vec<MergedCurve>,
+    /// Contingency tables over external sites.
+    pub tables: Vec<PooledTable>,
+    /// The answer to the protocol's question.
+    pub verdict: Verdict,
+    /// Everything that was withheld, item by item.
+    pub withheld: Vec<Withheld>,
+}
+
+/// One invited site.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SiteResult {
+    /// The site.
+    pub site: SiteSlug,
+    /// Its name on the report.
+    pub display_name: String,
+    /// Its relation to the model; only external sites enter a pool.
+    pub role: SiteRole,
+    /// What it did.
+    pub outcome: SiteOutcome,
+    /// Its policy profile, when it released.
+    pub profile: Option<String>,
+    /// The release's id, when it released.
+    pub release: Option<Digest>,
+    /// Digest of the release's bytes, when it released.
+    pub bytes: Option<Digest>,
+    /// Whether patients contribute several cases.
+    pub clustered: bool,
+    /// Its statistics as released.
+    pub statistics: Vec<Statistic<Disclosed>>,
+}
+
+/// What a site did in the round.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SiteOutcome {
+    /// It released, and the coordinator's checks passed.
+    Released,
+    /// Not released under its own policy.
+    NotReleased,
+    /// It refused the job for a reason that does not depend on data.
+    Refused,
+    /// Nothing was heard before the round closed.
+    NoAnswer,
+    /// It released, and the coordinator's checks found a contradiction; kept for a person.
+    Quarantined,
+}
+
+/// One metric over sites: the rows of a forest plot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Analysis {
+    /// What is estimated.
+    pub key: AnalysisKey,
+    /// From the lock: primary, secondary, or exploratory.
+    pub role: AnalysisRole,
+    /// Scale on which sites are pooled.
+    pub scale: Scale,
+    /// One entry per site that released, in the protocol's order.
+    pub sites: Vec<SiteEstimate>,
+    /// The pool of the external sites, or why there is none.
+    pub pool: PoolOutcome,
+}
+
+/// What an analysis estimates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AnalysisKey {
+    /// The metric.
+    pub metric: Metric,
+    /// The model.
+    pub model: ModelId,
+    /// The comparator, for differences.
+    pub comparator: Option<ModelId>,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The subgroup axis; absent for all cases.
+    pub axis: Option<AxisId>,
+    /// The level within the axis.
+    pub level: Option<String>,
+    /// The threshold, for rates.
+    pub threshold: Option<f64>,
+}
+
+/// Metrics that are compared between sites.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Metric {
+    /// Area under the ROC curve.
+    Auc,
+    /// Difference of two models' AUCs on the same cases.
+    AucDifference,
+    /// Observed over expected events.
+    ObservedExpected,
+    /// Brier score.
+    Brier,
+    /// Sensitivity at a threshold.
+    Sensitivity,
+    /// Specificity at a threshold.
+    Specificity,
+    /// Positive predictive value at a threshold.
+    Ppv,
+    /// Negative predictive value at a threshold.
+    Npv,
+    /// Predicted positives among all.
+    SelectionRate,
+    /// Events among all.
+    Prevalence,
+    /// Level minus rest of the site: predicted positives among all.
+    GapSelectionRate,
+    /// Level minus rest of the site: true positive rate.
+    GapTpr,
+    /// Level minus rest of the site: false positive rate.
+    GapFpr,
+    /// Level minus rest of the site: positive predictive value.
+    GapPpv,
+    /// Level minus rest of the site: AUC.
+    GapAuc,
+    /// Level over rest of the site: ratio of O:E.
+    GapObservedExpected,
+}
+
+/// From the lock.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnalysisRole {
+    /// The primary analysis.
+    Primary,
+    /// Declared in the protocol.
+    Secondary,
+    /// Not declared beforehand.
+    Exploratory,
+}
+
+/// Scale on which estimates are pooled; estimates and intervals are shown on the natural scale.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scale {
+    /// As it is.
+    Identity,
+    /// log(x / (1 - x)).
+    Logit,
+    /// log(x).
+    Log,
+}
+
+/// One site's estimate of one metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SiteEstimate {
+    /// The site.
+    pub site: SiteSlug,
+    /// Its relation to the model.
+    pub role: SiteRole,
+    /// Cases behind the estimate.
+    pub n: Cell<u64>,
+    /// Events behind the estimate.
+    pub events: Cell<u64>,
+    /// Estimate on the natural scale.
+    pub estimate: Cell<f64>,
+    /// Lower end of the confidence interval, natural scale.
+    pub low: Cell<f64>,
+    /// Upper end of the confidence interval, natural scale.
+    pub high: Cell<f64>,
+    /// Estimate on the pooling scale; absent when it does not exist or is not disclosed.
+    pub yi: Option<f64>,
+    /// Its variance on the pooling scale.
+    pub vi: Option<f64>,
+    /// Weight in the pool, percent; absent when the site is not in the pool.
+    pub weight: Option<f64>,
+    /// Why the site is not in the pool.
+    pub excluded: Option<Excluded>,
+}
+
+/// Why a site's estimate does not enter a pool.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Excluded {
+    /// The site is not external.
+    NotExternal,
+    /// The value is withheld.
+    Suppressed,
+    /// The value does not exist.
+    NotEstimable,
+    /// The variance is zero or missing.
+    NoVariance,
+}
+
+/// A pool, or why there is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum PoolOutcome {
+    /// Pooled by random effects.
+    Pooled(Pooled),
+    /// Fewer external sites than the protocol's minimum.
+    TooFewSites {
+        /// External sites with a usable estimate.
+        sites: usize,
+        /// The protocol's minimum.
+        minimum: usize,
+    },
+    /// Only one level of the axis occurs at some sites: a gap would compare hospitals (C4).
+    ConfoundedWithSite,
+    /// The metric is described per site and not pooled.
+    NotPooled,
+    /// The estimator did not converge.
+    Failed,
+}
+
+/// A random-effects pool. Natural-scale values are back-transformed from the pooling scale.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Pooled {
+    /// Number of sites.
+    pub k: usize,
+    /// Mean over sites, natural scale.
+    pub estimate: f64,
+    /// Lower end of its interval, natural scale.
+    pub low: f64,
+    /// Upper end of its interval, natural scale.
+    pub high: f64,
+    /// Confidence level.
+    pub level: f64,
+    /// Mean on the pooling scale.
+    pub mu: f64,
+    /// Its standard error (guarded HKSJ), pooling scale.
+    pub se: f64,
+    /// p value of `mu = 0` on the pooling scale.
+    pub p_value: f64,
+    /// Prespecified prediction interval, t(k - 2) (C5), natural scale; absent for k below 3.
+    pub prediction: Option<[f64; 2]>,
+    /// The other prediction interval, t(k - 1), for Methods, natural scale.
+    pub prediction_k1: Option<[f64; 2]>,
+    /// Between-site variance (REML), pooling scale.
+    pub tau2: f64,
+    /// Its Q-profile interval.
+    pub tau2_interval: Option<[f64; 2]>,
+    /// I2 by metafor's definition, percent.
+    pub i2: f64,
+    /// Cochran's Q.
+    pub q: f64,
+    /// Its degrees of freedom.
+    pub q_df: usize,
+    /// Its p value.
+    pub q_p: f64,
+    /// Sum of the sites' cases, as far as disclosed.
+    pub n: Cell<u64>,
+    /// Sum of the sites' events, as far as disclosed.
+    pub events: Cell<u64>,
+}
+
+/// A ROC curve with its AUC from histograms.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MergedCurve {
+    /// The model.
+    pub model: ModelId,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The site, or absent for the merged curve of all external sites.
+    pub site: Option<SiteSlug>,
+    /// Points by descending threshold, from (0, 0) to (1, 1).
+    pub points: Vec<RocPoint>,
+    /// Density of events over the grid: fraction of events per bin.
+    pub events: Vec<BlockShare>,
+    /// Density of non-events over the grid.
+    pub non_events: Vec<BlockShare>,
+    /// AUC of the binned score.
+    pub auc: f64,
+    /// Its DeLong variance.
+    pub variance: Option<f64>,
+    /// Bound on the distance to the AUC of the raw score (half the tie mass).
+    pub error_bound: f64,
+    /// Sites in the curve.
+    pub sites: Vec<SiteSlug>,
+}
+
+/// One point of a ROC curve.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RocPoint {
+    /// Threshold: positive at or above it; 0 at the last point, absent at the first.
+    pub threshold: Option<f64>,
+    /// False positive rate.
+    pub fpr: f64,
+    /// True positive rate.
+    pub tpr: f64,
+}
+
+/// Share of a class between two predictions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BlockShare {
+    /// Lower edge of the predictions.
+    pub from: f64,
+    /// Upper edge.
+    pub to: f64,
+    /// Share of the class, in [0, 1].
+    pub share: f64,
+}
+
+/// One contingency table over sites.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PooledTable {
+    /// What is crossed.
+    pub kind: ContingencyKind,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The model, for errors.
+    pub model: Option<ModelId>,
+    /// The threshold, for errors.
+    pub threshold: Option<f64>,
+    /// The axis.
+    pub axis: AxisId,
+    /// Row headings.
+    pub levels: Vec<String>,
+    /// Column headings.
+    pub columns: Vec<String>,
+    /// Per site: the table and its tests.
+    pub sites: Vec<SiteTable>,
+    /// Cells summed over external sites; intervals add.
+    pub total: Vec<Vec<Cell<u64>>>,
+    /// Cochran-Mantel-Haenszel over external sites.
+    pub cmh: Cmh,
+}
+
+/// One site's contingency table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SiteTable {
+    /// The site.
+    pub site: SiteSlug,
+    /// Its relation to the model.
+    pub role: SiteRole,
+    /// Cells by row and column.
+    pub cells: Vec<Vec<Cell<u64>>>,
+    /// Pearson's chi-squared.
+    pub chi_squared: Cell<f64>,
+    /// Degrees of freedom.
+    pub degrees_of_freedom: u32,
+    /// p value.
+    pub p_value: Cell<f64>,
+    /// Cramer's V.
+    pub cramers_v: Cell<f64>,
+}
+
+/// The Cochran-Mantel-Haenszel test over sites.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Cmh {
+    /// Computed.
+    Computed {
+        /// Sites in the statistic.
+        sites: Vec<SiteSlug>,
+        /// The statistic (generalised; for 2x2 tables the uncorrected CMH).
+        statistic: f64,
+        /// Degrees of freedom.
+        degrees_of_freedom: u32,
+        /// p value.
+        p_value: f64,
+        /// Mantel-Haenszel odds ratio of the first row and column, for 2x2 tables of exact cells.
+        odds_ratio: Option<f64>,
+        /// Its 95 % interval (Robins, Breslow, Greenland).
+        odds_ratio_interval: Option<[f64; 2]>,
+    },
+    /// Not computed.
+    NotComputed {
+        /// Why.
+        reason: Undefined,
+    },
+}
+
+/// The answer to the protocol's question (C6).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// The answer.
+    pub answer: Answer,
+    /// External sites with a usable estimate of the primary metric.
+    pub sites: usize,
+    /// The bound.
+    pub at_least: f64,
+    /// The interval that was held against the bound, natural scale.
+    pub interval: Option<[f64; 2]>,
+}
+
+/// Answers to the protocol's question.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// The interval's lower end is at or above the bound.
+    Met,
+    /// The interval's upper end is below the bound.
+    Refuted,
+    /// The interval contains the bound.
+    Inconclusive,
+    /// Too few sites for a pool, or for the prespecified interval.
+    NotAnswered,
+}
+
+/// One withheld item.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Withheld {
+    /// The site; its whole release when `item` is absent.
+    pub site: SiteSlug,
+    /// The item, in words: `subgroup sex, level female, O:E`.
+    pub item: Option<String>,
+    /// What is known instead, in words: `between 0 and 9`.
+    pub known: String,
+    /// What follows for the pooled results, in words.
+    pub effect: String,
+}

@@ -1,0 +1,53 @@
+//! Class-conditional histogram of the predictions on the protocol's grid: three of the four
+//! essentials of a validation (ROC, calibration, distributions) follow from it.
+//!
+//! Merge class H: blocks add where their edges agree; exact for the binned score, with a
+//! computable bound (half the tie mass) for the raw one.
+//!
+//! From: `cases`.
+//! To: report pages "discrimination" and "score distribution".
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::stage::Stage;
+use crate::study::{EndpointId, ModelId};
+
+/// Histogram of one model's predictions, by outcome class.
+#[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[serde(bound(
+    serialize = "S::Count: Serialize, S::Real: Serialize",
+    deserialize = "S::Count: Deserialize<'de>, S::Real: Deserialize<'de>"
+))]
+#[schemars(bound = "S::Count: JsonSchema, S::Real: JsonSchema")]
+pub struct Histogram<S: Stage> {
+    /// The model.
+    pub model: ModelId,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// Blocks of events, ascending and contiguous from the first bin to the last.
+    pub events: Vec<Block<S>>,
+    /// Blocks of non-events, likewise.
+    pub non_events: Vec<Block<S>>,
+}
+
+/// Cases whose prediction falls into the bins `first..=last` of the grid. Bin 0 starts at 0,
+/// bin `j` at `edges[j - 1]`.
+#[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[serde(bound(
+    serialize = "S::Count: Serialize, S::Real: Serialize",
+    deserialize = "S::Count: Deserialize<'de>, S::Real: Deserialize<'de>"
+))]
+#[schemars(bound = "S::Count: JsonSchema, S::Real: JsonSchema")]
+pub struct Block<S: Stage> {
+    /// First bin.
+    pub first: u32,
+    /// Last bin.
+    pub last: u32,
+    /// Cases.
+    pub count: S::Count,
+}

@@ -1,0 +1,275 @@
+//! The two lives of a statistic: `Exact` inside the hospital, `Disclosed` outside.
+//! Exact numbers have no `Serialize`, no `Debug` and no public reader; only the disclosure
+//! gate, inside this crate, sees them.
+//!
+//! From: every statistic's `measure`.
+//! To: `disclosure::review`, then `wire` and `pool`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// The stage of a statistic's life; sealed.
+pub trait Stage: sealed::Sealed {
+    /// A count of patients or cases.
+    type Count;
+    /// A real number.
+    type Real;
+}
+
+/// Inside the hospital.
+pub enum Exact {}
+
+/// After the disclosure gate.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Disclosed {}
+
+impl sealed::Sealed for Exact {}
+impl sealed::Sealed for Disclosed {}
+
+impl Stage for Exact {
+    type Count = ExactCount;
+    type Real = ExactReal;
+}
+
+impl Stage for Disclosed {
+    type Count = Cell<u64>;
+    type Real = Cell<f64>;
+}
+
+/// A count as measured: rows, and the distinct patients behind them. Thresholds apply to patients.
+pub struct ExactCount {
+    pub(crate) rows: u64,
+    pub(crate) patients: u64,
+}
+
+impl ExactCount {
+    /// A count of `rows` cases that belong to `patients` distinct patients.
+    pub fn new(rows: u64, patients: u64) -> Self {
+        Self { rows, patients }
+    }
+}
+
+/// A real number as measured, or why there is none.
+pub struct ExactReal {
+    pub(crate) value: Result<f64, Undefined>,
+}
+
+impl ExactReal {
+    /// A measured value; anything not finite is no value.
+    pub fn new(value: f64) -> Self {
+        let value = if value.is_finite() {
+            Ok(value)
+        } else {
+            Err(Undefined::NotFinite)
+        };
+        Self { value }
+    }
+
+    /// No value, with the reason.
+    pub fn undefined(reason: Undefined) -> Self {
+        Self { value: Err(reason) }
+    }
+}
+
+impl From<Result<f64, Undefined>> for ExactReal {
+    fn from(value: Result<f64, Undefined>) -> Self {
+        value.map_or_else(Self::undefined, Self::new)
+    }
+}
+
+/// Why a number does not exist.
+#[derive(
+    Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Undefined {
+    /// Only one outcome class is present.
+    OneClass,
+    /// No case is in the denominator.
+    NoCases,
+    /// The variance is zero or cannot be estimated.
+    NoVariance,
+    /// The estimate lies on the boundary of its scale (AUC of 0 or 1, no events).
+    Boundary,
+    /// Patients repeat and no cluster-robust interval exists for this quantity.
+    Clustered,
+    /// The sampling design forbids it (C3).
+    DesignForbids,
+    /// The policy profile of this site never releases it.
+    NotInPolicy,
+    /// The level and the rest of the site cannot be compared.
+    NoRest,
+    /// The computation gave no finite number.
+    NotFinite,
+}
+
+impl Undefined {
+    /// A sentence part for reports: `not computed: ...`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::OneClass => "only one outcome class",
+            Self::NoCases => "no cases",
+            Self::NoVariance => "no variance",
+            Self::Boundary => "on the boundary of its scale",
+            Self::Clustered => "patients repeat; no cluster-robust interval",
+            Self::DesignForbids => "the sampling design forbids it",
+            Self::NotInPolicy => "never released under this site's policy",
+            Self::NoRest => "no rest of the site to compare with",
+            Self::NotFinite => "not a finite number",
+        }
+    }
+}
+
+/// A released value in one of its four states: number, suppressed, zero, not computed.
+/// A number may be rounded; then the interval that holds the true value comes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Cell<T> {
+    /// A number, exact.
+    Value {
+        /// The number.
+        value: T,
+    },
+    /// A number rounded by the disclosure rules; the true value lies in `[lo, hi]`.
+    Rounded {
+        /// The rounded number.
+        value: T,
+        /// Smallest possible true value.
+        lo: T,
+        /// Largest possible true value.
+        hi: T,
+    },
+    /// Zero, and disclosed as such.
+    Zero,
+    /// Hidden by the disclosure rules; all that is said is `[lo, hi]`.
+    Suppressed {
+        /// Smallest possible true value.
+        lo: T,
+        /// Largest possible true value.
+        hi: T,
+    },
+    /// There is no such number.
+    NotComputed {
+        /// Why.
+        reason: Undefined,
+    },
+}
+
+impl<T: Copy + Default> Cell<T> {
+    /// The number to print: exact, rounded, or zero; `None` for suppressed and not computed.
+    pub fn number(&self) -> Option<T> {
+        match self {
+            Self::Value { value } | Self::Rounded { value, .. } => Some(*value),
+            Self::Zero => Some(T::default()),
+            Self::Suppressed { .. } | Self::NotComputed { .. } => None,
+        }
+    }
+
+    /// The number when it is exact.
+    pub fn exact(&self) -> Option<T> {
+        match self {
+            Self::Value { value } => Some(*value),
+            Self::Zero => Some(T::default()),
+            Self::Rounded { .. } | Self::Suppressed { .. } | Self::NotComputed { .. } => None,
+        }
+    }
+
+    /// What is known of the true value.
+    pub fn bounds(&self) -> Option<(T, T)> {
+        match self {
+            Self::Value { value } => Some((*value, *value)),
+            Self::Zero => Some((T::default(), T::default())),
+            Self::Rounded { lo, hi, .. } | Self::Suppressed { lo, hi } => Some((*lo, *hi)),
+            Self::NotComputed { .. } => None,
+        }
+    }
+
+    /// True when the disclosure rules hide the number.
+    pub fn is_suppressed(&self) -> bool {
+        matches!(self, Self::Suppressed { .. })
+    }
+}
+
+impl Cell<u64> {
+    /// The sum of disclosed counts: intervals add; it is exact only if every term is.
+    #[must_use]
+    pub fn add(self, other: Self) -> Self {
+        let (Some((a, b)), Some((c, d))) = (self.bounds(), other.bounds()) else {
+            return Self::NotComputed {
+                reason: Undefined::NoCases,
+            };
+        };
+        let (lo, hi) = (a.saturating_add(c), b.saturating_add(d));
+        match (self.number(), other.number()) {
+            (Some(x), Some(y)) if lo == hi && x.saturating_add(y) == 0 => Self::Zero,
+            (Some(x), Some(y)) if lo == hi => Self::Value {
+                value: x.saturating_add(y),
+            },
+            (Some(x), Some(y)) => Self::Rounded {
+                value: x.saturating_add(y),
+                lo,
+                hi,
+            },
+            (None, _) | (_, None) => Self::Suppressed { lo, hi },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_exact_only_when_every_term_is() {
+        let exact = Cell::Value { value: 7 };
+        let rounded = Cell::Rounded {
+            value: 10,
+            lo: 8,
+            hi: 12,
+        };
+        let hidden = Cell::Suppressed { lo: 0, hi: 9 };
+        assert_eq!(exact.add(Cell::Zero), Cell::Value { value: 7 });
+        assert_eq!(Cell::Zero.add(Cell::Zero), Cell::Zero);
+        assert_eq!(
+            exact.add(rounded),
+            Cell::Rounded {
+                value: 17,
+                lo: 15,
+                hi: 19
+            }
+        );
+        assert_eq!(rounded.add(hidden), Cell::Suppressed { lo: 8, hi: 21 });
+        assert_eq!(
+            hidden
+                .add(Cell::NotComputed {
+                    reason: Undefined::OneClass
+                })
+                .number(),
+            None
+        );
+    }
+
+    #[test]
+    fn the_four_states_look_different_in_json() {
+        let states = [
+            Cell::Value { value: 3_u64 },
+            Cell::Zero,
+            Cell::Suppressed { lo: 0, hi: 9 },
+            Cell::NotComputed {
+                reason: Undefined::OneClass,
+            },
+        ];
+        let texts: Vec<String> = states
+            .iter()
+            .map(|cell| serde_json::to_string(cell).unwrap())
+            .collect();
+        assert_eq!(texts[0], r#"{"state":"value","value":3}"#);
+        assert_eq!(texts[1], r#"{"state":"zero"}"#);
+        assert_eq!(texts[2], r#"{"state":"suppressed","lo":0,"hi":9}"#);
+        assert_eq!(texts[3], r#"{"state":"not-computed","reason":"one-class"}"#);
+    }
+}
