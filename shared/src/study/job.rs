@@ -1,1 +1,154 @@
-//! (in progress)
+//! A job: one site's part of a round, a declared sequence of exchanges (rulings A2), signed by
+//! the study-signing key.
+//!
+//! From: `fedval round launch`.
+//! To: `coordinator::dispatch`, `node::admission`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::plan::{self, StatisticKind};
+use super::{ExchangeId, RoundId, SiteSlug, StudyProtocol, StudySlug, Timestamp};
+use crate::identity::{
+    CanonicalError, Digest, DocumentFault, KeyCertificate, KeyPurpose, PublicKey, Signed,
+    SigningKey,
+};
+use crate::wire::Refusal;
+
+/// Name and version of the job document; also the signature's domain.
+pub const SCHEMA: &str = "fedval.job/1";
+
+/// One site's part of a round.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// The study.
+    pub study: StudySlug,
+    /// Digest of the locked protocol.
+    pub protocol: Digest,
+    /// The round.
+    pub round: RoundId,
+    /// The site this job is for.
+    pub site: SiteSlug,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// Not accepted from here on.
+    pub expires_at: Timestamp,
+    /// What is exchanged, in order.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// One exchange of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// Its name.
+    pub id: ExchangeId,
+    /// Most releases it may ask for.
+    pub max_steps: u32,
+    /// Words of the statistics it asks for; a node refuses a word it does not know.
+    pub statistics: Vec<String>,
+}
+
+/// The name of the exchange that asks for the planned statistics once.
+pub const MEASURE: &str = "measure";
+
+impl Job {
+    /// The job that asks `site` once for everything the protocol plans.
+    pub fn measure(
+        protocol: &StudyProtocol,
+        digest: Digest,
+        round: RoundId,
+        site: SiteSlug,
+        issued_at: Timestamp,
+        exchange: ExchangeId,
+    ) -> Self {
+        let seconds = i64::from(protocol.rounds.deadline_days).saturating_mul(86_400);
+        let statistics = plan::kinds(protocol)
+            .iter()
+            .map(|kind| kind.as_str().to_owned())
+            .collect();
+        Self {
+            study: protocol.slug.clone(),
+            protocol: digest,
+            round,
+            site,
+            issued_at,
+            expires_at: issued_at.plus_seconds(seconds),
+            exchanges: vec![Exchange {
+                id: exchange,
+                max_steps: 1,
+                statistics,
+            }],
+        }
+    }
+
+    /// Signs the job; the result's digest is the job's id.
+    ///
+    /// # Errors
+    /// [`CanonicalError`] when the job cannot be written as canonical JSON.
+    pub fn sign(
+        self,
+        key: &SigningKey,
+        certificate: KeyCertificate,
+    ) -> Result<Vec<u8>, CanonicalError> {
+        Signed::sign(SCHEMA, self, key, certificate)?.to_bytes()
+    }
+
+    /// Reads a signed job. The expiry is checked by `admit`, so that an expired job is told from
+    /// a forged one.
+    ///
+    /// # Errors
+    /// [`DocumentFault`] when signature, signer or form are wrong.
+    pub fn open(
+        bytes: &[u8],
+        ca: &PublicKey,
+        pinned: Option<&[PublicKey]>,
+        now: Timestamp,
+    ) -> Result<Self, DocumentFault> {
+        Signed::<Self>::open(bytes, SCHEMA, KeyPurpose::StudySigning, ca, pinned, now)
+            .map(|signed| signed.body)
+    }
+
+    /// Whether the job may run for `site` now under `protocol`, and which statistics it asks for
+    /// in its only exchange. Clocks may differ by five minutes.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that depends on nothing but the job, the protocol and the clock.
+    pub fn admit(
+        &self,
+        protocol: &StudyProtocol,
+        site: &SiteSlug,
+        now: Timestamp,
+    ) -> Result<Vec<StatisticKind>, Refusal> {
+        const SKEW_S: i64 = 300;
+        if self.site != *site || protocol.find_site(site).is_none() {
+            return Err(Refusal::WrongSite);
+        }
+        if self.study != protocol.slug {
+            return Err(Refusal::StudyNotListed);
+        }
+        let expired = now.unix() >= self.expires_at.unix();
+        if expired || self.issued_at.unix() > now.plus_seconds(SKEW_S).unix() {
+            return Err(Refusal::Expired);
+        }
+        let [exchange] = self.exchanges.as_slice() else {
+            return Err(Refusal::UnknownForm);
+        };
+        if exchange.id.as_str() != MEASURE || exchange.max_steps != 1 {
+            return Err(Refusal::UnknownForm);
+        }
+        let planned = plan::kinds(protocol);
+        let mut kinds = Vec::new();
+        for word in &exchange.statistics {
+            let kind = StatisticKind::parse(word).filter(|kind| planned.contains(kind));
+            let kind = kind.ok_or(Refusal::UnknownStatistic)?;
+            if kinds.contains(&kind) {
+                return Err(Refusal::UnknownForm);
+            }
+            kinds.push(kind);
+        }
+        kinds.sort_unstable();
+        Ok(kinds)
+    }
+}

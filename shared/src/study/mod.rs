@@ -3,7 +3,7 @@
 //! From: `study.toml`, written by a coordinator.
 //! To: every other module; nothing here knows a number that was measured.
 
-mod field;
+pub mod field;
 mod id;
 pub mod job;
 pub mod lock;

@@ -1,1 +1,82 @@
-//! (in progress)
+//! Which statistics a protocol plans. A job names kinds from this closed list; a node refuses
+//! a kind it does not know or the protocol does not plan.
+//!
+//! From: `protocol`.
+//! To: `job`, `node::admission`, `statistic::measure`.
+
+use super::StudyProtocol;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $words:literal;)*) => {
+        /// Kinds of statistic.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
+        pub enum StatisticKind { $($(#[$doc])* $name,)* }
+
+        impl StatisticKind {
+            /// Every kind, in the order of a release.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The word in jobs and releases.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// What a site computes and sends, in words.
+            pub fn words(self) -> &'static str {
+                match self { $(Self::$name => $words,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Participant flow.
+    Flow = "flow", "how many cases were read, left out by reason, and analysed";
+    /// Characteristics.
+    Characteristics = "characteristics", "counts by level of each subgroup axis; mean and standard deviation of numeric fields with a declared range";
+    /// 2x2 tables.
+    Confusion = "confusion", "the 2x2 table at each prespecified threshold, and the rates that follow";
+    /// AUC.
+    Auc = "auc", "the area under the ROC curve of each model, and its variance";
+    /// Paired AUC difference.
+    PairedAuc = "paired-auc", "the difference of the model's AUC to each comparator's, and its paired variance";
+    /// Score histogram.
+    Histogram = "histogram", "how many events and non-events fall into each block of the prediction grid";
+    /// O:E.
+    ObservedExpected = "observed-expected", "observed events over the sum of predictions, and the variance of its logarithm";
+    /// Brier score.
+    Brier = "brier", "the Brier score of each model, and its standard error";
+    /// Subgroup bias tables.
+    Subgroup = "subgroup", "per subgroup level: cases, events, rates, AUC, O:E, and gaps to the rest of the site";
+    /// Contingency tables.
+    Contingency = "contingency", "outcome, errors and completeness by subgroup level, with chi-squared and the parts of the CMH statistic";
+}
+
+impl StatisticKind {
+    /// The kind called `text`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// The kinds that `protocol` plans, in the order of a release.
+pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
+    StatisticKind::ALL
+        .iter()
+        .copied()
+        .filter(|kind| match kind {
+            StatisticKind::Flow
+            | StatisticKind::Characteristics
+            | StatisticKind::Auc
+            | StatisticKind::Histogram
+            | StatisticKind::ObservedExpected
+            | StatisticKind::Brier => true,
+            StatisticKind::Confusion => !protocol.threshold.is_empty(),
+            StatisticKind::PairedAuc => protocol.comparators().next().is_some(),
+            StatisticKind::Subgroup => {
+                !protocol.subgroup.is_empty() && !protocol.threshold.is_empty()
+            }
+            StatisticKind::Contingency => !protocol.subgroup.is_empty(),
+        })
+        .collect()
+}

@@ -1,0 +1,128 @@
+//! The release document: what a hospital previews, approves, signs into its ledger and sends,
+//! as canonical JSON. Reading it back gives a [`ReceivedRelease`], which nobody can send.
+//!
+//! From: `released`.
+//! To: `coordinator::intake`, `pool`, `fedval pool`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::identity::{CanonicalError, Digest, check_canonical};
+use crate::statistic::{Disclosed, Statistic};
+use crate::study::{ExchangeId, RoundId, SiteSlug, StudySlug};
+
+/// Name and version of the document.
+pub const SCHEMA: &str = "fedval.release/1";
+
+/// What a release is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// `fedval.release/1`.
+    pub schema: String,
+    /// The study.
+    pub study: StudySlug,
+    /// Version of its protocol.
+    pub study_version: String,
+    /// Digest of the locked protocol; of the canonical source when it is not locked.
+    pub protocol: Digest,
+    /// The round; absent for a release measured without a coordinator.
+    pub round: Option<RoundId>,
+    /// The job; absent for a release measured without a coordinator.
+    pub job: Option<Digest>,
+    /// The exchange within the job.
+    pub exchange: ExchangeId,
+    /// The step within the exchange, from 1.
+    pub step: u32,
+    /// The site.
+    pub site: SiteSlug,
+    /// Commitment to the data set, salted with a secret of the site (rulings D10).
+    pub dataset: Digest,
+    /// The policy that was applied.
+    pub policy: PolicyStamp,
+    /// Whether patients contribute several cases.
+    pub clustered: bool,
+    /// Name and version of the program.
+    pub software: String,
+}
+
+/// The policy that was applied to a release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyStamp {
+    /// The profile's name.
+    pub profile: String,
+    /// Digest of the policy file.
+    pub digest: Digest,
+    /// Smallest number of distinct patients in a released cell.
+    pub min_cell: u64,
+    /// Rounding base of counts; 1 for none.
+    pub rounding: u64,
+}
+
+impl Header {
+    /// The release's content-derived id: H(job, exchange, step, data, plan, policy) (rulings A2).
+    pub fn id(&self) -> Digest {
+        let job = self.job.map(|job| job.to_string()).unwrap_or_default();
+        let round = self
+            .round
+            .as_ref()
+            .map(|round| round.as_str())
+            .unwrap_or_default();
+        Digest::of_list(&[
+            SCHEMA.as_bytes(),
+            round.as_bytes(),
+            job.as_bytes(),
+            self.exchange.as_str().as_bytes(),
+            &self.step.to_be_bytes(),
+            self.site.as_str().as_bytes(),
+            self.dataset.as_bytes(),
+            self.protocol.as_bytes(),
+            self.policy.digest.as_bytes(),
+        ])
+    }
+}
+
+/// A release as read by whoever receives it.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReceivedRelease {
+    /// What it is about.
+    pub header: Header,
+    /// The content-derived id.
+    pub id: Digest,
+    /// The statistics.
+    pub statistics: Vec<Statistic<Disclosed>>,
+}
+
+/// Why bytes are no release.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveFault {
+    /// Not canonical JSON of the expected form.
+    #[error(transparent)]
+    Form(#[from] CanonicalError),
+    /// The schema is another one.
+    #[error("the document is not a {SCHEMA}")]
+    Schema,
+    /// The id does not follow from the header.
+    #[error("the release's id does not follow from its header")]
+    Id,
+}
+
+impl ReceivedRelease {
+    /// Reads canonical bytes.
+    ///
+    /// # Errors
+    /// [`ReceiveFault`] when form, schema or id are wrong.
+    pub fn read(bytes: &[u8]) -> Result<Self, ReceiveFault> {
+        check_canonical(bytes)?;
+        let release: Self = serde_json::from_slice(bytes).map_err(CanonicalError::from)?;
+        if release.header.schema != SCHEMA {
+            return Err(ReceiveFault::Schema);
+        }
+        if release.header.id() != release.id {
+            return Err(ReceiveFault::Id);
+        }
+        Ok(release)
+    }
+}
