@@ -36,8 +36,10 @@ impl<'a> AnalysisSet<'a> {
         let id = protocol.endpoint.get(endpoint)?.id.clone();
         let outcomes = cases.outcome.get(endpoint)?;
         let complete = |row: &usize| cases.score.iter().all(|score| score[*row].is_some());
-        let row: Vec<usize> =
-            (0..outcomes.len()).filter(|row| outcomes[*row].is_some()).filter(complete).collect();
+        let row: Vec<usize> = (0..outcomes.len())
+            .filter(|row| outcomes[*row].is_some())
+            .filter(complete)
+            .collect();
         let score = cases
             .score
             .iter()
@@ -109,15 +111,20 @@ pub fn count(patient: &[u32], patients: u32, holds: impl Fn(usize) -> bool) -> E
 /// `m / (m - 1) * sum over patients of (sum of their values)^2`, m patients. With one value per
 /// patient this is the usual linearised variance.
 pub fn clustered_variance(influence: &[f64], patient: &[u32]) -> Option<f64> {
-    let mut pairs: Vec<(u32, f64)> =
-        patient.iter().copied().zip(influence.iter().copied()).collect();
+    let mut pairs: Vec<(u32, f64)> = patient
+        .iter()
+        .copied()
+        .zip(influence.iter().copied())
+        .collect();
     pairs.sort_by_key(|pair| pair.0);
     let mut squares = Vec::new();
     for run in pairs.chunk_by(|a, b| a.0 == b.0) {
         let total = crate::numeric::sum::sum_iter(run.iter().map(|pair| pair.1));
         squares.push(total * total);
     }
-    let patients = u32::try_from(squares.len()).ok().filter(|count| *count > 1)?;
+    let patients = u32::try_from(squares.len())
+        .ok()
+        .filter(|count| *count > 1)?;
     let patients = f64::from(patients);
     Some(patients / (patients - 1.0) * crate::numeric::sum::sum(&squares))
 }

@@ -63,11 +63,17 @@ impl Areas {
     /// The areas of every model, protocol order.
     pub(crate) fn of(set: &AnalysisSet<'_>) -> Self {
         let scores: Vec<&[f64]> = set.score.iter().map(Vec::as_slice).collect();
-        Self { comparison: Comparison::of(&set.outcome, &scores, &set.patient).ok() }
+        Self {
+            comparison: Comparison::of(&set.outcome, &scores, &set.patient).ok(),
+        }
     }
 
     pub(crate) fn method(set: &AnalysisSet<'_>) -> VarianceMethod {
-        if set.clustered() { VarianceMethod::Obuchowski } else { VarianceMethod::Delong }
+        if set.clustered() {
+            VarianceMethod::Obuchowski
+        } else {
+            VarianceMethod::Delong
+        }
     }
 }
 
@@ -77,17 +83,22 @@ pub(crate) fn area_basis(patient: &[u32], sizes: delong::Sizes, placements: &Pla
     let smallest = sizes.event_patients.min(sizes.non_event_patients);
     let share = |class: &[delong::Placement]| {
         let mean = crate::numeric::sum::sum_iter(class.iter().map(|place| place.value));
-        #[allow(clippy::cast_precision_loss, reason = "counts of cases stay far below 2^53")]
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "counts of cases stay far below 2^53"
+        )]
         let mean = mean / class.len().max(1) as f64;
-        dominance(class.iter().map(|place| (patient[place.row], place.value - mean)))
+        dominance(
+            class
+                .iter()
+                .map(|place| (patient[place.row], place.value - mean)),
+        )
     };
     Basis::of(smallest).dominated(share(&placements.events).max(share(&placements.non_events)))
 }
 
 /// Value and variance of an area, or why there is none.
-pub(crate) fn area_values(
-    area: &delong::Auc,
-) -> (Result<f64, Undefined>, Result<f64, Undefined>) {
+pub(crate) fn area_values(area: &delong::Auc) -> (Result<f64, Undefined>, Result<f64, Undefined>) {
     let value = area.auc.ok_or(Undefined::OneClass);
     let variance = match area.status {
         AucStatus::Estimated => area.variance.ok_or(Undefined::NoVariance),

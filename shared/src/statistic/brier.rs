@@ -46,9 +46,13 @@ impl Brier<Exact> {
         let id = set.protocol.model.get(model)?.id.clone();
         let score = set.score.get(model)?;
         let event = |row: usize| f64::from(u8::from(set.outcome[row]));
-        let squares: Vec<f64> =
-            (0..set.len()).map(|row| (score[row] - event(row)) * (score[row] - event(row))).collect();
-        #[allow(clippy::cast_precision_loss, reason = "counts of cases stay far below 2^53")]
+        let squares: Vec<f64> = (0..set.len())
+            .map(|row| (score[row] - event(row)) * (score[row] - event(row)))
+            .collect();
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "counts of cases stay far below 2^53"
+        )]
         let n = squares.len() as f64;
         let mean = sum(&squares) / n;
         let influence: Vec<f64> = squares.iter().map(|square| (square - mean) / n).collect();
@@ -64,8 +68,11 @@ impl Brier<Exact> {
         };
         let prevalence = (0..set.len()).map(event).sum::<f64>() / n;
         let uncertainty = prevalence * (1.0 - prevalence);
-        let scaled =
-            if uncertainty > 0.0 { Ok(1.0 - mean / uncertainty) } else { Err(Undefined::OneClass) };
+        let scaled = if uncertainty > 0.0 {
+            Ok(1.0 - mean / uncertainty)
+        } else {
+            Err(Undefined::OneClass)
+        };
         let se = clustered_variance(&influence, &set.patient)
             .map(libm::sqrt)
             .ok_or(Undefined::NoVariance);

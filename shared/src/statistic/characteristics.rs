@@ -93,7 +93,9 @@ impl Characteristics<Exact> {
         let protocol = set.protocol;
         let mut axes = Vec::new();
         for (index, axis) in protocol.subgroup.iter().enumerate() {
-            let Some(field) = protocol.find_field(&axis.field) else { continue };
+            let Some(field) = protocol.find_field(&axis.field) else {
+                continue;
+            };
             let levels = axis.levels(field);
             let count = |level| set.count(|row| set.level[index][row] == level);
             axes.push(AxisCounts {
@@ -101,7 +103,10 @@ impl Characteristics<Exact> {
                 levels: levels
                     .into_iter()
                     .enumerate()
-                    .map(|(level, name)| LevelCount { level: name, n: count(level) })
+                    .map(|(level, name)| LevelCount {
+                        level: name,
+                        n: count(level),
+                    })
                     .collect(),
             });
         }
@@ -115,7 +120,12 @@ impl Characteristics<Exact> {
             })
             .filter_map(|(field, column)| field_moments(set, field.name.clone(), column))
             .collect();
-        Self { endpoint: set.endpoint.clone(), n: set.count(|_| true), axes, moments }
+        Self {
+            endpoint: set.endpoint.clone(),
+            n: set.count(|_| true),
+            axes,
+            moments,
+        }
     }
 }
 
@@ -124,14 +134,18 @@ fn field_moments(
     field: FieldName,
     column: &Column,
 ) -> Option<FieldMoments<Exact>> {
-    let Column::Number(column) = column else { return None };
+    let Column::Number(column) = column else {
+        return None;
+    };
     let at = |row: usize| column[set.row[row]];
     let values: Vec<f64> = (0..set.len()).filter_map(at).collect();
     let n = set.count(|row| at(row).is_some());
     let share = dominance((0..set.len()).filter_map(|row| Some((set.patient[row], at(row)?))));
     let basis = Basis::of(n.patients).dominated(share);
     let moments = Moments::of(&values);
-    let mean = moments.map(|moments| moments.mean).ok_or(Undefined::NoCases);
+    let mean = moments
+        .map(|moments| moments.mean)
+        .ok_or(Undefined::NoCases);
     let sd = moments
         .and_then(Moments::standard_deviation)
         .filter(|sd| *sd > 0.0)

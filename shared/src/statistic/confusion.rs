@@ -137,7 +137,10 @@ pub(crate) fn proportion_of(
     let basis = Basis::of(hits.patients.min(misses));
     let (mut value, mut interval) = (Err(Undefined::NoCases), Err(Undefined::NoCases));
     if n.rows > 0 {
-        #[allow(clippy::cast_precision_loss, reason = "counts of cases stay far below 2^53")]
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "counts of cases stay far below 2^53"
+        )]
         let share = hits.rows as f64 / n.rows as f64;
         value = Ok(share);
         interval = if n.patients == n.rows {
@@ -146,7 +149,12 @@ pub(crate) fn proportion_of(
             clustered_interval(set, hit)
         };
     }
-    Proportion { n, value, interval, basis }
+    Proportion {
+        n,
+        value,
+        interval,
+        basis,
+    }
 }
 
 fn clustered_interval(
@@ -160,7 +168,9 @@ fn clustered_interval(
             patients.push(set.patient[row]);
         }
     }
-    proportion::clustered(&hits, &patients, LEVEL).interval.ok_or(Undefined::Clustered)
+    proportion::clustered(&hits, &patients, LEVEL)
+        .interval
+        .ok_or(Undefined::Clustered)
 }
 
 impl Confusion<Exact> {
@@ -195,7 +205,11 @@ impl Confusion<Exact> {
 
 fn rate(measure: RateMeasure, share: Proportion, forbidden: bool) -> Rate<Exact> {
     let allow = |value: Result<f64, Undefined>| {
-        if forbidden { Err(Undefined::DesignForbids) } else { value }
+        if forbidden {
+            Err(Undefined::DesignForbids)
+        } else {
+            value
+        }
     };
     let real = |value| ExactReal::new(allow(value), Form::SHARE, share.basis);
     Rate {

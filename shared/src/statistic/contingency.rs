@@ -134,7 +134,14 @@ impl Contingency<Exact> {
             (false, true) => 2,
         };
         let kind = ContingencyKind::ErrorBySubgroup;
-        Self::cross(set, axis, kind, Some((id, threshold)), &ERROR_COLUMNS, column)
+        Self::cross(
+            set,
+            axis,
+            kind,
+            Some((id, threshold)),
+            &ERROR_COLUMNS,
+            column,
+        )
     }
 
     fn cross(
@@ -187,7 +194,10 @@ struct Tests {
 
 impl Tests {
     fn of(rows: &[ContingencyRow<Exact>]) -> Self {
-        #[allow(clippy::cast_precision_loss, reason = "counts of cases stay far below 2^53")]
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "counts of cases stay far below 2^53"
+        )]
         let table: Vec<Vec<f64>> = rows
             .iter()
             .map(|row| row.cells.iter().map(|cell| cell.rows as f64).collect())
@@ -216,7 +226,10 @@ impl Tests {
 fn stratum(table: &[Vec<f64>], basis: Basis) -> Stratum<Exact> {
     let real = |value: &f64| ExactReal::new(Ok(*value), Form::FREE, basis);
     GeneralAssociation::of(table).map_or_else(
-        |_| Stratum { difference: Vec::new(), covariance: Vec::new() },
+        |_| Stratum {
+            difference: Vec::new(),
+            covariance: Vec::new(),
+        },
         |parts| Stratum {
             difference: parts.deviation.iter().map(real).collect(),
             covariance: parts.covariance.iter().map(real).collect(),

@@ -96,7 +96,9 @@ impl Flow<Exact> {
 /// An exclusion in the protocol's words; never a value of the site's.
 fn reason_words(protocol: &StudyProtocol, reason: Exclusion) -> String {
     let describe = |terms: &[Term], index: usize| {
-        terms.get(index).map_or_else(|| "eligibility term".to_owned(), Term::words)
+        terms
+            .get(index)
+            .map_or_else(|| "eligibility term".to_owned(), Term::words)
     };
     match reason {
         Exclusion::Duplicate => "the same case stands twice".to_owned(),

@@ -63,14 +63,22 @@ impl Histogram<Exact> {
     pub fn measure(set: &AnalysisSet<'_>, model: usize) -> Option<Self> {
         let id = set.protocol.model.get(model)?.id.clone();
         let edges = &set.protocol.histogram.edges;
-        let bins: Vec<usize> =
-            set.score.get(model)?.iter().map(|score| bin_of(edges, *score)).collect();
+        let bins: Vec<usize> = set
+            .score
+            .get(model)?
+            .iter()
+            .map(|score| bin_of(edges, *score))
+            .collect();
         let class = |event: bool| -> Option<Vec<Block<Exact>>> {
             (0..=edges.len())
                 .map(|bin| {
                     let number = u32::try_from(bin).ok()?;
                     let count = set.count(|row| bins[row] == bin && set.outcome[row] == event);
-                    Some(Block { first: number, last: number, count })
+                    Some(Block {
+                        first: number,
+                        last: number,
+                        count,
+                    })
                 })
                 .collect()
         };

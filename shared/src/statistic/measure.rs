@@ -27,10 +27,18 @@ pub fn measure(
 ) -> Vec<Statistic<Exact>> {
     let mut statistics = Vec::new();
     for endpoint in 0..protocol.endpoint.len() {
-        let Some(set) = AnalysisSet::of(protocol, cases, endpoint) else { continue };
+        let Some(set) = AnalysisSet::of(protocol, cases, endpoint) else {
+            continue;
+        };
         let areas = Areas::of(&set);
         for kind in kinds {
-            let one = Planned { protocol, cases, endpoint, set: &set, areas: &areas };
+            let one = Planned {
+                protocol,
+                cases,
+                endpoint,
+                set: &set,
+                areas: &areas,
+            };
             statistics.extend(one.measure(*kind));
         }
     }
@@ -55,7 +63,9 @@ impl Planned<'_> {
                 .map(Statistic::Flow)
                 .collect(),
             StatisticKind::Characteristics => {
-                vec![Statistic::Characteristics(Characteristics::measure(set, self.cases))]
+                vec![Statistic::Characteristics(Characteristics::measure(
+                    set, self.cases,
+                ))]
             }
             StatisticKind::Confusion => models
                 .flat_map(|model| {
@@ -87,17 +97,25 @@ impl Planned<'_> {
     }
 
     fn thresholds(&self, model: usize) -> Vec<f64> {
-        self.protocol.model.get(model).map_or_else(Vec::new, |model| {
-            self.protocol.thresholds(&model.id, &self.set.endpoint)
-        })
+        self.protocol
+            .model
+            .get(model)
+            .map_or_else(Vec::new, |model| {
+                self.protocol.thresholds(&model.id, &self.set.endpoint)
+            })
     }
 
     fn index_model(&self) -> Option<usize> {
-        self.protocol.model.iter().position(|model| model.role == ModelRole::Index)
+        self.protocol
+            .model
+            .iter()
+            .position(|model| model.role == ModelRole::Index)
     }
 
     fn paired(&self) -> Vec<Statistic<Exact>> {
-        let Some(index) = self.index_model() else { return Vec::new() };
+        let Some(index) = self.index_model() else {
+            return Vec::new();
+        };
         let comparators = self.protocol.model.iter().enumerate();
         comparators
             .filter(|(_, model)| model.role == ModelRole::Comparator)
@@ -107,8 +125,12 @@ impl Planned<'_> {
     }
 
     fn subgroups(&self) -> Vec<Statistic<Exact>> {
-        let Some(index) = self.index_model() else { return Vec::new() };
-        let Some(threshold) = self.thresholds(index).first().copied() else { return Vec::new() };
+        let Some(index) = self.index_model() else {
+            return Vec::new();
+        };
+        let Some(threshold) = self.thresholds(index).first().copied() else {
+            return Vec::new();
+        };
         (0..self.protocol.subgroup.len())
             .filter_map(|axis| SubgroupTable::measure(self.set, index, axis, threshold))
             .map(Statistic::SubgroupTable)

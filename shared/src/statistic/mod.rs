@@ -22,9 +22,9 @@ pub mod paired_auc;
 pub mod stage;
 pub mod subgroup;
 
-pub use cases::Cases;
 pub use analysis_set::AnalysisSet;
-pub use stage::{Basis, Form, Cell, Disclosed, Exact, ExactCount, ExactReal, Stage, Undefined};
+pub use cases::Cases;
+pub use stage::{Basis, Cell, Disclosed, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
 
 /// One statistic of a release, whatever its kind.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]

@@ -63,15 +63,39 @@ pub(crate) fn ratio_of(
     if set.protocol.sampling.design == SamplingDesign::OutcomeDependent {
         let forbidden = Err(Undefined::DesignForbids);
         let (mean_prediction, ratio, log_variance) = (forbidden, forbidden, forbidden);
-        return Ratio { mean_prediction, ratio, log_variance, basis };
+        return Ratio {
+            mean_prediction,
+            ratio,
+            log_variance,
+            basis,
+        };
     }
-    #[allow(clippy::cast_precision_loss, reason = "counts of cases stay far below 2^53")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "counts of cases stay far below 2^53"
+    )]
     let n = rows.len() as f64;
-    let events = sum_iter(rows.iter().map(|row| f64::from(u8::from(set.outcome[*row]))));
+    let events = sum_iter(
+        rows.iter()
+            .map(|row| f64::from(u8::from(set.outcome[*row]))),
+    );
     let expected = sum_iter(rows.iter().map(|row| score[*row]));
-    let mean_prediction = if rows.is_empty() { Err(Undefined::NoCases) } else { Ok(expected / n) };
-    let ratio = if expected > 0.0 { Ok(events / expected) } else { Err(Undefined::NoCases) };
-    Ratio { mean_prediction, ratio, log_variance: log_variance(set, &rows, events, n), basis }
+    let mean_prediction = if rows.is_empty() {
+        Err(Undefined::NoCases)
+    } else {
+        Ok(expected / n)
+    };
+    let ratio = if expected > 0.0 {
+        Ok(events / expected)
+    } else {
+        Err(Undefined::NoCases)
+    };
+    Ratio {
+        mean_prediction,
+        ratio,
+        log_variance: log_variance(set, &rows, events, n),
+        basis,
+    }
 }
 
 /// `(1 - O/n) / O`; with repeated patients the same quantity summed by patient. Undefined at

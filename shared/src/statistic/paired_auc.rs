@@ -54,7 +54,10 @@ impl PairedAuc<Exact> {
         let comparison = areas.comparison.as_ref()?;
         let difference = comparison.difference(model, comparator, LEVEL);
         let basis = changed(set, comparison, model, comparator)?;
-        let value = difference.as_ref().map(|found| found.difference).ok_or(Undefined::OneClass);
+        let value = difference
+            .as_ref()
+            .map(|found| found.difference)
+            .ok_or(Undefined::OneClass);
         let variance = difference
             .as_ref()
             .map(|found| found.variance)
@@ -81,8 +84,10 @@ fn changed(
     model: usize,
     comparator: usize,
 ) -> Option<Basis> {
-    let (first, second) =
-        (comparison.placements.get(model)?, comparison.placements.get(comparator)?);
+    let (first, second) = (
+        comparison.placements.get(model)?,
+        comparison.placements.get(comparator)?,
+    );
     let mut change = vec![0.0; set.len()];
     for place in first.events.iter().chain(&first.non_events) {
         change[place.row] += place.value;

@@ -72,13 +72,19 @@ pub struct Basis {
 impl Basis {
     /// A number about groups of at least `smallest` distinct patients.
     pub fn of(smallest: u64) -> Self {
-        Self { smallest, dominance: 0.0 }
+        Self {
+            smallest,
+            dominance: 0.0,
+        }
     }
 
     /// The same, where one patient carries at most `share` of the sum.
     #[must_use]
     pub fn dominated(self, share: f64) -> Self {
-        Self { dominance: share.max(self.dominance), ..self }
+        Self {
+            dominance: share.max(self.dominance),
+            ..self
+        }
     }
 
     /// The people behind a number that needs both.
@@ -108,28 +114,64 @@ pub(crate) enum Digits {
 
 impl Form {
     /// A proportion.
-    pub const SHARE: Self = Self { lo: 0.0, hi: 1.0, digits: Digits::Significant(3) };
+    pub const SHARE: Self = Self {
+        lo: 0.0,
+        hi: 1.0,
+        digits: Digits::Significant(3),
+    };
     /// An area, a score, a mean of proportions.
-    pub const AREA: Self = Self { lo: 0.0, hi: 1.0, digits: Digits::Decimals(4) };
+    pub const AREA: Self = Self {
+        lo: 0.0,
+        hi: 1.0,
+        digits: Digits::Decimals(4),
+    };
     /// A difference of proportions or areas.
-    pub const DIFFERENCE: Self = Self { lo: -1.0, hi: 1.0, digits: Digits::Decimals(4) };
+    pub const DIFFERENCE: Self = Self {
+        lo: -1.0,
+        hi: 1.0,
+        digits: Digits::Decimals(4),
+    };
     /// A variance or standard error.
-    pub const SPREAD: Self = Self { lo: 0.0, hi: f64::MAX, digits: Digits::Significant(3) };
+    pub const SPREAD: Self = Self {
+        lo: 0.0,
+        hi: f64::MAX,
+        digits: Digits::Significant(3),
+    };
     /// A ratio.
-    pub const RATIO: Self = Self { lo: 0.0, hi: f64::MAX, digits: Digits::Decimals(4) };
+    pub const RATIO: Self = Self {
+        lo: 0.0,
+        hi: f64::MAX,
+        digits: Digits::Decimals(4),
+    };
     /// A number without bounds.
-    pub const FREE: Self = Self { lo: f64::MIN, hi: f64::MAX, digits: Digits::Significant(4) };
+    pub const FREE: Self = Self {
+        lo: f64::MIN,
+        hi: f64::MAX,
+        digits: Digits::Significant(4),
+    };
     /// A test statistic.
-    pub const STATISTIC: Self = Self { lo: 0.0, hi: f64::MAX, digits: Digits::Significant(4) };
+    pub const STATISTIC: Self = Self {
+        lo: 0.0,
+        hi: f64::MAX,
+        digits: Digits::Significant(4),
+    };
     /// A p value.
-    pub const P_VALUE: Self = Self { lo: 0.0, hi: 1.0, digits: Digits::Significant(3) };
+    pub const P_VALUE: Self = Self {
+        lo: 0.0,
+        hi: 1.0,
+        digits: Digits::Significant(3),
+    };
 }
 
 impl ExactReal {
     /// A measured value; anything not finite is no value.
     pub fn new(value: impl Into<Result<f64, Undefined>>, form: Form, basis: Basis) -> Self {
         let value = value.into().and_then(|number| {
-            if number.is_finite() { Ok(number + 0.0) } else { Err(Undefined::NotFinite) }
+            if number.is_finite() {
+                Ok(number + 0.0)
+            } else {
+                Err(Undefined::NotFinite)
+            }
         });
         Self { value, form, basis }
     }

@@ -153,7 +153,12 @@ impl SubgroupTable<Exact> {
             .into_iter()
             .enumerate()
             .map(|(index, name)| {
-                let group = Group { set, score, threshold, member: &|row| level[row] == index };
+                let group = Group {
+                    set,
+                    score,
+                    threshold,
+                    member: &|row| level[row] == index,
+                };
                 group.row(name)
             })
             .collect();
@@ -178,7 +183,10 @@ struct Group<'a> {
 impl Group<'_> {
     fn row(&self, level: String) -> SubgroupRow<Exact> {
         let (set, member) = (self.set, self.member);
-        let measures = Measure::ALL.iter().map(|measure| self.measure(*measure)).collect();
+        let measures = Measure::ALL
+            .iter()
+            .map(|measure| self.measure(*measure))
+            .collect();
         SubgroupRow {
             level,
             n: set.count(member),
@@ -190,16 +198,26 @@ impl Group<'_> {
 
     fn measure(&self, measure: Measure) -> SubgroupMeasure<Exact> {
         let (found, form, gap_form) = match measure {
-            Measure::SelectionRate => {
-                (self.rate(RateMeasure::SelectionRate, false), Form::SHARE, Form::DIFFERENCE)
-            }
-            Measure::Tpr => {
-                (self.rate(RateMeasure::Sensitivity, false), Form::SHARE, Form::DIFFERENCE)
-            }
-            Measure::Fpr => {
-                (self.rate(RateMeasure::Specificity, true), Form::SHARE, Form::DIFFERENCE)
-            }
-            Measure::Ppv => (self.rate(RateMeasure::Ppv, false), Form::SHARE, Form::DIFFERENCE),
+            Measure::SelectionRate => (
+                self.rate(RateMeasure::SelectionRate, false),
+                Form::SHARE,
+                Form::DIFFERENCE,
+            ),
+            Measure::Tpr => (
+                self.rate(RateMeasure::Sensitivity, false),
+                Form::SHARE,
+                Form::DIFFERENCE,
+            ),
+            Measure::Fpr => (
+                self.rate(RateMeasure::Specificity, true),
+                Form::SHARE,
+                Form::DIFFERENCE,
+            ),
+            Measure::Ppv => (
+                self.rate(RateMeasure::Ppv, false),
+                Form::SHARE,
+                Form::DIFFERENCE,
+            ),
             Measure::Auc => (self.area(), Form::AREA, Form::DIFFERENCE),
             Measure::ObservedExpected => (self.ratio(), Form::RATIO, Form::FREE),
         };
@@ -220,10 +238,13 @@ impl Group<'_> {
 
     /// A rate, or its complement (`1 - specificity` is the false positive rate).
     fn rate(&self, measure: RateMeasure, complement: bool) -> Found {
-        let outcome_dependent = self.set.protocol.sampling.design == SamplingDesign::OutcomeDependent;
+        let outcome_dependent =
+            self.set.protocol.sampling.design == SamplingDesign::OutcomeDependent;
         let hit = |row: usize| {
             let positive = self.score[row] >= self.threshold;
-            measure.hit(positive, self.set.outcome[row]).map(|hit| hit != complement)
+            measure
+                .hit(positive, self.set.outcome[row])
+                .map(|hit| hit != complement)
         };
         let level_hit = |row: usize| if (self.member)(row) { hit(row) } else { None };
         let rest_hit = |row: usize| if (self.member)(row) { None } else { hit(row) };
@@ -232,8 +253,7 @@ impl Group<'_> {
         if outcome_dependent && measure.needs_prevalence() {
             return Found::undefined(Undefined::DesignForbids, level.basis, rest.basis);
         }
-        let (gap, gap_variance, gap_interval) =
-            self.rate_gap(&level, &rest, level_hit, rest_hit);
+        let (gap, gap_variance, gap_interval) = self.rate_gap(&level, &rest, level_hit, rest_hit);
         Found {
             value: level.value,
             interval: level.interval,
@@ -245,24 +265,45 @@ impl Group<'_> {
         }
     }
 
-    #[allow(clippy::type_complexity, reason = "gap, variance and interval belong together")]
+    #[allow(
+        clippy::type_complexity,
+        reason = "gap, variance and interval belong together"
+    )]
     fn rate_gap(
         &self,
         level: &Proportion,
         rest: &Proportion,
         level_hit: impl Fn(usize) -> Option<bool>,
         rest_hit: impl Fn(usize) -> Option<bool>,
-    ) -> (Result<f64, Undefined>, Result<f64, Undefined>, Result<Interval, Undefined>) {
+    ) -> (
+        Result<f64, Undefined>,
+        Result<f64, Undefined>,
+        Result<Interval, Undefined>,
+    ) {
         let (Ok(p), Ok(q)) = (level.value, rest.value) else {
-            return (Err(Undefined::NoRest), Err(Undefined::NoRest), Err(Undefined::NoRest));
+            return (
+                Err(Undefined::NoRest),
+                Err(Undefined::NoRest),
+                Err(Undefined::NoRest),
+            );
         };
-        #[allow(clippy::cast_precision_loss, reason = "counts of cases stay far below 2^53")]
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "counts of cases stay far below 2^53"
+        )]
         let (n, m) = (level.n.rows as f64, rest.n.rows as f64);
         if !self.set.clustered() {
             let variance = p * (1.0 - p) / n + q * (1.0 - q) / m;
-            let variance = if variance > 0.0 { Ok(variance) } else { Err(Undefined::NoVariance) };
+            let variance = if variance > 0.0 {
+                Ok(variance)
+            } else {
+                Err(Undefined::NoVariance)
+            };
             let hits = |share: &Proportion, hit: &dyn Fn(usize) -> Option<bool>| {
-                (self.set.count(|row| hit(row) == Some(true)).rows, share.n.rows)
+                (
+                    self.set.count(|row| hit(row) == Some(true)).rows,
+                    share.n.rows,
+                )
             };
             let (k1, n1) = hits(level, &level_hit);
             let (k2, n2) = hits(rest, &rest_hit);
@@ -317,8 +358,9 @@ impl Group<'_> {
     }
 
     fn area_of(&self, level: bool) -> Area {
-        let rows: Vec<usize> =
-            (0..self.set.len()).filter(|row| (self.member)(*row) == level).collect();
+        let rows: Vec<usize> = (0..self.set.len())
+            .filter(|row| (self.member)(*row) == level)
+            .collect();
         let outcome: Vec<bool> = rows.iter().map(|row| self.set.outcome[*row]).collect();
         let score: Vec<f64> = rows.iter().map(|row| self.score[*row]).collect();
         let patient: Vec<u32> = rows.iter().map(|row| self.set.patient[*row]).collect();
@@ -328,13 +370,21 @@ impl Group<'_> {
             interval: Err(Undefined::OneClass),
             basis: Basis::of(0),
         };
-        let Ok(comparison) = Comparison::of(&outcome, &[&score], &patient) else { return none };
-        let Some(placements) = comparison.placements.first() else { return none };
+        let Ok(comparison) = Comparison::of(&outcome, &[&score], &patient) else {
+            return none;
+        };
+        let Some(placements) = comparison.placements.first() else {
+            return none;
+        };
         let area: delong::Auc = comparison.area(0);
         let (value, variance) = area_values(&area);
-        let interval = variance
-            .and_then(|_| area.logit_interval(LEVEL).ok_or(Undefined::Boundary));
-        Area { value, variance, interval, basis: area_basis(&patient, area.sizes, placements) }
+        let interval = variance.and_then(|_| area.logit_interval(LEVEL).ok_or(Undefined::Boundary));
+        Area {
+            value,
+            variance,
+            interval,
+            basis: area_basis(&patient, area.sizes, placements),
+        }
     }
 
     fn shares_patients(&self) -> bool {
@@ -351,7 +401,11 @@ impl Group<'_> {
         let rest = ratio_of(self.set, self.score, |row| !(self.member)(row));
         let log = |ratio: &Ratio| {
             ratio.ratio.and_then(|value| {
-                if value > 0.0 { Ok(libm::log(value)) } else { Err(Undefined::Boundary) }
+                if value > 0.0 {
+                    Ok(libm::log(value))
+                } else {
+                    Err(Undefined::Boundary)
+                }
             })
         };
         let interval = match (log(&own), own.log_variance) {
