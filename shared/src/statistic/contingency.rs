@@ -102,6 +102,17 @@ pub enum ContingencyKind {
     CompletenessByOutcome,
 }
 
+impl ContingencyKind {
+    /// The kind in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::OutcomeBySubgroup => "outcome",
+            Self::ErrorBySubgroup => "errors",
+            Self::CompletenessByOutcome => "availability and outcome",
+        }
+    }
+}
+
 /// Headings of the outcome columns.
 pub const OUTCOME_COLUMNS: [&str; 2] = ["no event", "event"];
 /// Headings of the error columns.

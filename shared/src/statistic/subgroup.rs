@@ -63,6 +63,14 @@ pub struct SubgroupRow<S: Stage> {
     pub non_events: S::Count,
     /// The measures, in the order of [`Measure::ALL`].
     pub measures: Vec<SubgroupMeasure<S>>,
+    /// Events predicted positive.
+    pub true_positive: S::Count,
+    /// Non-events predicted positive.
+    pub false_positive: S::Count,
+    /// Events predicted negative.
+    pub false_negative: S::Count,
+    /// Non-events predicted negative.
+    pub true_negative: S::Count,
 }
 
 /// One measure at one level, and its gap to the rest of the site.
@@ -123,6 +131,26 @@ impl Measure {
         Self::Auc,
         Self::ObservedExpected,
     ];
+
+    /// The measure in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::SelectionRate => "selection rate",
+            Self::Tpr => "true positive rate",
+            Self::Fpr => "false positive rate",
+            Self::Ppv => "positive predictive value",
+            Self::Auc => "AUC",
+            Self::ObservedExpected => "O:E",
+        }
+    }
+
+    /// Whether the measure depends on a threshold.
+    pub fn needs_threshold(self) -> bool {
+        match self {
+            Self::SelectionRate | Self::Tpr | Self::Fpr | Self::Ppv => true,
+            Self::Auc | Self::ObservedExpected => false,
+        }
+    }
 }
 
 /// A value, its interval, its gap to the rest, and the people behind both.
@@ -187,7 +215,18 @@ impl Group<'_> {
             .iter()
             .map(|measure| self.measure(*measure))
             .collect();
+        let cell = |positive: bool, event: bool| {
+            set.count(|row| {
+                member(row)
+                    && (self.score[row] >= self.threshold) == positive
+                    && set.outcome[row] == event
+            })
+        };
         SubgroupRow {
+            true_positive: cell(true, true),
+            false_positive: cell(true, false),
+            false_negative: cell(false, true),
+            true_negative: cell(false, false),
             level,
             n: set.count(member),
             events: set.count(|row| member(row) && set.outcome[row]),
