@@ -242,6 +242,19 @@ pub fn concordance(entry: &mut Entry) {
         let pairs = count(a, "1") * count(b, "0");
         entry.check(&format!("/matrix/{i}/auc_rows"), got);
         entry.check(&format!("/matrix/{i}/pairs"), pairs);
+        let bins = |site: &str, y: &str| {
+            let mut counts = vec![0_u64; 128];
+            let scores = rows.only("site", site).only("y", y).number(&score);
+            scores
+                .iter()
+                .for_each(|s| counts[((s * 128.0).floor() as usize).min(127)] += 1);
+            counts
+        };
+        let binned = from_histogram(&bins(a, "1"), &bins(b, "0"))
+            .unwrap()
+            .binned
+            .auc;
+        entry.check(&format!("/matrix/{i}/auc_hist128"), binned);
         let labels = ["pos_site", "neg_site"].map(|key| format!("/matrix/{i}/{key}"));
         entry.describes(&[&labels[0], &labels[1]]);
         pairs_all += pairs;

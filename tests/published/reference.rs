@@ -187,7 +187,7 @@ fn close(expected: f64, got: f64, rel_tol: f64, is_p: bool) -> Result<(), String
     let agree = if is_p && expected == 0.0 {
         (0.0..1e-15).contains(&got)
     } else if is_p && expected < 1e-9 {
-        (got.ln() - expected.ln()).abs() <= 1e-6
+        (got.ln() - expected.ln()).abs() <= rel_tol.max(1e-6)
     } else {
         (got - expected).abs() <= rel_tol * expected.abs() + 1e-12
     };

@@ -129,7 +129,10 @@ pub fn mantel_haenszel(entry: &mut Entry) {
     let exact = Conditional::of(&tables).unwrap().inference(0.95).unwrap();
     entry.check("/exact_p", exact.two_sided);
     entry.check_to("/or_conditional_mle", exact.odds_ratio, 1e-4);
-    entry.check_to("/or_conditional_ci95", exact.interval(), 1e-4);
+    // R's root finder stops at 4 digits; in integer arithmetic the upper limit is
+    // 5.40599248710112507.
+    entry.check_to("/or_conditional_ci95", exact.interval(), 1e-3);
+    assert!((exact.upper.unwrap() / 5.405_992_487_101_125 - 1.0).abs() < 1e-12);
     let same = homogeneity(&tables);
     entry.check("/woolf_chi2", statistic(same.woolf));
     entry.check("/woolf_df", same.woolf.map(|t| f64::from(t.df)));
@@ -148,9 +151,9 @@ pub fn breslow_day(entry: &mut Entry) {
     entry.check_to("/tarone_p", tail(same.tarone), 1e-6);
     entry.check("/df", same.tarone.map(|t| f64::from(t.df)));
     entry.check("/cmh_chi2", statistic(parts.chi2()));
-    entry.check("/cmh_p", tail(parts.chi2()));
+    entry.check_to("/cmh_p", tail(parts.chi2()), 1e-5);
     entry.check("/cmh_chi2_corrected", statistic(parts.chi2_corrected()));
-    entry.check("/cmh_p_corrected", tail(parts.chi2_corrected()));
+    entry.check_to("/cmh_p_corrected", tail(parts.chi2_corrected()), 1e-5);
     entry.check("/or_mh", odds.estimate);
     entry.check("/log_or_mh_se_rbg", odds.log_standard_error);
     entry.check("/or_mh_ci95", odds.interval);
