@@ -3,4 +3,5 @@
 //! From: `disclosure` (released documents, after the coordinator's checks).
 //! To: `report`.
 
+pub mod random_effects;
 pub mod result;
