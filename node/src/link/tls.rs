@@ -120,7 +120,10 @@ fn meaning(error: &Error, certificate: &[u8]) -> LinkFault {
         CertificateWhy::Expired
     } else if matches!(problem, Is::NotValidYet | Is::NotValidYetContext { .. }) {
         CertificateWhy::NotYetValid
-    } else if matches!(problem, Is::NotValidForName | Is::NotValidForNameContext { .. }) {
+    } else if matches!(
+        problem,
+        Is::NotValidForName | Is::NotValidForNameContext { .. }
+    ) {
         CertificateWhy::OtherName
     } else {
         CertificateWhy::Unusable
