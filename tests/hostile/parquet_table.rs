@@ -181,7 +181,7 @@ fn bad_values_in_parquet_have_the_codes_of_csv() {
             ),
         ]
     };
-    let mut check = |column: usize, values: ArrayRef, code: Code| {
+    let check = |column: usize, values: ArrayRef, code: Code| {
         let mut columns = good();
         columns[column].1 = values;
         write_batches(&path, &[RecordBatch::try_from_iter(columns).unwrap()]);

@@ -286,15 +286,14 @@ fn utf_16() {
 
 #[test]
 fn latin_1() {
-    let mut bytes = with_cell("sex", "f_male").into_bytes();
-    let at = bytes.iter().position(|byte| *byte == b'_').unwrap();
-    let at = bytes[at + 20..]
-        .iter()
-        .position(|byte| *byte == b'_')
-        .map_or(at, |more| at + 20 + more);
-    bytes[at] = 0xe9;
+    let mut bytes = with_cell("sex", "f#male").into_bytes();
+    for byte in &mut bytes {
+        if *byte == b'#' {
+            *byte = 0xe9;
+        }
+    }
     let said = refused(bytes, Code::EncodingUnsupported);
-    assert!(said.contains("UTF-8"), "{said}");
+    assert!(said.contains("line 7"), "{said}");
 }
 
 #[test]
@@ -450,7 +449,10 @@ fn file_replaced_during_read() {
         }
     });
     let mut changed = 0;
-    for _ in 0..10 {
+    for turn in 0..2000 {
+        if turn >= 10 && changed > 0 {
+            break;
+        }
         match load(&study(), &TableSource::new(&path)) {
             Ok(loaded) => {
                 assert!(

@@ -194,7 +194,6 @@ impl OpenTable {
     }
 
     /// SHA-256 of the whole file; leaves the file at its start.
-    #[cfg(feature = "parquet")]
     pub(crate) fn hash(&mut self) -> Result<Digest, Fault> {
         let mut sha256 = Sha256::default();
         let mut buffer = vec![0; 256 << 10];

@@ -78,7 +78,7 @@ fn read(
     let select = |header: &[String]| map::select(study, source, header);
     let opened = file::open(source).map_err(|fault| vec![fault])?;
     match opened.format {
-        Format::Csv => read_csv::read(&opened, source, &select),
+        Format::Csv => read_csv::read(opened, source, &select),
         #[cfg(feature = "parquet")]
         Format::Parquet => read_parquet::read(opened, source, &select),
         #[cfg(not(feature = "parquet"))]

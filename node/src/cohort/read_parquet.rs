@@ -38,13 +38,28 @@ pub(crate) fn read(
 ) -> Result<(RawTable, Selection, Digest), Vec<Fault>> {
     let single = |fault: Fault| vec![fault];
     let before = opened.hash().map_err(single)?;
+    let result = parse(&opened, source, select);
+    // A file that is being written also looks malformed; that it changes is the better answer.
+    if opened.hash().map_err(single)? != before {
+        return Err(vec![opened.changed()]);
+    }
+    opened.unchanged().map_err(single)?;
+    result.map(|(table, selection)| (table, selection, before))
+}
+
+fn parse(
+    opened: &OpenTable,
+    source: &TableSource,
+    select: &dyn Fn(&[String]) -> Result<Selection, Vec<Fault>>,
+) -> Result<(RawTable, Selection), Vec<Fault>> {
+    let single = |fault: Fault| vec![fault];
     let file = opened
         .file
         .try_clone()
         .map_err(|error| vec![opened.unreadable(&error)])?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(|error| vec![malformed(&opened, error.to_string())])?;
-    limits(&opened, source, &builder).map_err(single)?;
+        .map_err(|error| vec![malformed(opened, error.to_string())])?;
+    limits(opened, source, &builder).map_err(single)?;
     let header: Vec<String> = builder
         .schema()
         .fields()
@@ -57,7 +72,7 @@ pub(crate) fn read(
         .with_projection(mask)
         .with_batch_size(BATCH)
         .build()
-        .map_err(|error| vec![malformed(&opened, error.to_string())])?;
+        .map_err(|error| vec![malformed(opened, error.to_string())])?;
     let mut table = RawTable {
         column: selection
             .column
@@ -68,21 +83,17 @@ pub(crate) fn read(
         noun: "row",
     };
     for batch in batches {
-        let batch = batch.map_err(|error| vec![malformed(&opened, error.to_string())])?;
+        let batch = batch.map_err(|error| vec![malformed(opened, error.to_string())])?;
         for (column, values) in table.column.iter_mut().zip(batch.columns()) {
             push(column, values, source.caps.field_bytes)
-                .map_err(|refusal| vec![refusal.fault(&opened, &column.name)])?;
+                .map_err(|refusal| vec![refusal.fault(opened, &column.name)])?;
         }
         let next = table.rows() + 1;
         let places =
             (next..next + batch.num_rows()).map(|place| u32::try_from(place).unwrap_or(u32::MAX));
         table.place.extend(places);
     }
-    if opened.hash().map_err(single)? != before {
-        return Err(vec![opened.changed()]);
-    }
-    opened.unchanged().map_err(single)?;
-    Ok((table, selection, before))
+    Ok((table, selection))
 }
 
 fn malformed(opened: &OpenTable, why: String) -> Fault {
