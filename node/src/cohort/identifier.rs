@@ -49,15 +49,15 @@ pub(crate) fn group(cells: &TextColumn, markers: &Markers) -> Groups {
     for row in similar {
         groups.similar.add(row as usize, cells.cell(row as usize));
     }
-    groups.index = vec![0; leader.len()];
-    for row in 0..leader.len() {
-        let first = leader[row] as usize;
-        groups.index[row] = if first == row {
+    for (row, first) in leader.into_iter().enumerate() {
+        let first = first as usize;
+        let index = if first == row {
             groups.count += 1;
             groups.count - 1
         } else {
             groups.index[first]
         };
+        groups.index.push(index);
     }
     groups
 }

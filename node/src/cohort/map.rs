@@ -25,6 +25,9 @@ pub(crate) struct Selection {
     pub(crate) cluster: usize,
 }
 
+/// Chooses columns from a header.
+pub(crate) type Select<'a> = dyn Fn(&[String]) -> Result<Selection, Vec<Fault>> + 'a;
+
 /// Checks the mapping against the protocol, before any table is opened.
 ///
 /// # Errors
@@ -359,5 +362,86 @@ impl Finder<'_> {
             }
         }
         self.faults.append(&mut faults);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cohort::fixture;
+
+    fn header(text: &str) -> Vec<String> {
+        text.split(',').map(str::to_owned).collect()
+    }
+
+    fn codes(result: Result<Selection, Vec<Fault>>) -> Vec<Code> {
+        let faults = result.err().unwrap_or_default();
+        faults.into_iter().map(|fault| fault.code).collect()
+    }
+
+    #[test]
+    fn columns_are_kept_once_and_in_file_order() {
+        let (study, mut source) = (fixture::study(), TableSource::new("t"));
+        for argument in ["patient=mrn", "age=years", "ca="] {
+            source.map_argument(argument).unwrap();
+        }
+        let header = header("x,p_b,p_a,y,sex,years,mrn,ca");
+        let found = select(&study, &source, &header).unwrap();
+        assert_eq!(found.column, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(
+            found.field,
+            [None, Some(4), Some(3), None, Some(2), Some(1), Some(0)]
+        );
+        assert_eq!((found.cluster, found.key), (5, 5));
+    }
+
+    #[test]
+    fn the_key_serves_as_patient_only_when_the_unit_is_the_patient() {
+        let (mut study, mut source) = (fixture::study(), TableSource::new("t"));
+        source.key = Some("case".to_owned());
+        let header = header("case,age,sex,ca,y,p_a,p_b");
+        assert!(select(&study, &source, &header).is_ok());
+        study.eligibility.unit = "lesion".to_owned();
+        assert_eq!(
+            codes(select(&study, &source, &header)),
+            [Code::FieldUnmapped]
+        );
+        source.cluster = Some("Case".to_owned());
+        assert_eq!(
+            codes(select(&study, &source, &header)),
+            [Code::ColumnMissing]
+        );
+    }
+
+    #[test]
+    fn codes_and_transforms_must_fit_their_field() {
+        let study = fixture::study();
+        let coded = |field: &str, level: &str, locals: &[&str]| {
+            let mut source = TableSource::new("t");
+            let locals = locals.iter().map(|local| (*local).to_owned()).collect();
+            let levels = [(level.to_owned(), locals)];
+            source.codes.insert(field.parse().unwrap(), levels.into());
+            check(&study, &source).err().map(|faults| faults[0].code)
+        };
+        assert_eq!(coded("sex", "male", &["M", "m"]), None);
+        assert_eq!(coded("y", "1", &["yes"]), None);
+        assert_eq!(coded("sex", "men", &["M"]), Some(Code::ConfigInvalid));
+        assert_eq!(coded("y", "yes", &["1"]), Some(Code::ConfigInvalid));
+        assert_eq!(
+            coded("sex", "male", &["M", "M "]),
+            Some(Code::ConfigInvalid)
+        );
+        assert_eq!(coded("age", "1", &["x"]), Some(Code::ConfigInvalid));
+        assert_eq!(coded("gender", "male", &["M"]), Some(Code::FieldUnknown));
+
+        let mut source = TableSource::new("t");
+        let age = "age".parse().unwrap();
+        source
+            .transform
+            .insert(age, crate::cohort::Transform::Logistic);
+        assert_eq!(
+            check(&study, &source).unwrap_err()[0].code,
+            Code::ConfigInvalid
+        );
     }
 }

@@ -13,7 +13,7 @@ use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 
 use super::file::{OpenTable, Sha256};
-use super::map::Selection;
+use super::map::{Select, Selection};
 use super::raw::{RawTable, TextColumn, quote};
 use super::source::TableSource;
 
@@ -27,7 +27,7 @@ const SHOWN: usize = 5;
 pub(crate) fn read(
     mut opened: OpenTable,
     source: &TableSource,
-    select: &dyn Fn(&[String]) -> Result<Selection, Vec<Fault>>,
+    select: &Select<'_>,
 ) -> Result<(RawTable, Selection, Digest), Vec<Fault>> {
     let result = parse(&opened, source, select);
     // A file that is being written also looks malformed; that it changes is the better answer.
@@ -43,7 +43,7 @@ pub(crate) fn read(
 fn parse(
     opened: &OpenTable,
     source: &TableSource,
-    select: &dyn Fn(&[String]) -> Result<Selection, Vec<Fault>>,
+    select: &Select<'_>,
 ) -> Result<(RawTable, Selection, Digest), Vec<Fault>> {
     let file = opened
         .file
@@ -146,9 +146,10 @@ impl Scan<'_> {
                 ),
             );
         }
-        match error.into_kind() {
-            csv::ErrorKind::Io(error) => self.opened.unreadable(&error),
-            other => self.malformed(format!("{other:?}"), "export the table again"),
+        if error.is_io_error() {
+            self.opened.unreadable(&error.into())
+        } else {
+            self.malformed(error.to_string(), "export the table again")
         }
     }
 

@@ -15,7 +15,7 @@ use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 
 use super::file::OpenTable;
-use super::map::Selection;
+use super::map::{Select, Selection};
 use super::raw::{RawTable, TextColumn, quote};
 use super::source::TableSource;
 
@@ -34,7 +34,7 @@ const UNPACK_FLOOR: u64 = 64 << 20;
 pub(crate) fn read(
     mut opened: OpenTable,
     source: &TableSource,
-    select: &dyn Fn(&[String]) -> Result<Selection, Vec<Fault>>,
+    select: &Select<'_>,
 ) -> Result<(RawTable, Selection, Digest), Vec<Fault>> {
     let single = |fault: Fault| vec![fault];
     let before = opened.hash().map_err(single)?;
@@ -50,7 +50,7 @@ pub(crate) fn read(
 fn parse(
     opened: &OpenTable,
     source: &TableSource,
-    select: &dyn Fn(&[String]) -> Result<Selection, Vec<Fault>>,
+    select: &Select<'_>,
 ) -> Result<(RawTable, Selection), Vec<Fault>> {
     let single = |fault: Fault| vec![fault];
     let file = opened
