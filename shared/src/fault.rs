@@ -108,6 +108,9 @@ codes! {
     TableChanged = "FV-DATA-016", No, "the table changed while it was read";
     TableTooLarge = "FV-DATA-017", No, "the table exceeds a limit";
     EncodingUnsupported = "FV-DATA-018", No, "the table's text encoding is not UTF-8";
+    FieldUnknown = "FV-DATA-019", Config, "the mapping names a field the protocol does not declare";
+    TableMismatch = "FV-DATA-020", No, "the table is not the one whose hash is configured";
+    CaseConflict = "FV-DATA-021", No, "one case stands twice with different values";
     // policy and release
     PolicyMissing = "FV-POL-001", Human, "no disclosure policy is configured";
     PolicyInvalid = "FV-POL-002", Config, "the disclosure policy is not valid";
