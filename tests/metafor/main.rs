@@ -17,8 +17,7 @@ basel,0.9983,0.2205,auc,logit,m,e,primary,overall,overall,,external
 longbeach,1.0734,0.0561,auc,logit,m,e,primary,overall,overall,,external
 cleveland,2.5,0.03,auc,logit,m,e,primary,overall,overall,,development
 ";
-const HEADER: &str =
-    "scope,model,endpoint,analysis,axis,level,threshold,metric,scale,k_sites,estimate,ci_low,ci_high,tau2,i2,q";
+const HEADER: &str = "scope,model,endpoint,analysis,axis,level,threshold,metric,scale,k_sites,estimate,ci_low,ci_high,tau2,i2,q";
 const AGREES: &str = "pooled,m,e,primary,overall,overall,,auc,logit,3,0.80305859900764387,\
     0.49083468639105299,0.94520009984842246,0.24735256232856814,76.815595138405868,9.7643680092700986";
 
@@ -67,7 +66,11 @@ fn a_bundle_that_agrees_is_accepted() {
     if metafor_is_here("a_bundle_that_agrees_is_accepted") {
         let output = check(bundle_with(&[AGREES]).path(), &[]);
         assert!(output.status.success(), "{}", said(&output));
-        assert!(said(&output).contains("1 passed, 0 failed"), "{}", said(&output));
+        assert!(
+            said(&output).contains("1 passed, 0 failed"),
+            "{}",
+            said(&output)
+        );
     }
 }
 
@@ -82,7 +85,11 @@ fn a_difference_of_two_in_ten_to_the_eighth_is_refused() {
         ] {
             let output = check(bundle_with(&[&AGREES.replace(value, other)]).path(), &[]);
             assert!(!output.status.success(), "{column}: {}", said(&output));
-            assert!(said(&output).contains(column), "{column}: {}", said(&output));
+            assert!(
+                said(&output).contains(column),
+                "{column}: {}",
+                said(&output)
+            );
         }
     }
 }
@@ -98,7 +105,9 @@ fn a_bundle_without_a_pool_is_refused_unless_expected() {
 
 #[test]
 fn the_bundle_named_by_the_caller_agrees() {
-    let Some(bundle) = std::env::var_os("FEDVAL_BUNDLE") else { return };
+    let Some(bundle) = std::env::var_os("FEDVAL_BUNDLE") else {
+        return;
+    };
     if metafor_is_here("the_bundle_named_by_the_caller_agrees") {
         let output = check(Path::new(&bundle), &[]);
         assert!(output.status.success(), "{}", said(&output));

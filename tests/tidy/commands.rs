@@ -89,7 +89,9 @@ fn every_documented_command_is_run() {
     }
     for (command, how) in &registry {
         if !documented.contains(command) {
-            findings.push(format!("{REGISTRY}: no page tells a reader to type `{command}`"));
+            findings.push(format!(
+                "{REGISTRY}: no page tells a reader to type `{command}`"
+            ));
         }
         if let Some(fault) = entry_fault(how, &script, &sources) {
             findings.push(format!("{REGISTRY}: `{command}`: {fault}"));

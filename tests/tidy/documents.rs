@@ -29,7 +29,12 @@ fn page_faults(code: Code, page: &str) -> Vec<String> {
     }
     for section in SECTIONS {
         let body = page.split_once(section).map_or("", |(_, rest)| rest);
-        let words = body.split("\n## ").next().unwrap_or("").split_whitespace().count();
+        let words = body
+            .split("\n## ")
+            .next()
+            .unwrap_or("")
+            .split_whitespace()
+            .count();
         if words < 6 {
             faults.push(format!("section `{section}` is missing or says nothing"));
         }
@@ -39,31 +44,48 @@ fn page_faults(code: Code, page: &str) -> Vec<String> {
 
 #[test]
 fn every_error_code_has_its_page() {
-    let pages: BTreeMap<String, String> =
-        tree::texts(ERRORS, &[".md"]).into_iter().map(|page| (page.path, page.text)).collect();
+    let pages: BTreeMap<String, String> = tree::texts(ERRORS, &[".md"])
+        .into_iter()
+        .map(|page| (page.path, page.text))
+        .collect();
     let mut findings = Vec::new();
     for &code in Code::ALL {
         let path = format!("{ERRORS}/{}.md", code.as_str());
         match pages.get(&path) {
             Some(page) => {
-                findings.extend(page_faults(code, page).into_iter().map(|fault| format!("{path}: {fault}")));
+                findings.extend(
+                    page_faults(code, page)
+                        .into_iter()
+                        .map(|fault| format!("{path}: {fault}")),
+                );
             }
             None => findings.push(format!(
                 "{path} is missing; write it: `{}`, an empty line, `{}`, and below each of {} \
                  what is particular to this code",
                 heading(code),
-                format_args!("Exit code: {} ([exit codes](../exit-codes.md)).", code.exit() as u8),
+                format_args!(
+                    "Exit code: {} ([exit codes](../exit-codes.md)).",
+                    code.exit() as u8
+                ),
                 SECTIONS.join(", "),
             )),
         }
     }
     for path in pages.keys().filter(|path| !path.ends_with("/README.md")) {
-        let name = path.trim_start_matches(ERRORS).trim_matches('/').trim_end_matches(".md");
+        let name = path
+            .trim_start_matches(ERRORS)
+            .trim_matches('/')
+            .trim_end_matches(".md");
         if !Code::ALL.iter().any(|code| code.as_str() == name) {
-            findings.push(format!("{path}: no such code in shared/src/fault.rs; remove the page"));
+            findings.push(format!(
+                "{path}: no such code in shared/src/fault.rs; remove the page"
+            ));
         }
     }
-    report("Every code in shared::fault::Code::ALL has one page, and no page lacks its code.", &findings);
+    report(
+        "Every code in shared::fault::Code::ALL has one page, and no page lacks its code.",
+        &findings,
+    );
 }
 
 #[test]
@@ -71,7 +93,14 @@ fn every_error_code_is_in_the_index() {
     let index = tree::read(&format!("{ERRORS}/README.md"));
     let findings: Vec<String> = Code::ALL
         .iter()
-        .map(|code| format!("| [{0}]({0}.md) | {1} | {2} |", code.as_str(), code.title(), code.exit() as u8))
+        .map(|code| {
+            format!(
+                "| [{0}]({0}.md) | {1} | {2} |",
+                code.as_str(),
+                code.title(),
+                code.exit() as u8
+            )
+        })
         .filter(|row| !index.lines().any(|line| line == row))
         .map(|row| format!("{ERRORS}/README.md lacks the row: {row}"))
         .collect();
@@ -87,7 +116,11 @@ fn every_exit_code_is_explained() {
     numbers.dedup();
     let findings: Vec<String> = numbers
         .into_iter()
-        .filter(|number| !page.lines().any(|line| line.starts_with(&format!("| {number} |"))))
+        .filter(|number| {
+            !page
+                .lines()
+                .any(|line| line.starts_with(&format!("| {number} |")))
+        })
         .map(|number| format!("{EXITS} has no row for {number}"))
         .collect();
     report("Every exit code has its row.", &findings);
@@ -103,12 +136,19 @@ fn every_state_is_explained() {
         .map(|&state| format!("{STATES} lacks a row that starts: {}", row(state)))
         .collect();
     for line in page.lines().filter(|line| line.starts_with("| `")) {
-        let word = line.trim_start_matches("| `").split('`').next().unwrap_or_default();
+        let word = line
+            .trim_start_matches("| `")
+            .split('`')
+            .next()
+            .unwrap_or_default();
         if SiteState::parse(word).is_none() {
             findings.push(format!("{STATES}: no such state as {word}"));
         }
     }
-    report("States have one name and one meaning, in code and in docs.", &findings);
+    report(
+        "States have one name and one meaning, in code and in docs.",
+        &findings,
+    );
 }
 
 /// The pages people read.
@@ -117,7 +157,10 @@ pub(crate) fn pages() -> Vec<Text> {
     pages.extend(tree::texts("configs", &[".md"]));
     for path in ["README.md", "CHANGELOG.md"] {
         if tree::root().join(path).is_file() {
-            pages.push(Text { path: path.to_owned(), text: tree::read(path) });
+            pages.push(Text {
+                path: path.to_owned(),
+                text: tree::read(path),
+            });
         }
     }
     pages
@@ -132,7 +175,10 @@ fn links(page: &str) -> Vec<String> {
             in_code = !in_code;
         } else if !in_code {
             let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join("code");
-            let targets = prose.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+            let targets = prose
+                .split("](")
+                .skip(1)
+                .filter_map(|rest| rest.split(')').next());
             found.extend(targets.map(str::to_owned));
         }
     }
@@ -145,7 +191,9 @@ fn anchors(page: &str) -> Vec<String> {
         .filter(|line| line.starts_with('#'))
         .map(|line| {
             let title = line.trim_start_matches('#').trim().to_lowercase();
-            let kept = title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            let kept = title
+                .chars()
+                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
             kept.map(|c| if c == ' ' { '-' } else { c }).collect()
         })
         .collect()
@@ -176,7 +224,10 @@ fn links_lead_somewhere() {
             }
         }
     }
-    report("Every relative link in README.md and docs/ resolves.", &findings);
+    report(
+        "Every relative link in README.md and docs/ resolves.",
+        &findings,
+    );
 }
 
 #[test]
@@ -188,7 +239,10 @@ fn pages_do_not_speak_of_machines_they_were_written_on() {
         .filter(|file| words.iter().any(|word| file.text.contains(word)))
         .map(|file| format!("{}: names a folder of one machine", file.path))
         .collect();
-    report("Paths are relative to the repository, or the reader's own.", &findings);
+    report(
+        "Paths are relative to the repository, or the reader's own.",
+        &findings,
+    );
 }
 
 #[test]

@@ -11,19 +11,73 @@ const SHARED: &[(&str, &[&str])] = &[
     ("identity", &["fault"]),
     ("study", &["identity", "fault", "numeric"]),
     ("statistic", &["study", "identity", "fault", "numeric"]),
-    ("disclosure", &["statistic", "study", "identity", "fault", "numeric"]),
-    ("masking", &["statistic", "study", "identity", "fault", "numeric"]),
-    ("wire", &["disclosure", "masking", "statistic", "study", "identity", "fault"]),
-    ("pool", &["disclosure", "masking", "statistic", "study", "identity", "fault", "numeric"]),
-    ("report", &["pool", "disclosure", "statistic", "study", "identity", "fault", "numeric"]),
+    (
+        "disclosure",
+        &["statistic", "study", "identity", "fault", "numeric"],
+    ),
+    (
+        "masking",
+        &["statistic", "study", "identity", "fault", "numeric"],
+    ),
+    (
+        "wire",
+        &[
+            "disclosure",
+            "masking",
+            "statistic",
+            "study",
+            "identity",
+            "fault",
+        ],
+    ),
+    (
+        "pool",
+        &[
+            "disclosure",
+            "masking",
+            "statistic",
+            "study",
+            "identity",
+            "fault",
+            "numeric",
+        ],
+    ),
+    (
+        "report",
+        &[
+            "pool",
+            "disclosure",
+            "statistic",
+            "study",
+            "identity",
+            "fault",
+            "numeric",
+        ],
+    ),
 ];
 
 /// Crates with one home: the crate's name in code, where it may be named, and why.
 const HOMES: &[(&str, &[&str], &str)] = &[
-    ("quinn", &["node/src/link", "coordinator/src/link"], "the transport stays replaceable"),
-    ("rustls", &["node/src/link", "coordinator/src/link"], "the transport stays replaceable"),
-    ("bincode", &["shared/src/wire/codec.rs"], "its limits are set in one place, and it can be replaced"),
-    ("statrs", &["shared/src/numeric"], "its weak tails are guarded in one place"),
+    (
+        "quinn",
+        &["node/src/link", "coordinator/src/link"],
+        "the transport stays replaceable",
+    ),
+    (
+        "rustls",
+        &["node/src/link", "coordinator/src/link"],
+        "the transport stays replaceable",
+    ),
+    (
+        "bincode",
+        &["shared/src/wire/codec.rs"],
+        "its limits are set in one place, and it can be replaced",
+    ),
+    (
+        "statrs",
+        &["shared/src/numeric"],
+        "its weak tails are guarded in one place",
+    ),
 ];
 
 /// The modules of its own crate that `code` names: `crate::x`, `crate::{x, y::z}`.
@@ -44,7 +98,10 @@ fn named_modules(code: &str) -> Vec<String> {
 }
 
 fn first_word(text: &str) -> String {
-    text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    text.trim_start()
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
 }
 
 /// The first word of each member of a use group whose opening brace is already read.
@@ -72,7 +129,8 @@ fn group_heads(group: &str) -> Vec<String> {
 
 #[test]
 fn named_modules_reads_groups() {
-    let code = "use crate::wire::Frame; use crate::{study::{A, b}, pool}; $crate::fault; my_crate::x";
+    let code =
+        "use crate::wire::Frame; use crate::{study::{A, b}, pool}; $crate::fault; my_crate::x";
     assert_eq!(named_modules(code), ["wire", "study", "pool", "fault"]);
 }
 
@@ -86,13 +144,19 @@ fn shared_modules_point_one_way() {
             continue;
         }
         let Some((_, allowed)) = SHARED.iter().find(|(name, _)| *name == module) else {
-            findings.push(format!("{}: module {module} has no place in tests/tidy/layers.rs", file.path));
+            findings.push(format!(
+                "{}: module {module} has no place in tests/tidy/layers.rs",
+                file.path
+            ));
             continue;
         };
         for name in named_modules(&code_only(&file.text)) {
             let is_module = SHARED.iter().any(|(known, _)| *known == name);
             if is_module && name != module && !allowed.contains(&name.as_str()) {
-                findings.push(format!("{}: {module} may not name crate::{name}", file.path));
+                findings.push(format!(
+                    "{}: {module} may not name crate::{name}",
+                    file.path
+                ));
             }
         }
     }
@@ -116,7 +180,11 @@ fn crates_stay_in_their_homes() {
         for (name, homes, why) in HOMES {
             let at_home = homes.iter().any(|home| file.path.starts_with(home));
             if !at_home && names_crate(&code, name) {
-                findings.push(format!("{}: {name} is named only in {} ({why})", file.path, homes.join(", ")));
+                findings.push(format!(
+                    "{}: {name} is named only in {} ({why})",
+                    file.path,
+                    homes.join(", ")
+                ));
             }
         }
     }
@@ -138,5 +206,8 @@ fn crates_are_recognised_by_how_they_are_used() {
     assert!(names_crate("use quinn::Endpoint;", "quinn"));
     assert!(names_crate("fn f(e: quinn::Endpoint)", "quinn"));
     assert!(names_crate("use quinn as q;", "quinn"));
-    assert!(!names_crate("use rustls_pki_types::X; link::rustls::f(); rustls.x()", "rustls"));
+    assert!(!names_crate(
+        "use rustls_pki_types::X; link::rustls::f(); rustls.x()",
+        "rustls"
+    ));
 }

@@ -95,8 +95,16 @@ pub(crate) fn has_word(code: &str, word: &str) -> bool {
 fn code_only_blanks_comments_and_literals() {
     let source = "use a::b; // quinn\n/* rustls /* x */ y */ let s = \"quinn\\\"\"; r#\"\nbincode\"# 'q' '\\'' &'a str";
     let code = code_only(source);
-    assert!(!["quinn", "rustls", "bincode"].iter().any(|word| code.contains(word)), "{code}");
-    assert!(code.contains("use a::b;") && code.contains("&'a str"), "{code}");
+    assert!(
+        !["quinn", "rustls", "bincode"]
+            .iter()
+            .any(|word| code.contains(word)),
+        "{code}"
+    );
+    assert!(
+        code.contains("use a::b;") && code.contains("&'a str"),
+        "{code}"
+    );
     assert_eq!(code.lines().count(), source.lines().count());
 }
 
@@ -114,26 +122,44 @@ fn files_are_short() {
         .iter()
         .zip(&lengths)
         .filter(|&(_, &lines)| lines > LINES_MAX)
-        .map(|(file, lines)| format!("{}: {lines} lines; split it by what its parts are for", file.path))
+        .map(|(file, lines)| {
+            format!(
+                "{}: {lines} lines; split it by what its parts are for",
+                file.path
+            )
+        })
         .collect();
     lengths.sort_unstable();
     let p90 = lengths[lengths.len() * 9 / 10];
     if p90 > LINES_P90 {
-        findings.push(format!("one file in ten has more than {LINES_P90} lines (p90 is {p90})"));
+        findings.push(format!(
+            "one file in ten has more than {LINES_P90} lines (p90 is {p90})"
+        ));
     }
-    report(&format!("No Rust file has more than {LINES_MAX} lines, p90 at most {LINES_P90}."), &findings);
+    report(
+        &format!("No Rust file has more than {LINES_MAX} lines, p90 at most {LINES_P90}."),
+        &findings,
+    );
 }
 
 /// What is wrong with a module's header.
 fn header_fault(file: &Text) -> Option<String> {
-    let header: Vec<&str> = file.text.lines().take_while(|line| line.starts_with("//!")).collect();
+    let header: Vec<&str> = file
+        .text
+        .lines()
+        .take_while(|line| line.starts_with("//!"))
+        .collect();
     if header.is_empty() {
         return Some("has no //! header".to_owned());
     }
-    let from = header.iter().rposition(|line| line.starts_with("//! From: "));
+    let from = header
+        .iter()
+        .rposition(|line| line.starts_with("//! From: "));
     let to = header.iter().rposition(|line| line.starts_with("//! To: "));
     let (Some(from), Some(to)) = (from, to) else {
-        return Some("the //! header lacks its last lines `//! From: ...` and `//! To: ...`".to_owned());
+        return Some(
+            "the //! header lacks its last lines `//! From: ...` and `//! To: ...`".to_owned(),
+        );
     };
     if from >= to {
         return Some("`//! To:` stands before `//! From:`".to_owned());
@@ -161,12 +187,30 @@ fn module_headers_say_from_and_to() {
 
 #[test]
 fn no_marks_for_later() {
-    let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("HA", "CK")];
+    let marks = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+        concat!("HA", "CK"),
+    ];
     let macros = [concat!("to", "do!"), concat!("unimple", "mented!")];
-    let endings = [".rs", ".md", ".toml", ".sh", ".mjs", ".R", ".sql", ".html", ".css", ".txt"];
+    let endings = [
+        ".rs", ".md", ".toml", ".sh", ".mjs", ".R", ".sql", ".html", ".css", ".txt",
+    ];
     let mut findings = Vec::new();
-    let folders = ["shared", "node", "coordinator", "tests", "docs", "configs", ".ci"];
-    for file in folders.iter().flat_map(|folder| tree::texts(folder, &endings)) {
+    let folders = [
+        "shared",
+        "node",
+        "coordinator",
+        "tests",
+        "docs",
+        "configs",
+        ".ci",
+    ];
+    for file in folders
+        .iter()
+        .flat_map(|folder| tree::texts(folder, &endings))
+    {
         for (number, line) in file.text.lines().enumerate() {
             let mark = marks.iter().find(|mark| has_word(line, mark));
             let mac = macros.iter().find(|mac| line.contains(*mac));
@@ -175,7 +219,10 @@ fn no_marks_for_later() {
             }
         }
     }
-    report("Work that is left is an issue, not a mark in a file.", &findings);
+    report(
+        "Work that is left is an issue, not a mark in a file.",
+        &findings,
+    );
 }
 
 #[test]

@@ -13,7 +13,10 @@ pub(crate) struct Text {
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().expect("tests/ lies in the repository").to_path_buf()
+    tests
+        .parent()
+        .expect("tests/ lies in the repository")
+        .to_path_buf()
 }
 
 /// The text of the file at `path`, seen from the root.
@@ -26,7 +29,10 @@ pub(crate) fn texts(folder: &str, endings: &[&str]) -> Vec<Text> {
     paths(folder)
         .into_iter()
         .filter(|path| endings.iter().any(|ending| path.ends_with(ending)))
-        .map(|path| Text { text: read(&path), path })
+        .map(|path| Text {
+            text: read(&path),
+            path,
+        })
         .collect()
 }
 
@@ -40,15 +46,26 @@ pub(crate) fn rust() -> Vec<Text> {
 
 /// Every file below `folder`, in path order, without what tools generate.
 pub(crate) fn paths(folder: &str) -> Vec<String> {
-    const GENERATED: [&str; 6] =
-        ["target", "node_modules", ".git", "artifacts", "coverage", "corpus"];
+    const GENERATED: [&str; 6] = [
+        "target",
+        "node_modules",
+        ".git",
+        "artifacts",
+        "coverage",
+        "corpus",
+    ];
     let mut found = Vec::new();
     let mut open = vec![root().join(folder)];
     while let Some(dir) = open.pop() {
-        let Ok(entries) = std::fs::read_dir(&dir) else { continue };
+        let Ok(entries) = std::fs::read_dir(&dir) else {
+            continue;
+        };
         for entry in entries {
             let entry = entry.expect("a readable folder");
-            let name = entry.file_name().into_string().expect("file names are UTF-8");
+            let name = entry
+                .file_name()
+                .into_string()
+                .expect("file names are UTF-8");
             if GENERATED.contains(&name.as_str()) {
                 continue;
             }
