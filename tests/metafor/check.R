@@ -10,7 +10,7 @@
 suppressPackageStartupMessages(library(metafor))
 
 tolerance <- 1e-8
-key_columns <- c("model", "endpoint", "analysis", "axis", "level", "threshold", "metric")
+key_columns <- c("model", "comparator", "endpoint", "analysis", "axis", "level", "threshold", "metric")
 
 arguments <- commandArgs(trailingOnly = TRUE)
 allow_none <- "--allow-none" %in% arguments
