@@ -8,7 +8,8 @@ use crate::{report, tree};
 const SHARED: &[(&str, &[&str])] = &[
     ("numeric", &[]),
     ("fault", &[]),
-    ("identity", &["fault"]),
+    // Certificates and invitations carry a study's names and times, a study's lock is signed.
+    ("identity", &["study", "fault"]),
     ("study", &["identity", "fault", "numeric"]),
     ("statistic", &["study", "identity", "fault", "numeric"]),
     (
