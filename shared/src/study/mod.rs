@@ -9,6 +9,7 @@ pub mod job;
 pub mod lock;
 pub mod plan;
 mod protocol;
+mod refusal;
 pub mod state;
 pub mod template;
 mod timestamp;
@@ -20,5 +21,6 @@ pub use id::{
     StudySlug,
 };
 pub use protocol::*;
+pub use refusal::Refusal;
 pub use state::SiteState;
 pub use timestamp::{InvalidTimestamp, Timestamp};
