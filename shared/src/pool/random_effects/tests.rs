@@ -108,6 +108,18 @@ proptest! {
     }
 
     #[test]
+    fn any_magnitude_gives_numbers_or_a_fault(
+        sites in proptest::collection::vec((-300_i32..300, -300_i32..300, -9.0_f64..9.0), 2..6),
+    ) {
+        let y: Vec<f64> = sites.iter().map(|s| s.2 * 10_f64.powi(s.0)).collect();
+        let v: Vec<f64> = sites.iter().map(|s| 10_f64.powi(s.1)).collect();
+        if let Ok(f) = RandomEffects::fit(&y, &v, 0.95) {
+            let numbers = [f.tau2, f.i2, f.h2, f.q.statistic, f.q.p, f.mean.estimate, f.mean.standard_error];
+            prop_assert!(numbers.iter().chain(&f.weights_percent).all(|x| x.is_finite()), "{f:?}");
+        }
+    }
+
+    #[test]
     fn tau2_is_a_stationary_point_or_zero((y, v) in sites()) {
         let tau2 = RandomEffects::fit(&y, &v, 0.95).unwrap().tau2;
         // The restricted likelihood's derivative, written out afresh.
