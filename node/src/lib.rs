@@ -7,6 +7,8 @@
 //!
 //! From: `shared`.
 //! To: the command `fedval-node`.
+//! From: `shared`.
+//! To: the `fedval-node` command.
 
 pub mod cohort;
 pub mod config;
