@@ -7,8 +7,6 @@
 //!
 //! From: `shared`.
 //! To: the command `fedval-node`.
-//! From: `shared`.
-//! To: the `fedval-node` command.
 
 pub mod cohort;
 pub mod config;
