@@ -3,12 +3,21 @@
 //!
 //! Read in the order of a job: [`link`] (offered), [`admission`] (admitted), [`cohort`] and
 //! [`measure`] (computing), [`release`] (waiting for approval), [`outbox`] (sending),
-//! [`ledger`] (what was asked, refused, released).
+//! [`ledger`] (what was asked, refused, released). [`store`] keeps all of it, [`daemon`] drives
+//! it, [`cli`] is how people see it.
 //!
 //! From: `shared`.
 //! To: the command `fedval-node`.
 
+pub mod admission;
+pub mod cli;
 pub mod cohort;
 pub mod config;
+pub mod daemon;
+pub mod ledger;
 pub mod link;
+pub mod measure;
+pub mod outbox;
+pub mod release;
+pub mod store;
 mod suggestion;

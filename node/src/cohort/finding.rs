@@ -3,11 +3,11 @@
 //! From: `precheck`, `adequacy`.
 //! To: the people at the site; never sent.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared::study::FieldName;
 
 /// One remark, with what it means or what could be done.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The declared field it is about; `None` when it is about the table.
     pub field: Option<FieldName>,

@@ -4,7 +4,7 @@
 //! From: `statistic::measure`, `policy`.
 //! To: `released` (the document), the node's preview (items).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::policy::Policy;
 use super::rule::support::{Objection, supports};
@@ -18,7 +18,7 @@ mod estimates;
 mod tables;
 
 /// What the gate says about one item, in the words of output checkers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It may leave as it is shown.
@@ -30,7 +30,7 @@ pub enum Verdict {
 }
 
 /// One item of a release as staff see it. Shown at the site only.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {
     /// What it is, in words.
     pub name: String,
@@ -43,7 +43,7 @@ pub struct Item {
     /// Its answer.
     pub verdict: Verdict,
     /// What was done: `as is`, `rounded`, `suppressed`.
-    pub action: &'static str,
+    pub action: String,
 }
 
 /// Whether anything leaves at all.

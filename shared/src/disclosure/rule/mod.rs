@@ -4,7 +4,7 @@
 //! From: `policy`.
 //! To: `review`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub mod admission;
 pub mod blocks;
@@ -14,7 +14,7 @@ pub mod small_cell;
 pub mod support;
 
 /// The rule that decided about an item.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
 pub enum Rule {
     /// D1: enough patients, and enough in each class.
     #[serde(rename = "D1")]

@@ -1,0 +1,305 @@
+//! `fedval-node job list | show | preview | approve | reject | retry`.
+//!
+//! From: the store; decisions go through the running node, or take the state lock.
+//! To: approvers.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+
+use clap::Subcommand;
+use serde::Serialize;
+use shared::disclosure::Item;
+use shared::fault::{Code, Exit, Fault};
+use shared::identity::Digest;
+
+use super::output::Output;
+use super::{Cli, Outcome, measure, one};
+use crate::cohort::Finding;
+use crate::config::NodeConfig;
+use crate::daemon::StateLock;
+use crate::daemon::control::{Person, Reply, Request, ask};
+use crate::link::system_now;
+use crate::release::{self, Verb};
+use crate::store::{Store, StoredJob, StoredPreview, unknown_job};
+
+/// Jobs and decisions.
+#[derive(Debug, Subcommand)]
+pub(super) enum Job {
+    /// Every job, oldest first.
+    List,
+    /// What a job asks, of whom, under which protocol.
+    Show {
+        /// Round or job id.
+        job: String,
+    },
+    /// Every item with its verdict, and the exact bytes that would be sent. Sends nothing.
+    Preview {
+        /// Round or job id.
+        job: String,
+    },
+    /// Release the previewed bytes; asks for the study's name.
+    Approve {
+        /// Round or job id.
+        job: String,
+        /// A remark for the ledger; it stays here.
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Release nothing for this job.
+    Reject {
+        /// Round or job id.
+        job: String,
+        /// Why; it stays here.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Compute again, after the table or its mapping was mended.
+    Retry {
+        /// Round or job id.
+        job: String,
+    },
+}
+
+#[derive(Serialize)]
+struct Preview {
+    job: StoredJob,
+    digest: String,
+    bytes: usize,
+    items: Vec<Item>,
+    findings: Vec<Finding>,
+    document: serde_json::Value,
+}
+
+impl Job {
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::List => "job list",
+            Self::Show { .. } => "job show",
+            Self::Preview { .. } => "job preview",
+            Self::Approve { .. } => "job approve",
+            Self::Reject { .. } => "job reject",
+            Self::Retry { .. } => "job retry",
+        }
+    }
+
+    pub(super) fn run(&self, cli: &Cli, output: &Output) -> Outcome {
+        let config = cli.config()?;
+        match self {
+            Self::List => list(&config, output),
+            Self::Show { job } => show(&config, job, output),
+            Self::Preview { job } => preview(&config, job, output),
+            Self::Approve { job, note } => approve(&config, job, note.clone(), output),
+            Self::Reject { job, reason } => {
+                let found = find(&config, job)?;
+                let verb = Verb::Reject {
+                    job: found.digest,
+                    reason: reason.clone(),
+                };
+                decide(&config, verb, self.word(), "rejected", output)
+            }
+            Self::Retry { job } => {
+                let found = find(&config, job)?;
+                let verb = Verb::Retry { job: found.digest };
+                decide(&config, verb, self.word(), "computing again", output)
+            }
+        }
+    }
+}
+
+fn store(config: &NodeConfig) -> Result<Store, Vec<Fault>> {
+    Store::open_read_only(&config.storage.dir).map_err(one)
+}
+
+/// The newest job of a round, or the job with this id.
+fn find(config: &NodeConfig, name: &str) -> Result<StoredJob, Vec<Fault>> {
+    let jobs = store(config)?.jobs().map_err(one)?;
+    let hit = |job: &&StoredJob| {
+        job.round == name || job.digest.to_string() == name || job.digest.hex() == name
+    };
+    jobs.iter()
+        .rev()
+        .find(hit)
+        .cloned()
+        .ok_or_else(|| one(unknown_job(name)))
+}
+
+fn list(config: &NodeConfig, output: &Output) -> Outcome {
+    let jobs = store(config)?.jobs().map_err(one)?;
+    let mut text = String::new();
+    for job in &jobs {
+        let _ = writeln!(
+            text,
+            "{:20} {:16} {:18} {}",
+            job.round, job.study, job.state, job.offered_at
+        );
+        if let Some(why) = &job.local_why {
+            let _ = writeln!(text, "    {}", why.replace('\n', "\n    "));
+        }
+    }
+    if jobs.is_empty() {
+        text.push_str("no jobs\n");
+    }
+    output.result("job list", Exit::Done, &jobs, &text, &[])
+}
+
+fn show(config: &NodeConfig, name: &str, output: &Output) -> Outcome {
+    let job = find(config, name)?;
+    let document: serde_json::Value = serde_json::from_slice(&job.bytes).unwrap_or_default();
+    let mut text = format!("round      {}\njob        {}\n", job.round, job.digest);
+    let _ = writeln!(
+        text,
+        "study      {}\nprotocol   {}",
+        job.study, job.protocol
+    );
+    let _ = writeln!(text, "state      {}: {}", job.state, job.state.meaning());
+    if let Some(why) = &job.local_why {
+        let _ = writeln!(text, "{why}");
+    }
+    let body = document.get("body").cloned().unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "asks       {}",
+        serde_json::to_string_pretty(&body).unwrap_or_default()
+    );
+    output.result(
+        "job show",
+        Exit::Done,
+        body,
+        &text,
+        &["fedval-node job preview"],
+    )
+}
+
+fn previewed(config: &NodeConfig, job: &StoredJob) -> Result<StoredPreview, Vec<Fault>> {
+    store(config)?
+        .preview(job.digest)
+        .map_err(one)?
+        .ok_or_else(|| {
+            let why = job
+                .local_why
+                .clone()
+                .unwrap_or_else(|| job.state.meaning().to_owned());
+            one(Fault::new(
+                Code::NotWaiting,
+                format!(
+                    "round {} has nothing to show: it is {}",
+                    job.round, job.state
+                ),
+                why,
+                format!(
+                    "mend what the reason names, then: fedval-node job retry {}",
+                    job.round
+                ),
+            ))
+        })
+}
+
+/// The preview as data and as text.
+fn read_preview(
+    config: &NodeConfig,
+    job: &StoredJob,
+) -> Result<(Preview, String, Digest), Vec<Fault>> {
+    let stored = previewed(config, job)?;
+    let broken = |_| one(Fault::internal("a stored preview cannot be read"));
+    let items: Vec<Item> = serde_json::from_str(&stored.items).map_err(broken)?;
+    let findings: Vec<Finding> = serde_json::from_str(&stored.findings).map_err(broken)?;
+    let protocol = store(config)?.protocol(job.protocol).map_err(one)?;
+    let protocol = protocol
+        .and_then(|bytes| measure::unverified(&bytes))
+        .ok_or_else(|| one(Fault::internal("the job's protocol is not stored")))?;
+    let heading = format!(
+        "release for round {}, study {} {}\nto the coordinator of this consortium; protocol {}",
+        job.round, protocol.slug, protocol.version, job.protocol
+    );
+    let text = release::preview_text(&heading, &protocol, &items, &findings, Some(&stored.bytes));
+    let data = Preview {
+        job: job.clone(),
+        digest: stored.digest.to_string(),
+        bytes: stored.bytes.len(),
+        items,
+        findings,
+        document: serde_json::from_slice(&stored.bytes).map_err(broken)?,
+    };
+    Ok((data, text, stored.digest))
+}
+
+fn preview(config: &NodeConfig, name: &str, output: &Output) -> Outcome {
+    let job = find(config, name)?;
+    let (data, text, _) = read_preview(config, &job)?;
+    let next = format!("fedval-node job approve {}", job.round);
+    output.result("job preview", Exit::Done, data, &text, &[&next])
+}
+
+/// Releasing is never scripted: it needs a terminal and the study's name, typed.
+fn approve(config: &NodeConfig, name: &str, note: Option<String>, output: &Output) -> Outcome {
+    let job = find(config, name)?;
+    let (data, text, seen) = read_preview(config, &job)?;
+    if !std::io::stdin().is_terminal() {
+        return Err(one(Fault::new(
+            Code::ConfirmationNeeded,
+            format!("releasing {} needs a person at a terminal", job.round),
+            "standard input is not a terminal",
+            format!("run it yourself: fedval-node job approve {}", job.round),
+        )));
+    }
+    output.words(&text);
+    let _ = write!(
+        std::io::stderr(),
+        "\n{} bytes will leave. Type the study's name to release, anything else to stop: ",
+        data.bytes
+    );
+    let mut typed = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut typed);
+    if typed.trim() != job.study.as_str() {
+        return Err(one(Fault::new(
+            Code::ConfirmationNeeded,
+            "nothing was released",
+            "the study's name was not typed",
+            format!("look again: fedval-node job preview {}", job.round),
+        )));
+    }
+    let verb = Verb::Approve {
+        job: job.digest,
+        seen,
+        note,
+    };
+    decide(config, verb, "job approve", "approved", output)
+}
+
+#[derive(Serialize)]
+struct Decided {
+    by: String,
+    what: &'static str,
+}
+
+/// Through the running node; without one, under the state lock.
+fn decide(
+    config: &NodeConfig,
+    verb: Verb,
+    command: &str,
+    what: &'static str,
+    output: &Output,
+) -> Outcome {
+    let dir = &config.storage.dir;
+    let request = Request::Decide {
+        decision: verb.clone(),
+    };
+    let by = match ask(dir, &request).map_err(one)? {
+        Some(Reply::Done { person }) => person,
+        Some(Reply::Status { .. } | Reply::Refused { .. }) => {
+            return Err(one(Fault::internal(
+                "the running node answered something else",
+            )));
+        }
+        None => {
+            let _lock = StateLock::take(dir).map_err(one)?;
+            let person = Person::myself();
+            person.may_decide(&config.access.approvers).map_err(one)?;
+            let store = Store::open(dir).map_err(one)?;
+            release::decide(&store, verb, &person.name, system_now()).map_err(one)?;
+            person.name
+        }
+    };
+    let text = format!("{what} by {by}\n");
+    output.result(command, Exit::Done, Decided { by, what }, &text, &[])
+}

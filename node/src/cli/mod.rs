@@ -1,0 +1,176 @@
+//! The command `fedval-node`. Data go to standard output, words to standard error; every error
+//! has four parts; exit codes are those of `docs/reference/exit-codes.md`.
+//!
+//! From: the shell.
+//! To: one file per verb.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use shared::fault::{Code, Exit, Fault};
+use shared::identity::Address;
+use shared::study::SiteSlug;
+
+use crate::config::NodeConfig;
+
+mod check;
+mod data;
+mod generate;
+mod job;
+mod join;
+mod ledger;
+mod measure;
+mod output;
+mod run;
+mod status;
+
+use output::Output;
+
+/// Validates an imaging AI on this hospital's own data and releases only what its staff approve.
+#[derive(Debug, Parser)]
+#[command(name = "fedval-node", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// Configuration file.
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "FEDVAL_NODE_CONFIG",
+        default_value = "/etc/fedval-node/node.toml"
+    )]
+    config: PathBuf,
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value_t = output::Format::Text)]
+    format: output::Format,
+    /// Fewer words on standard error.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// More words on standard error.
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Join a consortium with an invitation token.
+    Join(join::Join),
+    /// Run the node: dial out, take jobs in, send what was approved.
+    Run,
+    /// Check configuration, identity, policy, data and network; changes nothing.
+    Check(check::Check),
+    /// How this node stands.
+    Status,
+    /// Look at jobs and decide about releases.
+    #[command(subcommand)]
+    Job(job::Job),
+    /// Look at this site's own tables.
+    #[command(subcommand)]
+    Data(data::Data),
+    /// Look at the record of what was asked, refused and released.
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
+    /// Compute what would be sent for a study, without any coordinator.
+    Measure(measure::Measure),
+    /// Print a shell completion script.
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder.
+    Man {
+        /// The folder.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(fault) => return output::usage(&fault),
+    };
+    let output = Output::new(cli.format, cli.quiet);
+    let exit = match &cli.verb {
+        Verb::Join(verb) => verb.run(&cli, &output),
+        Verb::Run => run::run(&cli),
+        Verb::Check(verb) => verb.run(&cli, &output),
+        Verb::Status => status::run(&cli, &output),
+        Verb::Job(verb) => verb.run(&cli, &output),
+        Verb::Data(verb) => verb.run(&cli, &output),
+        Verb::Ledger(verb) => verb.run(&cli, &output),
+        Verb::Measure(verb) => verb.run(&cli, &output),
+        Verb::Completion { shell } => generate::completion(*shell, &mut Cli::command()),
+        Verb::Man { out } => generate::man(out, Cli::command()),
+    };
+    match exit {
+        Ok(exit) => output::code(exit),
+        Err(faults) => output.faults(cli.verb.word(), &faults),
+    }
+}
+
+impl Verb {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Join(_) => "join",
+            Self::Run => "run",
+            Self::Check(_) => "check",
+            Self::Status => "status",
+            Self::Job(verb) => verb.word(),
+            Self::Data(_) => "data check",
+            Self::Ledger(verb) => verb.word(),
+            Self::Measure(_) => "measure",
+            Self::Completion { .. } => "completion",
+            Self::Man { .. } => "man",
+        }
+    }
+}
+
+/// One fault, or several of the same kind of problem.
+type Outcome = Result<Exit, Vec<Fault>>;
+
+fn one(fault: Fault) -> Vec<Fault> {
+    vec![fault]
+}
+
+impl Cli {
+    fn config(&self) -> Result<NodeConfig, Vec<Fault>> {
+        NodeConfig::load(&self.config).map_err(one)
+    }
+}
+
+/// Where the coordinator is: the configuration's word, otherwise what the invitation said.
+///
+/// # Errors
+/// `FV-ID-004` when neither is there.
+pub(crate) fn coordinator_address(config: &NodeConfig) -> Result<Address, Fault> {
+    if let Some(section) = &config.coordinator {
+        return Ok(section.address.clone());
+    }
+    let path = address_file(&config.identity.dir);
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    text.trim().parse().map_err(|_| {
+        Fault::new(
+            Code::NotJoined,
+            "it is not known where the coordinator is",
+            format!(
+                "neither [coordinator] address nor {} says so",
+                path.display()
+            ),
+            "join first: fedval-node join TOKEN",
+        )
+    })
+}
+
+/// The file in which `join` notes the coordinator's address.
+fn address_file(identity: &Path) -> PathBuf {
+    identity.join("coordinator")
+}
+
+/// The site of this node's certificate or configuration.
+fn site(config: &NodeConfig) -> SiteSlug {
+    config.site.slug.clone()
+}

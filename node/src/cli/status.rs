@@ -1,0 +1,115 @@
+//! `fedval-node status`: one screen.
+//!
+//! From: the store, the running node.
+//! To: hospital IT.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use shared::fault::Exit;
+use shared::study::SiteState;
+
+use super::output::Output;
+use super::{Cli, Outcome, one, site};
+use crate::daemon::control::{Reply, Request, ask};
+use crate::link::IdentityDir;
+use crate::store::Store;
+
+#[derive(Serialize)]
+struct Status {
+    site: String,
+    running: bool,
+    connected: bool,
+    link_fault: Option<String>,
+    clock_skew_s: Option<i64>,
+    certificate_until: Option<String>,
+    studies: Vec<String>,
+    waiting_approval: Vec<String>,
+    jobs: usize,
+    ledger_entries: u64,
+}
+
+pub(super) fn run(cli: &Cli, output: &Output) -> Outcome {
+    let config = cli.config()?;
+    let dir = &config.storage.dir;
+    let view = match ask(dir, &Request::Status).map_err(one)? {
+        Some(Reply::Status { view }) => Some(view),
+        Some(Reply::Done { .. } | Reply::Refused { .. }) | None => None,
+    };
+    let store = Store::open_read_only(dir).ok();
+    let jobs = store
+        .as_ref()
+        .map_or_else(|| Ok(Vec::new()), Store::jobs)
+        .map_err(one)?;
+    let head = store.as_ref().map(Store::head).transpose().map_err(one)?;
+    let identity = IdentityDir::new(&config.identity.dir).load().ok();
+    let status = Status {
+        site: site(&config).to_string(),
+        running: view.is_some(),
+        connected: view.as_ref().is_some_and(|view| view.connected),
+        link_fault: view.as_ref().and_then(|view| view.last_fault.clone()),
+        clock_skew_s: view.as_ref().and_then(|view| view.skew_s),
+        certificate_until: identity.map(|identity| identity.not_after.to_string()),
+        studies: config
+            .access
+            .studies
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        waiting_approval: jobs
+            .iter()
+            .filter(|job| job.state == SiteState::WaitingApproval)
+            .map(|job| job.round.clone())
+            .collect(),
+        jobs: jobs.len(),
+        ledger_entries: head.map_or(0, |head| head.entries),
+    };
+    let text = words(&status);
+    output.result("status", Exit::Done, status, &text, &[])
+}
+
+fn words(status: &Status) -> String {
+    let mut text = String::new();
+    let link = match (status.running, status.connected) {
+        (false, _) => "not running",
+        (true, true) => "connected by QUIC",
+        (true, false) => "running, not connected",
+    };
+    let none = || "none".to_owned();
+    let list = |items: &[String]| {
+        if items.is_empty() {
+            none()
+        } else {
+            items.join(", ")
+        }
+    };
+    let _ = writeln!(text, "site          {}", status.site);
+    let _ = writeln!(text, "link          {link}");
+    if let Some(fault) = &status.link_fault {
+        let _ = writeln!(
+            text,
+            "last fault    {}",
+            fault.replace('\n', "\n              ")
+        );
+    }
+    if let Some(skew) = status.clock_skew_s {
+        let _ = writeln!(text, "clock skew    {skew} s");
+    }
+    let until = status
+        .certificate_until
+        .clone()
+        .unwrap_or_else(|| "not joined".to_owned());
+    let _ = writeln!(text, "certificate   until {until}");
+    let _ = writeln!(text, "studies       {}", list(&status.studies));
+    let _ = writeln!(
+        text,
+        "waiting for approval  {}",
+        list(&status.waiting_approval)
+    );
+    let _ = writeln!(
+        text,
+        "jobs {}, ledger entries {}",
+        status.jobs, status.ledger_entries
+    );
+    text
+}

@@ -1,0 +1,262 @@
+//! The control socket: people's decisions reach the running node through a Unix socket whose
+//! peer credentials, given by the kernel, name the approver (rulings A4).
+//!
+//! From: `cli` of the same machine.
+//! To: `release::decide`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use shared::fault::{Code, Fault};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinHandle;
+
+use super::{Node, View, socket_path};
+use crate::config::Approver;
+use crate::link::system_now;
+use crate::release::{self, Verb};
+
+/// Longest request, bytes.
+const REQUEST_MAX: u64 = 64 * 1024;
+
+/// What is asked over the socket.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Request {
+    /// A person's decision.
+    Decide {
+        /// The decision.
+        decision: Verb,
+    },
+    /// How the link is.
+    Status,
+}
+
+/// What is answered.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Reply {
+    /// Done, and in whose name.
+    Done {
+        /// The person.
+        person: String,
+    },
+    /// How the link is.
+    Status {
+        /// The link.
+        view: View,
+    },
+    /// Not done.
+    Refused {
+        /// The code.
+        code: String,
+        /// What happened.
+        what: String,
+        /// Why.
+        why: String,
+        /// How to mend it.
+        fix: String,
+    },
+}
+
+/// Listens on the state directory's socket, open to its owner and group only.
+///
+/// # Errors
+/// `FV-CONF-003` when the socket cannot be made.
+pub(super) fn listen(node: Arc<Node>, dir: &Path) -> Result<JoinHandle<()>, Fault> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = socket_path(dir);
+    let unusable = |fault: std::io::Error| {
+        Fault::new(
+            Code::StateDirUnusable,
+            format!("the control socket {} cannot be made", path.display()),
+            fault.to_string(),
+            "use a shorter path (at most 100 bytes) on a local disk for [storage] dir",
+        )
+    };
+    match std::fs::remove_file(&path) {
+        Ok(()) => {}
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {}
+        Err(fault) => return Err(unusable(fault)),
+    }
+    let listener = UnixListener::bind(&path).map_err(unusable)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660)).map_err(unusable)?;
+    Ok(tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let node = Arc::clone(&node);
+            tokio::spawn(async move {
+                if let Err(fault) = serve(&node, stream).await {
+                    tracing::warn!("control socket: {fault}");
+                }
+            });
+        }
+    }))
+}
+
+async fn serve(node: &Node, stream: UnixStream) -> std::io::Result<()> {
+    let person = Person::of(&stream)?;
+    let mut line = String::new();
+    let mut stream = BufReader::new(stream);
+    (&mut stream).take(REQUEST_MAX).read_line(&mut line).await?;
+    let reply = match serde_json::from_str::<Request>(&line) {
+        Ok(Request::Status) => Reply::Status {
+            view: node.view().clone(),
+        },
+        Ok(Request::Decide { decision }) => decide(node, &person, decision),
+        Err(_) => refused(&Fault::internal("the control request cannot be read")),
+    };
+    let mut bytes = serde_json::to_vec(&reply)?;
+    bytes.push(b'\n');
+    stream.write_all(&bytes).await?;
+    stream.flush().await
+}
+
+fn decide(node: &Node, person: &Person, decision: Verb) -> Reply {
+    let done = person
+        .may_decide(&node.config.access.approvers)
+        .and_then(|()| release::decide(&node.store, decision, &person.name, system_now()));
+    match done {
+        Ok(()) => {
+            node.work.notify_one();
+            node.changed.notify_waiters();
+            Reply::Done {
+                person: person.name.clone(),
+            }
+        }
+        Err(fault) => refused(&fault),
+    }
+}
+
+fn refused(fault: &Fault) -> Reply {
+    Reply::Refused {
+        code: fault.code.as_str().to_owned(),
+        what: fault.what.clone(),
+        why: fault.why.clone(),
+        fix: fault.fix.clone(),
+    }
+}
+
+/// A user of this machine.
+pub struct Person {
+    uid: u32,
+    gid: u32,
+    /// Login name, or `uid N`.
+    pub name: String,
+}
+
+impl Person {
+    fn of(stream: &UnixStream) -> std::io::Result<Self> {
+        let credentials = stream.peer_cred()?;
+        Ok(Self::new(credentials.uid(), credentials.gid()))
+    }
+
+    /// Whoever runs this process.
+    pub fn myself() -> Self {
+        Self::new(
+            rustix::process::getuid().as_raw(),
+            rustix::process::getgid().as_raw(),
+        )
+    }
+
+    fn new(uid: u32, gid: u32) -> Self {
+        let name = table("/etc/passwd")
+            .into_iter()
+            .find(|fields| fields.get(2).is_some_and(|field| *field == uid.to_string()))
+            .and_then(|fields| fields.first().cloned())
+            .unwrap_or_else(|| format!("uid {uid}"));
+        Self { uid, gid, name }
+    }
+
+    /// Whether the site's configuration lets this person decide. Without a list only the user
+    /// that runs the node may.
+    ///
+    /// # Errors
+    /// `FV-POL-005` otherwise.
+    pub fn may_decide(&self, approvers: &[Approver]) -> Result<(), Fault> {
+        let allowed = if approvers.is_empty() {
+            self.uid == rustix::process::getuid().as_raw()
+        } else {
+            approvers.iter().any(|approver| match approver {
+                Approver::User(name) => *name == self.name,
+                Approver::Group(group) => self.belongs_to(group),
+            })
+        };
+        if allowed {
+            return Ok(());
+        }
+        Err(Fault::new(
+            Code::ConfirmationNeeded,
+            format!("{} may not decide about releases", self.name),
+            "[access] approvers of this node does not name this user or a group of theirs",
+            "ask one of the named approvers",
+        ))
+    }
+
+    fn belongs_to(&self, group: &str) -> bool {
+        table("/etc/group").iter().any(|fields| {
+            let named = fields.first().is_some_and(|name| name == group);
+            let own = fields
+                .get(2)
+                .is_some_and(|gid| *gid == self.gid.to_string());
+            let listed = fields
+                .get(3)
+                .is_some_and(|members| members.split(',').any(|member| member == self.name));
+            named && (own || listed)
+        })
+    }
+}
+
+/// A colon-separated table of the system.
+fn table(path: &str) -> Vec<Vec<String>> {
+    std::fs::read_to_string(path)
+        .unwrap_or_default()
+        .lines()
+        .map(|line| line.split(':').map(str::to_owned).collect())
+        .collect()
+}
+
+/// Asks the running node of `dir`; `None` when none is running.
+///
+/// # Errors
+/// The node's answer when it refuses.
+pub fn ask(dir: &Path, request: &Request) -> Result<Option<Reply>, Fault> {
+    use std::io::{BufRead as _, Write as _};
+    let Ok(mut stream) = std::os::unix::net::UnixStream::connect(socket_path(dir)) else {
+        return Ok(None);
+    };
+    let broken = |why: String| {
+        Fault::new(
+            Code::Internal,
+            "the running node did not answer",
+            why,
+            "look at its log; nothing was changed",
+        )
+    };
+    let mut bytes = serde_json::to_vec(request).map_err(|fault| broken(fault.to_string()))?;
+    bytes.push(b'\n');
+    stream
+        .write_all(&bytes)
+        .map_err(|fault| broken(fault.to_string()))?;
+    let mut line = String::new();
+    std::io::BufReader::new(stream)
+        .read_line(&mut line)
+        .map_err(|fault| broken(fault.to_string()))?;
+    let reply: Reply = serde_json::from_str(&line).map_err(|fault| broken(fault.to_string()))?;
+    match reply {
+        Reply::Refused {
+            code,
+            what,
+            why,
+            fix,
+        } => {
+            let known = Code::ALL
+                .iter()
+                .copied()
+                .find(|known| known.as_str() == code);
+            Err(Fault::new(known.unwrap_or(Code::Internal), what, why, fix))
+        }
+        Reply::Done { .. } | Reply::Status { .. } => Ok(Some(reply)),
+    }
+}

@@ -1,0 +1,148 @@
+//! The running node: dials out, takes jobs in, computes, sends what was approved. Everything it
+//! must remember is in the store before it is acted on, so a restart at any point goes on.
+//!
+//! From: `cli::run`.
+//! To: `session` (over the link), `work` (on the data), `control` (people).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::FlockOperation;
+use shared::fault::{Code, Fault};
+use shared::identity::Digest;
+use shared::study::SiteState;
+use tokio::sync::Notify;
+
+use crate::admission::Gatekeeper;
+use crate::config::NodeConfig;
+use crate::link::{IdentityDir, NodeIdentity};
+use crate::store::Store;
+
+pub mod control;
+mod session;
+mod work;
+
+/// What every part of the running node shares.
+pub struct Node {
+    config: NodeConfig,
+    identity: Arc<NodeIdentity>,
+    store: Store,
+    gate: Gatekeeper,
+    /// Something in the store changed.
+    changed: Notify,
+    /// A job may be computed.
+    work: Notify,
+    view: Mutex<View>,
+}
+
+/// What `status` tells about the link.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct View {
+    /// Whether the coordinator has accepted the connection.
+    pub connected: bool,
+    /// The last fault of the link, for people.
+    pub last_fault: Option<String>,
+    /// The coordinator's clock minus this machine's, seconds.
+    pub skew_s: Option<i64>,
+    /// States the coordinator has been told, by job.
+    #[serde(skip)]
+    told: BTreeMap<Digest, SiteState>,
+}
+
+impl Node {
+    fn view(&self) -> std::sync::MutexGuard<'_, View> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Holds the state directory for one process.
+pub struct StateLock {
+    _file: std::fs::File,
+}
+
+impl StateLock {
+    /// Takes the lock of `dir`.
+    ///
+    /// # Errors
+    /// `FV-CONF-004` when another process has it.
+    pub fn take(dir: &Path) -> Result<Self, Fault> {
+        let path = dir.join("lock");
+        let unusable = |why: String| {
+            Fault::new(
+                Code::StateDirUnusable,
+                format!("the state directory {} cannot be used", dir.display()),
+                why,
+                "name a folder that this user may write in [storage] dir",
+            )
+        };
+        std::fs::create_dir_all(dir).map_err(|fault| unusable(fault.to_string()))?;
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|fault| unusable(fault.to_string()))?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            Fault::new(
+                Code::StateDirLocked,
+                format!("another fedval-node uses {}", dir.display()),
+                "two processes on one state directory would send twice",
+                "stop the other process, or give this one its own [storage] dir",
+            )
+        })?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// The control socket of a state directory.
+pub fn socket_path(dir: &Path) -> PathBuf {
+    dir.join("control.sock")
+}
+
+/// Runs until `stop` resolves.
+///
+/// # Errors
+/// Faults that no waiting can mend: configuration, identity, a damaged store.
+pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> Result<(), Fault> {
+    let dir = config.storage.dir.clone();
+    let _lock = StateLock::take(&dir)?;
+    let identity = Arc::new(IdentityDir::new(&config.identity.dir).load()?);
+    if identity.site != config.site.slug {
+        return Err(Fault::new(
+            Code::ConfigInvalid,
+            format!(
+                "[site] slug is {}, the certificate says {}",
+                config.site.slug, identity.site
+            ),
+            "this node joined under another name",
+            format!("write slug = \"{}\", or join again", identity.site),
+        ));
+    }
+    let store = Store::open(&dir)?;
+    store.entries()?;
+    if config.disclosure.policy.is_none() {
+        tracing::warn!("no disclosure policy is configured: no job will run");
+    }
+    let address = crate::cli::coordinator_address(&config)?;
+    let gate = Gatekeeper::new(&config, &identity);
+    let node = Arc::new(Node {
+        config,
+        identity,
+        store,
+        gate,
+        changed: Notify::new(),
+        work: Notify::new(),
+        view: Mutex::new(View::default()),
+    });
+    let control = control::listen(Arc::clone(&node), &dir)?;
+    node.work.notify_one();
+    let result = tokio::select! {
+        () = stop => Ok(()),
+        result = session::keep(&node, address) => result,
+        result = work::keep(Arc::clone(&node)) => result,
+    };
+    control.abort();
+    let _ = std::fs::remove_file(socket_path(&dir));
+    result
+}

@@ -1,0 +1,321 @@
+//! One connection after the other: heartbeats, jobs in, states and releases out. Each has its
+//! own loop, so that none can hold up another.
+//!
+//! From: `link`.
+//! To: `admission`, `store`, `outbox`.
+
+use std::time::Duration;
+
+use shared::fault::{Code, Fault};
+use shared::identity::{Address, Digest};
+use shared::study::SiteState;
+use shared::wire::{LedgerHead, NodeReply, NodeRequest, Refusal};
+
+use super::Node;
+use crate::link::{Dialer, Link, LinkFault, system_now};
+use crate::outbox;
+use crate::store::Change;
+
+const BEAT: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL_MS: u32 = 20_000;
+
+/// Keeps a connection up for ever; returns only faults that no waiting can mend.
+pub(super) async fn keep(node: &Node, address: Address) -> Result<(), Fault> {
+    let dialer = Dialer::new(address.clone(), std::sync::Arc::clone(&node.identity));
+    loop {
+        let link = dialer
+            .connect_patiently(
+                || hello(node),
+                |fault, wait| {
+                    let words = fault.to_fault(&address).to_string();
+                    tracing::warn!(wait_ms = wait.as_millis(), "{words}");
+                    node.view().last_fault = Some(words);
+                },
+            )
+            .await
+            .map_err(|fault| fault.to_fault(&address))?;
+        check_receipt(node, link.acknowledged().last_receipt)?;
+        {
+            let mut view = node.view();
+            view.connected = true;
+            view.last_fault = None;
+            view.skew_s = Some(link.acknowledged().skew_seconds);
+            view.told.clear();
+        }
+        tracing::info!("connected");
+        let ended = session(node, &link).await;
+        node.view().connected = false;
+        link.close();
+        match ended {
+            Ended::Lost(fault) => {
+                tracing::warn!("connection ended: {}", fault.to_fault(&address).what)
+            }
+            Ended::Fault(fault) => return Err(fault),
+        }
+    }
+}
+
+enum Ended {
+    Lost(LinkFault),
+    Fault(Fault),
+}
+
+impl From<LinkFault> for Ended {
+    fn from(fault: LinkFault) -> Self {
+        Self::Lost(fault)
+    }
+}
+
+impl From<Fault> for Ended {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+fn hello(node: &Node) -> NodeRequest {
+    NodeRequest::Hello {
+        version_min: shared::wire::message::WIRE_VERSION_MIN,
+        version_max: shared::wire::message::WIRE_VERSION_MAX,
+        software: concat!("fedval-node ", env!("CARGO_PKG_VERSION")).to_owned(),
+        ledger: node.store.head().unwrap_or_else(|_| crate::ledger::empty()),
+    }
+}
+
+/// A node whose ledger is older than the coordinator's last receipt was rolled back: its record
+/// of what left is incomplete, and it must not release more (rulings D11).
+fn check_receipt(node: &Node, receipt: LedgerHead) -> Result<(), Fault> {
+    if node.store.hash_at(receipt.entries)? == Some(receipt.hash) {
+        return Ok(());
+    }
+    Err(Fault::new(
+        Code::LedgerBehind,
+        format!(
+            "the coordinator has a receipt for ledger entry {}",
+            receipt.entries
+        ),
+        "this node's ledger does not contain it: the state directory was restored or replaced",
+        "restore the newest backup of the state directory; nothing is sent until then",
+    ))
+}
+
+async fn session(node: &Node, link: &Link) -> Ended {
+    tokio::select! {
+        fault = link.closed() => Ended::Lost(fault),
+        ended = beat(node, link) => ended,
+        ended = take_in(node, link) => ended,
+        ended = send_out(node, link) => ended,
+    }
+}
+
+async fn beat(node: &Node, link: &Link) -> Ended {
+    loop {
+        let state = current_state(node);
+        if let Err(fault) = link.request(&NodeRequest::Beat { state }, PATIENCE).await {
+            return fault.into();
+        }
+        tokio::time::sleep(BEAT).await;
+    }
+}
+
+/// The state of the newest job that is not finished, or idle.
+fn current_state(node: &Node) -> SiteState {
+    let jobs = node.store.jobs().unwrap_or_default();
+    let open = jobs.iter().rev().find(|job| !job.state.is_terminal());
+    open.map_or(SiteState::Idle, |job| job.state.as_seen_outside())
+}
+
+async fn take_in(node: &Node, link: &Link) -> Ended {
+    loop {
+        match take_in_once(node, link).await {
+            Ok(()) => {}
+            Err(ended) => return ended,
+        }
+    }
+}
+
+async fn take_in_once(node: &Node, link: &Link) -> Result<(), Ended> {
+    admit_offered(node, link).await?;
+    let known: Vec<Digest> = node
+        .store
+        .jobs()?
+        .iter()
+        .rev()
+        .take(64)
+        .map(|job| job.digest)
+        .collect();
+    let poll = NodeRequest::Poll {
+        wait_ms: POLL_MS,
+        known: known.clone(),
+    };
+    match link.request(&poll, PATIENCE).await? {
+        NodeReply::Jobs(offers) => {
+            for offer in offers
+                .into_iter()
+                .filter(|offer| !known.contains(&offer.job))
+            {
+                let now = system_now();
+                match node.gate.read_job(offer.job, &offer.document, now) {
+                    Ok(job) => {
+                        node.store.offer(offer.job, &job, &offer.document, now)?;
+                    }
+                    Err(refusal) => {
+                        tracing::warn!(refusal = refusal.as_str(), "a job was refused");
+                        let decline = NodeRequest::Decline {
+                            job: offer.job,
+                            refusal,
+                        };
+                        link.request(&decline, PATIENCE).await?;
+                    }
+                }
+            }
+            Ok(())
+        }
+        NodeReply::Refused(Refusal::Busy) => {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(())
+        }
+        NodeReply::Refused(refusal) => Err(Ended::Lost(LinkFault::Refused(refusal))),
+        NodeReply::HelloAck { .. }
+        | NodeReply::Ack
+        | NodeReply::Protocol(_)
+        | NodeReply::Receipt { .. }
+        | NodeReply::Certificate(_) => Err(Ended::Lost(unexpected())),
+    }
+}
+
+fn unexpected() -> LinkFault {
+    LinkFault::Misbehaved {
+        why: "the coordinator answered something else than was asked".to_owned(),
+    }
+}
+
+/// Fetches the protocol of each offered job and hands what may run to the worker.
+async fn admit_offered(node: &Node, link: &Link) -> Result<(), Ended> {
+    for stored in node
+        .store
+        .jobs()?
+        .iter()
+        .filter(|job| job.state == SiteState::JobOffered)
+    {
+        if node.store.protocol(stored.protocol)?.is_none() {
+            let fetch = NodeRequest::FetchProtocol {
+                protocol: stored.protocol,
+            };
+            match link.request(&fetch, PATIENCE).await? {
+                NodeReply::Protocol(bytes) if Digest::of(&bytes) == stored.protocol => {
+                    node.store.keep_protocol(stored.protocol, &bytes)?;
+                }
+                NodeReply::Protocol(_) => {
+                    let refusal = Refusal::BadSignature;
+                    let change = Change::Declined {
+                        refusal,
+                        by: "admission",
+                        reason: None,
+                    };
+                    node.store.change(stored.digest, system_now(), change)?;
+                    node.changed.notify_waiters();
+                    continue;
+                }
+                NodeReply::Refused(refusal) => {
+                    return Err(Ended::Lost(LinkFault::Refused(refusal)));
+                }
+                NodeReply::HelloAck { .. }
+                | NodeReply::Ack
+                | NodeReply::Jobs(_)
+                | NodeReply::Receipt { .. }
+                | NodeReply::Certificate(_) => return Err(Ended::Lost(unexpected())),
+            }
+        }
+        node.store.change(
+            stored.digest,
+            system_now(),
+            Change::State(SiteState::Computing),
+        )?;
+        node.work.notify_one();
+        node.changed.notify_waiters();
+    }
+    Ok(())
+}
+
+async fn send_out(node: &Node, link: &Link) -> Ended {
+    loop {
+        // Registered before the store is read, so that no change falls between.
+        let changed = node.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        if let Err(ended) = send_once(node, link).await {
+            return ended;
+        }
+        changed.await;
+    }
+}
+
+async fn send_once(node: &Node, link: &Link) -> Result<(), Ended> {
+    for (job, refusal) in node.store.untold()? {
+        match link
+            .request(&NodeRequest::Decline { job, refusal }, PATIENCE)
+            .await?
+        {
+            // Whatever the coordinator makes of it, it has heard.
+            NodeReply::Ack | NodeReply::Refused(_) => node.store.told(job)?,
+            NodeReply::HelloAck { .. }
+            | NodeReply::Jobs(_)
+            | NodeReply::Protocol(_)
+            | NodeReply::Receipt { .. }
+            | NodeReply::Certificate(_) => return Err(Ended::Lost(unexpected())),
+        }
+    }
+    for row in node.store.outbox()? {
+        let request = outbox::delivery(row.job, &row.bytes, node.store.head()?);
+        match link.request(&request, PATIENCE).await? {
+            NodeReply::Receipt { release, receipt } if release == row.bytes.id() => {
+                node.store.change(
+                    row.job,
+                    system_now(),
+                    Change::Delivered { receipt: &receipt },
+                )?;
+                tracing::info!("delivered");
+            }
+            NodeReply::Refused(Refusal::Busy) => {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                node.changed.notify_waiters();
+            }
+            NodeReply::Refused(refusal) => {
+                tracing::warn!(
+                    refusal = refusal.as_str(),
+                    "the coordinator does not take the release"
+                );
+                node.store
+                    .change(row.job, system_now(), Change::Undeliverable { refusal })?;
+            }
+            NodeReply::Receipt { .. }
+            | NodeReply::HelloAck { .. }
+            | NodeReply::Ack
+            | NodeReply::Jobs(_)
+            | NodeReply::Protocol(_)
+            | NodeReply::Certificate(_) => return Err(Ended::Lost(unexpected())),
+        }
+    }
+    report_progress(node, link).await
+}
+
+/// Tells each job's state once per connection and change.
+async fn report_progress(node: &Node, link: &Link) -> Result<(), Ended> {
+    for job in node.store.jobs()? {
+        let state = job.state.as_seen_outside();
+        if job.state.is_terminal() || node.view().told.get(&job.digest) == Some(&state) {
+            continue;
+        }
+        link.request(
+            &NodeRequest::Progress {
+                job: job.digest,
+                state,
+            },
+            PATIENCE,
+        )
+        .await?;
+        node.view().told.insert(job.digest, state);
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! Computes admitted jobs, one after the other, away from the link: a long computation never
+//! delays a heartbeat.
+//!
+//! From: `store` (jobs in state `computing`).
+//! To: `release`.
+
+use std::sync::Arc;
+
+use shared::fault::Fault;
+use shared::study::job::Job;
+use shared::study::{SiteState, Timestamp};
+use shared::wire::Refusal;
+
+use super::Node;
+use crate::link::system_now;
+use crate::release;
+use crate::store::{Change, StoredJob};
+
+/// Computes whatever is admitted, for ever.
+pub(super) async fn keep(node: Arc<Node>) -> Result<(), Fault> {
+    loop {
+        let shared = Arc::clone(&node);
+        let done = tokio::task::spawn_blocking(move || pass(&shared)).await;
+        done.map_err(|fault| Fault::internal(format!("a computation ended badly: {fault}")))??;
+        node.changed.notify_waiters();
+        node.work.notified().await;
+    }
+}
+
+fn pass(node: &Node) -> Result<(), Fault> {
+    let jobs = node.store.jobs()?;
+    for job in jobs.iter().filter(|job| job.state == SiteState::Computing) {
+        tracing::info!(round = job.round, "computing");
+        one(node, job, system_now())?;
+        node.changed.notify_waiters();
+    }
+    Ok(())
+}
+
+/// A job is admitted anew before it is computed: the site's list, the pins or the clock may have
+/// changed since.
+fn one(node: &Node, stored: &StoredJob, now: Timestamp) -> Result<(), Fault> {
+    let admitted = admit(node, stored, now);
+    let (job, locked) = match admitted {
+        Ok(found) => found,
+        Err(refusal) => {
+            let change = Change::Declined {
+                refusal,
+                by: "admission",
+                reason: None,
+            };
+            return node.store.change(stored.digest, now, change);
+        }
+    };
+    match node.gate.admit(&job, &locked, now) {
+        Ok(kinds) => release::compute(&node.store, &node.config, stored, &locked, &kinds, now),
+        Err(refusal) => {
+            let change = Change::Declined {
+                refusal,
+                by: "admission",
+                reason: None,
+            };
+            node.store.change(stored.digest, now, change)
+        }
+    }
+}
+
+fn admit(
+    node: &Node,
+    stored: &StoredJob,
+    now: Timestamp,
+) -> Result<(Job, shared::study::lock::LockedProtocol), Refusal> {
+    let job = node.gate.read_job(stored.digest, &stored.bytes, now)?;
+    let bytes = node
+        .store
+        .protocol(job.protocol)
+        .ok()
+        .flatten()
+        .ok_or(Refusal::UnknownForm)?;
+    let locked = node.gate.read_protocol(&job, &bytes, now)?;
+    Ok((job, locked))
+}

@@ -1,0 +1,206 @@
+//! The ledger: an append-only, hash-chained record of what was asked, refused and released.
+//! An entry's hash covers its canonical bytes, which contain the hash of the entry before.
+//!
+//! From: `store` (rows), the daemon and `measure` (entries).
+//! To: `fedval-node ledger`, the heads that node and coordinator compare.
+
+use serde::{Deserialize, Serialize};
+use shared::disclosure::ReleasedBytes;
+use shared::identity::{CanonicalError, Digest, check_canonical, to_canonical};
+use shared::study::{RoundId, StudySlug, Timestamp};
+use shared::wire::{LedgerHead, Refusal};
+
+/// Name and version of an entry.
+pub const SCHEMA: &str = "fedval.ledger-entry/1";
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// `fedval.ledger-entry/1`.
+    pub schema: String,
+    /// Number, from 1.
+    pub seq: u64,
+    /// Hash of the entry before; of nothing for the first.
+    pub previous: Digest,
+    /// When.
+    pub at: Timestamp,
+    /// The study.
+    pub study: StudySlug,
+    /// Digest of the protocol.
+    pub protocol: Digest,
+    /// The round; absent for a measurement without a coordinator.
+    pub round: Option<RoundId>,
+    /// The job; absent for a measurement without a coordinator.
+    pub job: Option<Digest>,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What an entry records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Event {
+    /// These bytes may leave.
+    Approved {
+        /// Content-derived id of the release.
+        release: Digest,
+        /// Digest of its bytes.
+        digest: Digest,
+        /// How many bytes.
+        size: u64,
+        /// Digest of the policy file.
+        policy: Digest,
+        /// Who approved: a user of this machine, or `automatic` by the site's configuration.
+        approver: String,
+        /// A remark of the approver's; stays here.
+        note: Option<String>,
+    },
+    /// The coordinator has confirmed the bytes.
+    Delivered {
+        /// Content-derived id of the release.
+        release: Digest,
+        /// Digest of the coordinator's signed receipt.
+        receipt: Digest,
+    },
+    /// Nothing leaves for this job.
+    Declined {
+        /// What the coordinator is told.
+        refusal: String,
+        /// Who decided: a user, `policy`, or `admission`.
+        by: String,
+        /// The reason; stays here.
+        reason: Option<String>,
+    },
+    /// A release file was written without a coordinator.
+    Measured {
+        /// Content-derived id of the release.
+        release: Digest,
+        /// Digest of its bytes.
+        digest: Digest,
+        /// Digest of the policy file.
+        policy: Digest,
+    },
+}
+
+impl Event {
+    /// One word for lists.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Approved { .. } => "approved",
+            Self::Delivered { .. } => "delivered",
+            Self::Declined { .. } => "declined",
+            Self::Measured { .. } => "measured",
+        }
+    }
+
+    /// The approval of `bytes`.
+    pub fn approved(
+        bytes: &ReleasedBytes,
+        policy: Digest,
+        approver: &str,
+        note: Option<String>,
+    ) -> Self {
+        Self::Approved {
+            release: bytes.id(),
+            digest: bytes.digest(),
+            size: bytes.bytes().len() as u64,
+            policy,
+            approver: approver.to_owned(),
+            note,
+        }
+    }
+
+    /// A refusal.
+    pub fn declined(refusal: Refusal, by: &str, reason: Option<String>) -> Self {
+        Self::Declined {
+            refusal: refusal.as_str().to_owned(),
+            by: by.to_owned(),
+            reason,
+        }
+    }
+}
+
+/// The head of an empty ledger.
+pub fn empty() -> LedgerHead {
+    LedgerHead {
+        entries: 0,
+        hash: Digest::of(b""),
+    }
+}
+
+/// The bytes and the hash of an entry.
+///
+/// # Errors
+/// [`CanonicalError`] when the entry cannot be written.
+pub fn seal(entry: &Entry) -> Result<(Digest, Vec<u8>), CanonicalError> {
+    let bytes = to_canonical(entry)?;
+    Ok((Digest::of(&bytes), bytes))
+}
+
+/// Reads a chain of stored entries and says which is the first that does not fit.
+///
+/// # Errors
+/// The number of the first bad entry.
+pub fn verify(rows: &[(u64, Digest, Vec<u8>)]) -> Result<Vec<Entry>, u64> {
+    let mut previous = empty().hash;
+    let mut entries = Vec::with_capacity(rows.len());
+    for (expected, (seq, hash, body)) in (1_u64..).zip(rows) {
+        let entry: Entry = serde_json::from_slice(body).map_err(|_| expected)?;
+        let sound = *seq == expected
+            && entry.seq == expected
+            && entry.previous == previous
+            && Digest::of(body) == *hash
+            && check_canonical(body).is_ok();
+        if !sound {
+            return Err(expected);
+        }
+        previous = *hash;
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(length: u64) -> Vec<(u64, Digest, Vec<u8>)> {
+        let mut previous = empty().hash;
+        let mut rows = Vec::new();
+        for seq in 1..=length {
+            let entry = Entry {
+                schema: SCHEMA.to_owned(),
+                seq,
+                previous,
+                at: Timestamp::from_unix(1_800_000_000).unwrap(),
+                study: "heart".parse().unwrap(),
+                protocol: Digest::of(b"p"),
+                round: None,
+                job: None,
+                event: Event::declined(Refusal::NotReleased, "policy", None),
+            };
+            let (hash, bytes) = seal(&entry).unwrap();
+            previous = hash;
+            rows.push((seq, hash, bytes));
+        }
+        rows
+    }
+
+    #[test]
+    fn every_altered_byte_is_found_and_named() {
+        let rows = chain(4);
+        assert_eq!(verify(&rows).map(|entries| entries.len()), Ok(4));
+        for index in 0..rows[2].2.len() {
+            let mut altered = rows.clone();
+            altered[2].2[index] ^= 1;
+            assert_eq!(verify(&altered).map(|_| ()), Err(3), "byte {index}");
+        }
+        let mut dropped = rows.clone();
+        dropped.remove(1);
+        assert_eq!(verify(&dropped).map(|_| ()), Err(2));
+        let mut swapped = rows;
+        swapped.swap(0, 1);
+        assert_eq!(verify(&swapped).map(|_| ()), Err(1));
+    }
+}

@@ -1,0 +1,155 @@
+//! Stations 4 to 6 in one call: the site's table becomes reviewed bytes. Nothing is sent here.
+//!
+//! From: `cohort`, the site's policy, the protocol.
+//! To: `release` (preview and approval), `fedval-node measure`.
+
+use std::path::Path;
+
+use shared::disclosure::{Decision, Header, Item, Policy, PolicyStamp, ReleasedBytes, review};
+use shared::fault::{Code, Fault};
+use shared::identity::Digest;
+use shared::statistic::{AnalysisSet, measure};
+use shared::study::plan::StatisticKind;
+use shared::study::{ExchangeId, RoundId, SiteSlug, StudyProtocol, job};
+
+use crate::cohort::{self, Finding, TableSource};
+
+/// What is measured, for whom.
+pub struct Question<'a> {
+    /// The protocol, expanded.
+    pub protocol: &'a StudyProtocol,
+    /// Its digest.
+    pub digest: Digest,
+    /// The site.
+    pub site: &'a SiteSlug,
+    /// Round and job, when a coordinator asks.
+    pub job: Option<(RoundId, Digest)>,
+    /// The statistics.
+    pub kinds: &'a [StatisticKind],
+    /// The site's secret, for the commitment to its data.
+    pub salt: &'a [u8],
+}
+
+/// What came of it.
+pub struct Measured {
+    /// What the data check found.
+    pub findings: Vec<Finding>,
+    /// Every item with its verdict.
+    pub items: Vec<Item>,
+    /// The reviewed bytes, or why nothing may be released.
+    pub outcome: Result<ReleasedBytes, String>,
+}
+
+/// Reads the policy file; no file means that nothing runs.
+///
+/// # Errors
+/// `FV-POL-001` without a file, `FV-POL-002` when it is not valid.
+pub fn policy(path: Option<&Path>) -> Result<Policy, Fault> {
+    let Some(path) = path else {
+        return Err(Fault::new(
+            Code::PolicyMissing,
+            "no disclosure policy is configured",
+            "a node without a policy of its own computes and releases nothing",
+            "copy policy.standard.toml to this machine and name it in [disclosure] policy",
+        ));
+    };
+    let text = std::fs::read_to_string(path).map_err(|fault| {
+        Fault::new(
+            Code::PolicyMissing,
+            format!("the disclosure policy {} cannot be read", path.display()),
+            fault.to_string(),
+            "name a readable policy file in [disclosure] policy",
+        )
+    })?;
+    parse_policy(&text, &path.display().to_string())
+}
+
+/// Reads a policy's text.
+///
+/// # Errors
+/// `FV-POL-002` when it is not valid.
+pub fn parse_policy(text: &str, name: &str) -> Result<Policy, Fault> {
+    Policy::parse(text).map_err(|fault| {
+        Fault::new(
+            Code::PolicyInvalid,
+            format!("the disclosure policy {name} is not valid"),
+            fault.to_string(),
+            "compare it with configs/policy.standard.toml",
+        )
+    })
+}
+
+/// Measures and reviews.
+///
+/// # Errors
+/// Every problem of the table at once, or why the policy may not be used here.
+pub fn run(
+    question: &Question<'_>,
+    source: &TableSource,
+    policy: &Policy,
+) -> Result<Measured, Vec<Fault>> {
+    let protocol = question.protocol;
+    let policy = policy.clone().tightened(protocol.disclosure.min_cell);
+    let loaded = cohort::load(protocol, source)?;
+    policy
+        .allow(protocol, question.site, loaded.fingerprint)
+        .map_err(|fault| {
+            vec![Fault::new(
+                Code::OpenDataRefused,
+                "the policy profile open-data may not be used on this table",
+                fault.to_string(),
+                "use a policy with profile = \"standard\"; open-data is for published data only",
+            )]
+        })?;
+    let clustered = (0..protocol.endpoint.len())
+        .filter_map(|endpoint| AnalysisSet::of(protocol, &loaded.cases, endpoint))
+        .any(|set| set.clustered());
+    let exact = measure::measure(protocol, &loaded.cases, question.kinds);
+    let mut reviewed = review(&policy, protocol, exact, clustered);
+    let items = std::mem::take(&mut reviewed.items);
+    let decision = reviewed.decision.clone();
+    let header = header(question, policy.stamp(), clustered, loaded.fingerprint)?;
+    let outcome = match (decision, reviewed.release(header)) {
+        (Decision::Withhold { rule, why }, _) => Err(format!("rule {}: {why}", rule.id())),
+        (Decision::Release, None) => Err("the review released nothing".to_owned()),
+        (Decision::Release, Some(released)) => {
+            Ok(shared::wire::encode(&released).map_err(|fault| {
+                vec![Fault::internal(format!(
+                    "the release cannot be written: {fault}"
+                ))]
+            })?)
+        }
+    };
+    Ok(Measured {
+        findings: loaded.findings,
+        items,
+        outcome,
+    })
+}
+
+fn header(
+    question: &Question<'_>,
+    policy: PolicyStamp,
+    clustered: bool,
+    fingerprint: Digest,
+) -> Result<Header, Vec<Fault>> {
+    let exchange: ExchangeId = job::MEASURE
+        .parse()
+        .map_err(|_| vec![Fault::internal("the exchange's name is not valid")])?;
+    let (round, job) = question.job.clone().unzip();
+    Ok(Header {
+        schema: shared::disclosure::document::SCHEMA.to_owned(),
+        study: question.protocol.slug.clone(),
+        study_version: question.protocol.version.clone(),
+        protocol: question.digest,
+        round,
+        job,
+        exchange,
+        step: 1,
+        site: question.site.clone(),
+        dataset: Digest::of_list(&[question.salt, fingerprint.as_bytes()]),
+        policy,
+        clustered,
+        software: concat!("fedval-node ", env!("CARGO_PKG_VERSION")).to_owned(),
+    })
+}
