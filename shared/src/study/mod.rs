@@ -10,6 +10,7 @@ pub mod lock;
 pub mod plan;
 mod protocol;
 mod refusal;
+pub mod source;
 pub mod state;
 pub mod template;
 mod timestamp;

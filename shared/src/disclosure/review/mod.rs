@@ -266,7 +266,7 @@ impl Gate<'_> {
             value,
             rule,
             verdict,
-            action,
+            action: action.to_owned(),
         });
     }
 
