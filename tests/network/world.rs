@@ -144,10 +144,10 @@ impl Roster {
             .ok_or(Refusal::InvitationInvalid)?;
         if let Some(csr) = new_csr {
             let asked = CheckedCsr::open(&csr)?.public();
-            if let Some(held) = &invitation.csr {
-                if CheckedCsr::open(held)?.public() != asked {
-                    return Err(Refusal::InvitationInvalid);
-                }
+            if let Some(held) = &invitation.csr
+                && CheckedCsr::open(held)?.public() != asked
+            {
+                return Err(Refusal::InvitationInvalid);
             }
             invitation.csr = Some(csr);
         }
