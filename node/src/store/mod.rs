@@ -163,9 +163,9 @@ impl Store {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
-            let version: usize =
+            let version: u32 =
                 connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            for (index, sql) in MIGRATIONS.iter().enumerate().skip(version) {
+            for (index, sql) in MIGRATIONS.iter().enumerate().skip(version as usize) {
                 connection.execute_batch(&format!(
                     "BEGIN IMMEDIATE; {sql}; PRAGMA user_version = {}; PRAGMA application_id = \
                      {APPLICATION_ID}; COMMIT;",
