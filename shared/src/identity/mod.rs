@@ -5,6 +5,19 @@
 
 mod canonical;
 mod digest;
+mod document;
+mod signing;
+mod token;
+mod words;
 
 pub use canonical::{CanonicalError, from_canonical, to_canonical};
 pub use digest::{Digest, InvalidDigest};
+pub use document::{
+    CLOCK_SKEW_SECONDS, CONSORTIUM_NAME_MAX, DocumentFault, KEY_CERTIFICATE_SCHEMA, KeyCertificate,
+    KeyPurpose, KeyStatement, Signed,
+};
+pub use signing::{
+    CountingEntropy, Entropy, InvalidKeyText, NoEntropy, PublicKey, Serial, Signature, SigningKey,
+};
+pub use token::{Address, InvitationSecret, JoinToken, SECRET_BYTES, TokenFault};
+pub use words::{WORD_COUNT, enrolment_words, words_agree};

@@ -1,1 +1,23 @@
-//! (in progress)
+//! The mathematics below the statistics: sums, ranks, distributions, and the estimators that
+//! need nothing but numbers. A leaf: it knows no study, no site and no wire.
+//!
+//! Nothing here panics on any input, and nothing returns NaN or an infinity: what is not
+//! defined is `None` or a status that says why. Functions that could overflow on values
+//! near the limits of a double check their result.
+//!
+//! From: `statistic`, `pool`, `disclosure`.
+//! To: plain structs of numbers.
+
+pub mod conditional;
+pub mod delong;
+pub mod distribution;
+pub mod generalised;
+pub mod homogeneity;
+pub mod interval;
+pub mod proportion;
+pub mod rank;
+pub mod stratified;
+pub mod sum;
+pub mod table;
+
+pub use interval::{Interval, Test};

@@ -258,3 +258,15 @@ impl Refusal {
             .find(|refusal| refusal.as_str() == text)
     }
 }
+
+impl From<crate::identity::DocumentFault> for Refusal {
+    fn from(fault: crate::identity::DocumentFault) -> Self {
+        use crate::identity::DocumentFault;
+        match fault {
+            DocumentFault::Form | DocumentFault::Schema => Self::UnknownForm,
+            DocumentFault::NotCanonical | DocumentFault::BadSignature => Self::BadSignature,
+            DocumentFault::UnknownSigner | DocumentFault::WrongPurpose => Self::UnknownSigner,
+            DocumentFault::NotYetValid | DocumentFault::Expired => Self::Expired,
+        }
+    }
+}

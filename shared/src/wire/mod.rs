@@ -3,6 +3,16 @@
 //! From: `study`, `disclosure` (released bytes).
 //! To: `node::link`, `coordinator::link`.
 
+pub mod close;
+pub mod codec;
+pub mod frame;
 pub mod message;
 
+pub use close::Close;
+pub use codec::{CodecFault, Message};
 pub use message::{JobOffer, JoinReply, JoinRequest, LedgerHead, NodeReply, NodeRequest, Refusal};
+
+/// The TLS application protocol of enrolled nodes; a certificate is required.
+pub const ALPN_NODE: &[u8] = b"fedval/1";
+/// The TLS application protocol of joining processes; the only one without a certificate.
+pub const ALPN_JOIN: &[u8] = b"fedval-join/1";

@@ -1,0 +1,215 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// The definition, pair by pair, with plain divisor `n - 1` variances.
+fn brute(outcome: &[bool], score: &[f64]) -> (f64, f64) {
+    let class = |event| -> Vec<f64> {
+        outcome
+            .iter()
+            .zip(score)
+            .filter(|(y, _)| **y == event)
+            .map(|(_, s)| *s)
+            .collect()
+    };
+    let (x, y) = (class(true), class(false));
+    let psi = |a: f64, b: f64| {
+        if a > b {
+            1.0
+        } else if a == b {
+            0.5
+        } else {
+            0.0
+        }
+    };
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    let variance = |v: &[f64]| {
+        let m = mean(v);
+        v.iter().map(|a| (a - m) * (a - m)).sum::<f64>() / (v.len() - 1) as f64
+    };
+    let v10: Vec<f64> = x
+        .iter()
+        .map(|a| mean(&y.iter().map(|b| psi(*a, *b)).collect::<Vec<_>>()))
+        .collect();
+    let v01: Vec<f64> = y
+        .iter()
+        .map(|b| mean(&x.iter().map(|a| psi(*a, *b)).collect::<Vec<_>>()))
+        .collect();
+    (
+        mean(&v10),
+        variance(&v10) / x.len() as f64 + variance(&v01) / y.len() as f64,
+    )
+}
+
+fn table() -> impl Strategy<Value = Vec<(bool, f64)>> {
+    proptest::collection::vec((any::<bool>(), 0_u8..7), 4..40).prop_map(|rows| {
+        rows.into_iter()
+            .map(|(y, s)| (y, f64::from(s) / 4.0))
+            .collect()
+    })
+}
+
+fn columns(rows: &[(bool, f64)]) -> (Vec<bool>, Vec<f64>) {
+    rows.iter().copied().unzip()
+}
+
+fn ids(n: usize) -> Vec<u32> {
+    (0..u32::try_from(n).unwrap()).collect()
+}
+
+proptest! {
+    #[test]
+    fn equals_the_definition_with_ties(rows in table()) {
+        let (y, s) = columns(&rows);
+        let got = auc(&y, &s, &ids(y.len())).unwrap();
+        if got.sizes.events >= 2 && got.sizes.non_events >= 2 {
+            let (area, variance) = brute(&y, &s);
+            prop_assert!((got.auc.unwrap() - area).abs() < 1e-13);
+            prop_assert!((got.variance.unwrap() - variance).abs() < 1e-13);
+            prop_assert!(!got.sizes.clustered());
+        }
+    }
+
+    #[test]
+    fn order_of_rows_and_names_of_patients_do_not_matter(rows in table(), turn in 0_usize..40) {
+        let (y, s) = columns(&rows);
+        let patient: Vec<u32> = (0..y.len()).map(|i| u32::try_from(i / 2).unwrap()).collect();
+        let turn = turn % y.len();
+        let rotate = |n: usize| (0..n).map(|i| (i + turn) % n).collect::<Vec<_>>();
+        let order = rotate(y.len());
+        let y2: Vec<bool> = order.iter().map(|i| y[*i]).collect();
+        let s2: Vec<f64> = order.iter().map(|i| s[*i]).collect();
+        let p2: Vec<u32> = order.iter().map(|i| 1000 - patient[*i]).collect();
+        let (a, b) = (auc(&y, &s, &patient).unwrap(), auc(&y2, &s2, &p2).unwrap());
+        prop_assert_eq!(a.status, b.status);
+        prop_assert_eq!(a.auc, b.auc);
+        prop_assert!((a.variance.unwrap_or(0.0) - b.variance.unwrap_or(0.0)).abs() < 1e-14);
+    }
+
+    #[test]
+    fn histograms_equal_rows_and_merge(rows in table(), cut in 0_usize..40) {
+        let (y, s) = columns(&rows);
+        let cut = cut % y.len();
+        let mut events = [0_u64; 7];
+        let mut non_events = [0_u64; 7];
+        for part in [&rows[..cut], &rows[cut..]] {
+            for (y, s) in part {
+                let bin = (s * 4.0) as usize;
+                if *y { events[bin] += 1 } else { non_events[bin] += 1 }
+            }
+        }
+        let by_rows = auc(&y, &s, &ids(y.len())).unwrap();
+        let by_bins = from_histogram(&events, &non_events).unwrap();
+        prop_assert_eq!(by_rows.status, by_bins.binned.status);
+        prop_assert_eq!(by_rows.auc, by_bins.binned.auc);
+        prop_assert!((by_rows.variance.unwrap_or(0.0) - by_bins.binned.variance.unwrap_or(0.0)).abs() < 1e-14);
+    }
+
+    #[test]
+    fn the_error_bound_holds(rows in proptest::collection::vec((any::<bool>(), 0.0_f64..1.0), 4..60)) {
+        let (y, s) = columns(&rows);
+        let (mut events, mut non_events) = ([0_u64; 8], [0_u64; 8]);
+        for (y, s) in &rows {
+            let bin = ((s * 8.0) as usize).min(7);
+            if *y { events[bin] += 1 } else { non_events[bin] += 1 }
+        }
+        let binned = from_histogram(&events, &non_events).unwrap();
+        if let (Some(exact), Some(bound)) = (auc(&y, &s, &ids(y.len())).unwrap().auc, binned.error_bound) {
+            prop_assert!((exact - binned.binned.auc.unwrap()).abs() <= bound + 1e-14);
+            prop_assert!(binned.lowest.unwrap() <= exact + 1e-14 && exact <= binned.highest.unwrap() + 1e-14);
+        }
+    }
+
+    #[test]
+    fn the_variance_of_a_difference_is_that_of_the_joint_placements(rows in table(), other in table()) {
+        let n = rows.len().min(other.len());
+        let (y, s) = columns(&rows[..n]);
+        let (_, t) = columns(&other[..n]);
+        let set = Comparison::of(&y, &[&s, &t], &ids(n)).unwrap();
+        if let Some(d) = set.difference(0, 1, 0.95) {
+            let per = |a: &[Placement], b: &[Placement]| {
+                let v: Vec<f64> = a.iter().zip(b).map(|(a, b)| a.value - b.value).collect();
+                let m = v.iter().sum::<f64>() / v.len() as f64;
+                v.iter().map(|x| (x - m) * (x - m)).sum::<f64>() / ((v.len() - 1) * v.len()) as f64
+            };
+            let (a, b) = (&set.placements[0], &set.placements[1]);
+            let direct = per(&a.events, &b.events) + per(&a.non_events, &b.non_events);
+            prop_assert!((d.variance - direct).abs() < 1e-13);
+        }
+    }
+}
+
+#[test]
+fn doubled_rows_of_a_patient_do_not_narrow_the_interval() {
+    let y = [true, false, true, false, true, false, false, true];
+    let s = [0.9, 0.2, 0.4, 0.5, 0.7, 0.1, 0.6, 0.3];
+    let once = auc(&y, &s, &ids(8)).unwrap();
+    let twice = |v: &[f64]| [v, v].concat();
+    let y2 = [y, y].concat();
+    let patients = [ids(8), ids(8)].concat();
+    let clustered = auc(&y2, &twice(&s), &patients).unwrap();
+    assert!(clustered.sizes.clustered());
+    assert_eq!(clustered.auc, once.auc);
+    assert!((clustered.variance.unwrap() - once.variance.unwrap()).abs() < 1e-15);
+    let naive = auc(&y2, &twice(&s), &ids(16)).unwrap();
+    assert!(naive.variance.unwrap() < 0.5 * once.variance.unwrap());
+}
+
+#[test]
+fn degenerate_tables_have_a_status() {
+    let status = |y: &[bool], s: &[f64]| auc(y, s, &ids(y.len())).unwrap().status;
+    assert_eq!(status(&[], &[]), AucStatus::OneClass);
+    assert_eq!(status(&[true, true], &[1.0, 2.0]), AucStatus::OneClass);
+    assert_eq!(
+        status(&[true, false, false], &[0.5, 0.4, 0.6]),
+        AucStatus::SingleEvent
+    );
+    assert_eq!(
+        status(&[true, false, true], &[0.5, 0.5, 0.6]),
+        AucStatus::SingleNonEvent
+    );
+    assert_eq!(
+        status(&[true, false, true, false], &[2.0, 1.0, 2.0, 1.0]),
+        AucStatus::Perfect
+    );
+    assert_eq!(
+        status(&[true, false, true, false], &[1.0; 4]),
+        AucStatus::ZeroVariance
+    );
+    let one_patient = auc(
+        &[true, true, false, false],
+        &[0.4, 0.2, 0.3, 0.1],
+        &[1, 1, 2, 3],
+    )
+    .unwrap();
+    assert_eq!(one_patient.status, AucStatus::SingleEvent);
+    assert_eq!(one_patient.logit_interval(0.95), None);
+    let perfect = auc(&[true, false, true, false], &[2.0, 1.0, 2.0, 1.0], &ids(4)).unwrap();
+    assert_eq!(
+        (perfect.logit(), perfect.logit_interval(0.95)),
+        (None, None)
+    );
+}
+
+#[test]
+fn bad_input_is_an_error() {
+    assert_eq!(auc(&[true], &[], &[0]), Err(DelongFault::Length));
+    assert_eq!(auc(&[true], &[1.0], &[]), Err(DelongFault::Length));
+    assert_eq!(
+        auc(&[true], &[f64::NAN], &[0]),
+        Err(DelongFault::NotANumber)
+    );
+    assert!(auc(&[true, false], &[f64::INFINITY, f64::NEG_INFINITY], &[0, 1]).is_ok());
+    assert_eq!(from_histogram(&[1], &[]), Err(DelongFault::Length));
+    assert_eq!(
+        from_histogram(&[u64::MAX, 1], &[1, 1]),
+        Err(DelongFault::TooMany)
+    );
+}
+
+#[test]
+fn products_of_class_sizes_do_not_overflow() {
+    let (n1, n0) = (1_u64 << 30, (1_u64 << 31) - 1);
+    let h = from_histogram(&[0, n1, 0], &[n0 / 2, 0, n0 - n0 / 2]).unwrap();
+    assert!((h.binned.auc.unwrap() - 0.5).abs() < 1e-9);
+}
