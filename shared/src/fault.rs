@@ -60,6 +60,8 @@ macro_rules! codes {
 }
 
 codes! {
+    // the command line
+    UsageInvalid = "FV-CLI-001", Usage, "the command was used wrongly";
     // configuration
     ConfigUnreadable = "FV-CONF-001", Config, "a configuration file cannot be read";
     ConfigInvalid = "FV-CONF-002", Config, "a configuration file is not valid";
@@ -126,6 +128,7 @@ codes! {
     LedgerBehind = "FV-LEDGER-002", Human, "the ledger is older than the coordinator's last receipt";
     UnknownEntry = "FV-LEDGER-003", No, "no such ledger entry";
     // releases and reports
+    NothingReleased = "FV-REPORT-003", No, "no site has released anything that passed the checks";
     ReleaseInvalid = "FV-REPORT-001", No, "a release file is not valid";
     ReleaseMismatch = "FV-REPORT-002", No, "release files do not belong together";
     // ours

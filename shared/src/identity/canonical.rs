@@ -40,6 +40,15 @@ pub fn from_canonical<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T
     }
 }
 
+/// Demands that `bytes` are the canonical bytes of the JSON they hold, for readers whose type
+/// cannot be written back.
+///
+/// # Errors
+/// [`CanonicalError`] when the bytes are no JSON or not canonical.
+pub fn check_canonical(bytes: &[u8]) -> Result<(), CanonicalError> {
+    from_canonical::<serde_json::Value>(bytes).map(|_| ())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

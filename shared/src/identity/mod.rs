@@ -10,7 +10,7 @@ mod signing;
 mod token;
 mod words;
 
-pub use canonical::{CanonicalError, from_canonical, to_canonical};
+pub use canonical::{CanonicalError, check_canonical, from_canonical, to_canonical};
 pub use digest::{Digest, InvalidDigest};
 pub use document::{
     CLOCK_SKEW_SECONDS, CONSORTIUM_NAME_MAX, DocumentFault, KEY_CERTIFICATE_SCHEMA, KeyCertificate,

@@ -9,6 +9,7 @@ pub mod job;
 pub mod lock;
 pub mod plan;
 mod protocol;
+pub mod source;
 pub mod state;
 pub mod template;
 mod timestamp;

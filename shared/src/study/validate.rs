@@ -58,11 +58,11 @@ fn grid_edges(grid: &Grid) -> Vec<f64> {
     let bins = u32::try_from(grid.bins.unwrap_or(BINS_DEFAULT).min(BINS_MAX)).unwrap_or(0);
     let width = f64::from(bins);
     (1..bins)
-        .map(|index| match grid.spacing.unwrap_or(Spacing::Logit) {
+        .filter_map(|index| match grid.spacing.unwrap_or(Spacing::Logit) {
             Spacing::Logit => {
                 inverse_logit(-LOGIT_SPAN + 2.0 * LOGIT_SPAN * f64::from(index) / width)
             }
-            Spacing::Probability => f64::from(index) / width,
+            Spacing::Probability => Some(f64::from(index) / width),
         })
         .collect()
 }
