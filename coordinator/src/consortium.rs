@@ -12,9 +12,7 @@ use shared::identity::{
 };
 use shared::study::Timestamp;
 
-use crate::link::{
-    ConsortiumCa, certificate_from_pem, key_from_pem, key_to_pem, write_private,
-};
+use crate::link::{ConsortiumCa, certificate_from_pem, key_from_pem, key_to_pem, write_private};
 
 /// Life of the study-signing and receipt keys' certificates.
 const KEY_LIFE_S: i64 = 5 * 366 * 86_400;

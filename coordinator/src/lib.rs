@@ -3,4 +3,12 @@
 //! From: `shared`.
 //! To: the `fedval` command.
 
+pub mod config;
+pub mod consortium;
+pub mod dispatch;
+pub mod intake;
 pub mod link;
+pub mod roster;
+pub mod round;
+pub mod serve;
+pub mod store;

@@ -248,7 +248,14 @@ mod tests {
                 report: Digest::of(b"report"),
             },
         ];
-        let words = ["draft", "open", "collecting", "closed", "pooled", "published"];
+        let words = [
+            "draft",
+            "open",
+            "collecting",
+            "closed",
+            "pooled",
+            "published",
+        ];
         for (index, state) in states().into_iter().enumerate() {
             assert_eq!(state.as_str(), words[index]);
             for event in &events {
@@ -263,8 +270,14 @@ mod tests {
     #[test]
     fn nothing_is_taken_after_the_close_and_closing_again_keeps_the_date() {
         for state in states().into_iter().skip(3) {
-            assert_eq!(state.clone().step(&RoundEvent::Hear), Err(WrongEvent::Closed));
-            let again = state.clone().step(&RoundEvent::Close { at: at(99) }).unwrap();
+            assert_eq!(
+                state.clone().step(&RoundEvent::Hear),
+                Err(WrongEvent::Closed)
+            );
+            let again = state
+                .clone()
+                .step(&RoundEvent::Close { at: at(99) })
+                .unwrap();
             assert_eq!(again.closed_at(), Some(at(2)));
         }
     }

@@ -227,10 +227,16 @@ mod tests {
         let computing = SiteState::Computing;
         let shown = |job, standing, heard, now| shown_state(job, standing, heard, 15, at(now));
         assert_eq!(shown(computing, None, Some(at(100)), 160), computing);
-        assert_eq!(shown(computing, None, Some(at(100)), 161), SiteState::Silent);
+        assert_eq!(
+            shown(computing, None, Some(at(100)), 161),
+            SiteState::Silent
+        );
         assert_eq!(shown(computing, None, None, 100), SiteState::Silent);
         let revoked = Some(Standing::Revoked);
-        assert_eq!(shown(computing, revoked, Some(at(100)), 100), SiteState::Revoked);
+        assert_eq!(
+            shown(computing, revoked, Some(at(100)), 100),
+            SiteState::Revoked
+        );
         let delivered = SiteState::Delivered;
         assert_eq!(shown(delivered, revoked, None, 9_999), delivered);
     }

@@ -120,8 +120,7 @@ impl Store {
             if job.state == SiteState::RejectedBySite {
                 return Ok(Stored::Refused(Refusal::Conflict));
             }
-            let last =
-                ledger_head(transaction, &delivery.site).map_err(|error| broken(&error))?;
+            let last = ledger_head(transaction, &delivery.site).map_err(|error| broken(&error))?;
             if ledger.entries < last.entries {
                 return Ok(Stored::Refused(Refusal::LedgerBehind));
             }
@@ -136,7 +135,10 @@ impl Store {
             set_job(transaction, &delivery.job, SiteState::Delivered, None, now)?;
             let what = format!("release {}", delivery.status.as_str());
             let entry = AuditEntry::new(now, &what).site(&delivery.site);
-            append(transaction, &entry.round(&job.round).object(&delivery.digest))?;
+            append(
+                transaction,
+                &entry.round(&job.round).object(&delivery.digest),
+            )?;
             Ok(Stored::Receipt(receipt.to_vec()))
         })
     }
@@ -311,7 +313,10 @@ fn with_twins(
         .map_err(|error| broken(&error))?;
     let mut delivery = delivery.clone();
     for (job, site) in twins {
-        let what = format!("{site} released exactly the same statistics as {}", delivery.site);
+        let what = format!(
+            "{site} released exactly the same statistics as {}",
+            delivery.site
+        );
         let finding = Finding::new("fingerprint-unique", "statistics", what);
         quarantine_job(transaction, &job, &finding)?;
         delivery.status = InboxStatus::Quarantined;

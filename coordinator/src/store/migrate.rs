@@ -30,7 +30,9 @@ pub(super) fn run(connection: &mut Connection, application: i64) -> Result<(), F
         return Err(Fault::new(
             Code::StateDirUnusable,
             "the database is not one this program can use",
-            format!("it has form {version} of application {id:#x}; this program knows form {known}"),
+            format!(
+                "it has form {version} of application {id:#x}; this program knows form {known}"
+            ),
             "use the program version that wrote it, or another --dir",
         ));
     }

@@ -121,10 +121,7 @@ pub(super) fn find_round(
         .optional()
 }
 
-pub(super) fn find_job(
-    connection: &Connection,
-    job: &Digest,
-) -> rusqlite::Result<Option<JobRow>> {
+pub(super) fn find_job(connection: &Connection, job: &Digest) -> rusqlite::Result<Option<JobRow>> {
     connection
         .prepare_cached("SELECT * FROM job WHERE digest = ?1")?
         .query_row([job.to_string()], job_row)
@@ -438,7 +435,10 @@ impl Store {
                 now,
             )?;
             let entry = AuditEntry::new(now, "job declined").site(site);
-            append(transaction, &entry.round(&row.round).object(&refusal.as_str()))?;
+            append(
+                transaction,
+                &entry.round(&row.round).object(&refusal.as_str()),
+            )?;
             Ok(Ok(()))
         })
     }

@@ -197,10 +197,7 @@ fn set_standing(
         .map(|_| ())
 }
 
-fn insert_certificate(
-    transaction: &Transaction<'_>,
-    row: &CertificateRow,
-) -> rusqlite::Result<()> {
+fn insert_certificate(transaction: &Transaction<'_>, row: &CertificateRow) -> rusqlite::Result<()> {
     transaction
         .execute(
             "INSERT INTO certificate (serial, site, public_key, der, issued_at, not_after)
@@ -311,7 +308,9 @@ impl Store {
                 .map_err(|error| broken(&error))?;
             match invitation {
                 None => Ok(Enrolled::Invalid),
-                Some((_, Some(_))) => answer_again(transaction, site, &secret, Some(&enrolment.csr)),
+                Some((_, Some(_))) => {
+                    answer_again(transaction, site, &secret, Some(&enrolment.csr))
+                }
                 Some((expires_at, None)) if expires_at <= now.unix() => Ok(Enrolled::Invalid),
                 Some((_, None)) => {
                     first_use(transaction, site, enrolment, now)?;
@@ -364,9 +363,7 @@ impl Store {
                         [secret.to_string(), certificate.serial.to_string()],
                     )
                 })
-                .and_then(|_| {
-                    set_standing(transaction, &certificate.site, Standing::Approved, now)
-                })
+                .and_then(|_| set_standing(transaction, &certificate.site, Standing::Approved, now))
                 .map_err(|error| broken(&error))?;
             let entry = AuditEntry::new(now, "site approved")
                 .site(&certificate.site)
@@ -532,12 +529,7 @@ impl Store {
                      ON CONFLICT (site) DO UPDATE SET heard_at = excluded.heard_at,
                      state = excluded.state, software = coalesce(?4, software)",
                 )?
-                .execute(params![
-                    site.as_str(),
-                    now.unix(),
-                    state.as_str(),
-                    software
-                ])
+                .execute(params![site.as_str(), now.unix(), state.as_str(), software])
                 .map(|_| ())
         })
     }
@@ -595,7 +587,7 @@ pub(super) fn ledger_head(
         .prepare_cached("SELECT entries, hash FROM ledger WHERE site = ?1")?
         .query_row([site.as_str()], |row| {
             Ok(LedgerHead {
-                entries: row.get("entries")?,
+                entries: u64::try_from(row.get::<_, i64>("entries")?).unwrap_or(0),
                 hash: parsed(row, "hash")?,
             })
         })
