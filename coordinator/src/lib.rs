@@ -3,8 +3,10 @@
 //! From: `shared`.
 //! To: the `fedval` command.
 
+pub mod bundle;
 pub mod config;
 pub mod consortium;
+pub mod desk;
 pub mod dispatch;
 pub mod intake;
 pub mod link;

@@ -110,6 +110,9 @@ codes! {
     TableChanged = "FV-DATA-016", No, "the table changed while it was read";
     TableTooLarge = "FV-DATA-017", No, "the table exceeds a limit";
     EncodingUnsupported = "FV-DATA-018", No, "the table's text encoding is not UTF-8";
+    FieldUnknown = "FV-DATA-019", Config, "the mapping names a field the protocol does not declare";
+    TableMismatch = "FV-DATA-020", No, "the table is not the one whose hash is configured";
+    CaseConflict = "FV-DATA-021", No, "one case stands twice with different values";
     // policy and release
     PolicyMissing = "FV-POL-001", Human, "no disclosure policy is configured";
     PolicyInvalid = "FV-POL-002", Config, "the disclosure policy is not valid";
@@ -128,7 +131,6 @@ codes! {
     LedgerBehind = "FV-LEDGER-002", Human, "the ledger is older than the coordinator's last receipt";
     UnknownEntry = "FV-LEDGER-003", No, "no such ledger entry";
     // releases and reports
-    NothingReleased = "FV-REPORT-003", No, "no site has released anything that passed the checks";
     ReleaseInvalid = "FV-REPORT-001", No, "a release file is not valid";
     ReleaseMismatch = "FV-REPORT-002", No, "release files do not belong together";
     // ours

@@ -23,6 +23,7 @@ use shared::study::Timestamp;
 
 pub use audit::{AuditEntry, AuditFault};
 pub use inbox::{InboxItem, InboxStatus, Stored};
+pub(crate) use rounds::unknown_round;
 pub use rounds::{JobRow, Launch, NewJob, RoundRow};
 pub use sites::{CertificateRow, Enrolled, Enrolment, Presence, SiteRow, Standing};
 

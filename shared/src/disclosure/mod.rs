@@ -3,4 +3,14 @@
 //! From: `statistic` (exact values), the site's policy.
 //! To: `node::release` (preview, approval), `wire` (released bytes), `coordinator::intake`.
 
+pub mod audit;
 pub mod document;
+pub mod policy;
+pub mod released;
+pub mod review;
+pub mod rule;
+
+pub use document::{Header, PolicyStamp, ReceiveFault, ReceivedRelease};
+pub use policy::{Policy, Profile};
+pub use released::{Released, ReleasedBytes};
+pub use review::{Decision, Item, Reviewed, Verdict, review};

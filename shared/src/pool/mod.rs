@@ -3,4 +3,14 @@
 //! From: `disclosure` (released documents, after the coordinator's checks).
 //! To: `report`.
 
+mod analysis;
+mod curve;
+mod estimate;
+pub mod random_effects;
 pub mod result;
+pub mod study;
+mod table;
+mod verdict;
+pub mod withheld;
+
+pub use estimate::MIN_GROUP;

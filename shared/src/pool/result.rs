@@ -222,6 +222,8 @@ pub enum Excluded {
     NotEstimable,
     /// The variance is zero or missing.
     NoVariance,
+    /// The level or the rest of the site has fewer than ten cases.
+    SmallGroup,
 }
 
 /// A pool, or why there is none.

@@ -13,7 +13,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::stage::Stage;
+use super::analysis_set::{AnalysisSet, dominance};
+use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
+use crate::numeric::delong::{self, AucStatus, Comparison, Placements};
 use crate::study::{EndpointId, ModelId};
 
 /// AUC of one model at one site.
@@ -50,4 +52,81 @@ pub enum VarianceMethod {
     Delong,
     /// Obuchowski 1997: patients repeat.
     Obuchowski,
+}
+
+/// Every model's area on the same cases, with what the gate must know of each.
+pub(crate) struct Areas {
+    pub(crate) comparison: Option<Comparison>,
+}
+
+impl Areas {
+    /// The areas of every model, protocol order.
+    pub(crate) fn of(set: &AnalysisSet<'_>) -> Self {
+        let scores: Vec<&[f64]> = set.score.iter().map(Vec::as_slice).collect();
+        Self {
+            comparison: Comparison::of(&set.outcome, &scores, &set.patient).ok(),
+        }
+    }
+
+    pub(crate) fn method(set: &AnalysisSet<'_>) -> VarianceMethod {
+        if set.clustered() {
+            VarianceMethod::Obuchowski
+        } else {
+            VarianceMethod::Delong
+        }
+    }
+}
+
+/// The people behind an area: the smaller class, and the patient who carries the largest share
+/// of a class's placement deviation (rulings D3).
+pub(crate) fn area_basis(patient: &[u32], sizes: delong::Sizes, placements: &Placements) -> Basis {
+    let smallest = sizes.event_patients.min(sizes.non_event_patients);
+    let share = |class: &[delong::Placement]| {
+        let mean = crate::numeric::sum::sum_iter(class.iter().map(|place| place.value));
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "counts of cases stay far below 2^53"
+        )]
+        let mean = mean / class.len().max(1) as f64;
+        dominance(
+            class
+                .iter()
+                .map(|place| (patient[place.row], place.value - mean)),
+        )
+    };
+    Basis::of(smallest).dominated(share(&placements.events).max(share(&placements.non_events)))
+}
+
+/// Value and variance of an area, or why there is none.
+pub(crate) fn area_values(area: &delong::Auc) -> (Result<f64, Undefined>, Result<f64, Undefined>) {
+    let value = area.auc.ok_or(Undefined::OneClass);
+    let variance = match area.status {
+        AucStatus::Estimated => area.variance.ok_or(Undefined::NoVariance),
+        AucStatus::OneClass => Err(Undefined::OneClass),
+        AucStatus::Perfect => Err(Undefined::Boundary),
+        AucStatus::SingleEvent | AucStatus::SingleNonEvent | AucStatus::ZeroVariance => {
+            Err(Undefined::NoVariance)
+        }
+    };
+    (value, variance)
+}
+
+impl Auc<Exact> {
+    /// The area of the model with index `model`.
+    pub(crate) fn measure(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Option<Self> {
+        let id = set.protocol.model.get(model)?.id.clone();
+        let comparison = areas.comparison.as_ref()?;
+        let area = comparison.area(model);
+        let basis = area_basis(&set.patient, area.sizes, comparison.placements.get(model)?);
+        let (value, variance) = area_values(&area);
+        Some(Self {
+            model: id,
+            endpoint: set.endpoint.clone(),
+            events: set.count(|row| set.outcome[row]),
+            non_events: set.count(|row| !set.outcome[row]),
+            auc: ExactReal::new(value, Form::AREA, basis),
+            variance: ExactReal::new(variance, Form::SPREAD, basis),
+            method: Areas::method(set),
+        })
+    }
 }

@@ -11,8 +11,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::stage::Stage;
-use crate::study::{EndpointId, ModelId};
+use super::analysis_set::{AnalysisSet, clustered_variance, dominance};
+use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
+use crate::numeric::sum::sum;
+use crate::study::{EndpointId, ModelId, SamplingDesign};
 
 /// Brier score of one model at one site.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
@@ -36,4 +38,51 @@ pub struct Brier<S: Stage> {
     pub se: S::Real,
     /// Scaled Brier score, at most 1; 0 is a model that always predicts the prevalence.
     pub scaled: S::Real,
+}
+
+impl Brier<Exact> {
+    /// The Brier score of the model with index `model`.
+    pub fn measure(set: &AnalysisSet<'_>, model: usize) -> Option<Self> {
+        let id = set.protocol.model.get(model)?.id.clone();
+        let score = set.score.get(model)?;
+        let event = |row: usize| f64::from(u8::from(set.outcome[row]));
+        let squares: Vec<f64> = (0..set.len())
+            .map(|row| (score[row] - event(row)) * (score[row] - event(row)))
+            .collect();
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "counts of cases stay far below 2^53"
+        )]
+        let n = squares.len() as f64;
+        let mean = sum(&squares) / n;
+        let influence: Vec<f64> = squares.iter().map(|square| (square - mean) / n).collect();
+        let events = set.patients(|row| set.outcome[row]);
+        let others = set.patients(|row| !set.outcome[row]);
+        let share = dominance(set.patient.iter().copied().zip(squares.iter().copied()));
+        let basis = Basis::of(events.min(others)).dominated(share);
+        let forbidden = set.protocol.sampling.design == SamplingDesign::OutcomeDependent;
+        let allow = |value: Result<f64, Undefined>| match value {
+            Ok(_) | Err(_) if forbidden => Err(Undefined::DesignForbids),
+            Ok(_) if set.is_empty() => Err(Undefined::NoCases),
+            value => value,
+        };
+        let prevalence = (0..set.len()).map(event).sum::<f64>() / n;
+        let uncertainty = prevalence * (1.0 - prevalence);
+        let scaled = if uncertainty > 0.0 {
+            Ok(1.0 - mean / uncertainty)
+        } else {
+            Err(Undefined::OneClass)
+        };
+        let se = clustered_variance(&influence, &set.patient)
+            .map(libm::sqrt)
+            .ok_or(Undefined::NoVariance);
+        Some(Self {
+            model: id,
+            endpoint: set.endpoint.clone(),
+            n: set.count(|_| true),
+            brier: ExactReal::new(allow(Ok(mean)), Form::AREA, basis),
+            se: ExactReal::new(allow(se), Form::SPREAD, basis),
+            scaled: ExactReal::new(allow(scaled), Form::FREE, basis),
+        })
+    }
 }

@@ -9,8 +9,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::stage::Stage;
-use crate::study::{AxisId, EndpointId, FieldName};
+use super::analysis_set::{AnalysisSet, dominance};
+use super::cases::{Cases, Column};
+use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
+use crate::numeric::sum::Moments;
+use crate::study::{AxisId, EndpointId, FieldKind, FieldName};
 
 /// Characteristics of one endpoint's analysed cases.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
@@ -82,4 +85,75 @@ pub struct FieldMoments<S: Stage> {
     pub mean: S::Real,
     /// Standard deviation, divisor n - 1.
     pub sd: S::Real,
+}
+
+impl Characteristics<Exact> {
+    /// The characteristics of one analysis set.
+    pub fn measure(set: &AnalysisSet<'_>, cases: &Cases) -> Self {
+        let protocol = set.protocol;
+        let mut axes = Vec::new();
+        for (index, axis) in protocol.subgroup.iter().enumerate() {
+            let Some(field) = protocol.find_field(&axis.field) else {
+                continue;
+            };
+            let levels = axis.levels(field);
+            let count = |level| set.count(|row| set.level[index][row] == level);
+            axes.push(AxisCounts {
+                axis: axis.id.clone(),
+                levels: levels
+                    .into_iter()
+                    .enumerate()
+                    .map(|(level, name)| LevelCount {
+                        level: name,
+                        n: count(level),
+                    })
+                    .collect(),
+            });
+        }
+        let moments = protocol
+            .field
+            .iter()
+            .zip(&cases.column)
+            .filter(|(field, _)| {
+                matches!(field.kind, FieldKind::Integer | FieldKind::Number)
+                    && field.range.is_some()
+            })
+            .filter_map(|(field, column)| field_moments(set, field.name.clone(), column))
+            .collect();
+        Self {
+            endpoint: set.endpoint.clone(),
+            n: set.count(|_| true),
+            axes,
+            moments,
+        }
+    }
+}
+
+fn field_moments(
+    set: &AnalysisSet<'_>,
+    field: FieldName,
+    column: &Column,
+) -> Option<FieldMoments<Exact>> {
+    let Column::Number(column) = column else {
+        return None;
+    };
+    let at = |row: usize| column[set.row[row]];
+    let values: Vec<f64> = (0..set.len()).filter_map(at).collect();
+    let n = set.count(|row| at(row).is_some());
+    let share = dominance((0..set.len()).filter_map(|row| Some((set.patient[row], at(row)?))));
+    let basis = Basis::of(n.patients).dominated(share);
+    let moments = Moments::of(&values);
+    let mean = moments
+        .map(|moments| moments.mean)
+        .ok_or(Undefined::NoCases);
+    let sd = moments
+        .and_then(Moments::standard_deviation)
+        .filter(|sd| *sd > 0.0)
+        .ok_or(Undefined::NoVariance);
+    Some(FieldMoments {
+        field,
+        n,
+        mean: ExactReal::new(mean, Form::FREE, basis),
+        sd: ExactReal::new(sd, Form::SPREAD, basis),
+    })
 }

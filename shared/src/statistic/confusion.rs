@@ -11,8 +11,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::stage::Stage;
-use crate::study::{EndpointId, ModelId};
+use super::analysis_set::{AnalysisSet, LEVEL};
+use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
+use crate::numeric::{Interval, proportion};
+use crate::study::{EndpointId, ModelId, SamplingDesign};
 
 /// One 2x2 table.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
@@ -82,4 +84,139 @@ pub enum RateMeasure {
     SelectionRate,
     /// Events among all.
     Prevalence,
+}
+
+impl RateMeasure {
+    /// Every rate, in the order of the table.
+    pub const ALL: &'static [Self] = &[
+        Self::Sensitivity,
+        Self::Specificity,
+        Self::Ppv,
+        Self::Npv,
+        Self::SelectionRate,
+        Self::Prevalence,
+    ];
+
+    /// Whether a case counts in the denominator, and if so whether it is a hit.
+    pub(crate) fn hit(self, positive: bool, event: bool) -> Option<bool> {
+        match self {
+            Self::Sensitivity => event.then_some(positive),
+            Self::Specificity => (!event).then_some(!positive),
+            Self::Ppv => positive.then_some(event),
+            Self::Npv => (!positive).then_some(!event),
+            Self::SelectionRate => Some(positive),
+            Self::Prevalence => Some(event),
+        }
+    }
+
+    /// Rates that change with the prevalence; a sample drawn by outcome says nothing about them.
+    pub(crate) fn needs_prevalence(self) -> bool {
+        match self {
+            Self::Sensitivity | Self::Specificity => false,
+            Self::Ppv | Self::Npv | Self::SelectionRate | Self::Prevalence => true,
+        }
+    }
+}
+
+/// A proportion of cases with its interval, clustered by patient where patients repeat.
+pub(crate) struct Proportion {
+    pub(crate) n: ExactCount,
+    pub(crate) value: Result<f64, Undefined>,
+    pub(crate) interval: Result<Interval, Undefined>,
+    pub(crate) basis: Basis,
+}
+
+/// The proportion of hits among the cases of `set` for which `hit` is `Some`.
+pub(crate) fn proportion_of(
+    set: &AnalysisSet<'_>,
+    hit: impl Fn(usize) -> Option<bool>,
+) -> Proportion {
+    let n = set.count(|row| hit(row).is_some());
+    let hits = set.count(|row| hit(row) == Some(true));
+    let misses = set.patients(|row| hit(row) == Some(false));
+    let basis = Basis::of(hits.patients.min(misses));
+    let (mut value, mut interval) = (Err(Undefined::NoCases), Err(Undefined::NoCases));
+    if n.rows > 0 {
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "counts of cases stay far below 2^53"
+        )]
+        let share = hits.rows as f64 / n.rows as f64;
+        value = Ok(share);
+        interval = if n.patients == n.rows {
+            proportion::wilson(hits.rows, n.rows, LEVEL).ok_or(Undefined::NotFinite)
+        } else {
+            clustered_interval(set, hit)
+        };
+    }
+    Proportion {
+        n,
+        value,
+        interval,
+        basis,
+    }
+}
+
+fn clustered_interval(
+    set: &AnalysisSet<'_>,
+    hit: impl Fn(usize) -> Option<bool>,
+) -> Result<Interval, Undefined> {
+    let (mut hits, mut patients) = (Vec::new(), Vec::new());
+    for row in 0..set.len() {
+        if let Some(is_hit) = hit(row) {
+            hits.push(is_hit);
+            patients.push(set.patient[row]);
+        }
+    }
+    proportion::clustered(&hits, &patients, LEVEL)
+        .interval
+        .ok_or(Undefined::Clustered)
+}
+
+impl Confusion<Exact> {
+    /// The table of the model with index `model` at `threshold`.
+    pub fn measure(set: &AnalysisSet<'_>, model: usize, threshold: f64) -> Option<Self> {
+        let id = set.protocol.model.get(model)?.id.clone();
+        let score = set.score.get(model)?;
+        let cell = |positive: bool, event: bool| {
+            set.count(|row| (score[row] >= threshold) == positive && set.outcome[row] == event)
+        };
+        let outcome_dependent = set.protocol.sampling.design == SamplingDesign::OutcomeDependent;
+        let rates = RateMeasure::ALL
+            .iter()
+            .map(|measure| {
+                let hit = |row: usize| measure.hit(score[row] >= threshold, set.outcome[row]);
+                let forbidden = outcome_dependent && measure.needs_prevalence();
+                rate(*measure, proportion_of(set, hit), forbidden)
+            })
+            .collect();
+        Some(Self {
+            model: id,
+            endpoint: set.endpoint.clone(),
+            threshold,
+            true_positive: cell(true, true),
+            false_positive: cell(true, false),
+            false_negative: cell(false, true),
+            true_negative: cell(false, false),
+            rates,
+        })
+    }
+}
+
+fn rate(measure: RateMeasure, share: Proportion, forbidden: bool) -> Rate<Exact> {
+    let allow = |value: Result<f64, Undefined>| {
+        if forbidden {
+            Err(Undefined::DesignForbids)
+        } else {
+            value
+        }
+    };
+    let real = |value| ExactReal::new(allow(value), Form::SHARE, share.basis);
+    Rate {
+        measure,
+        value: real(share.value),
+        low: real(share.interval.map(|interval| interval.lower)),
+        high: real(share.interval.map(|interval| interval.upper)),
+        n: share.n,
+    }
 }

@@ -12,8 +12,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::stage::Stage;
-use crate::study::{AxisId, EndpointId, ModelId};
+use super::analysis_set::AnalysisSet;
+use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
+use crate::numeric::generalised::GeneralAssociation;
+use crate::numeric::table;
+use crate::study::{AxisId, AxisRule, EndpointId, ModelId};
 
 /// One table of levels (rows) by columns.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
@@ -97,4 +100,150 @@ pub enum ContingencyKind {
     ErrorBySubgroup,
     /// Availability of a modality by outcome.
     CompletenessByOutcome,
+}
+
+impl ContingencyKind {
+    /// The kind in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::OutcomeBySubgroup => "outcome",
+            Self::ErrorBySubgroup => "errors",
+            Self::CompletenessByOutcome => "availability and outcome",
+        }
+    }
+}
+
+/// Headings of the outcome columns.
+pub const OUTCOME_COLUMNS: [&str; 2] = ["no event", "event"];
+/// Headings of the error columns.
+pub const ERROR_COLUMNS: [&str; 3] = ["correct", "false positive", "false negative"];
+
+impl Contingency<Exact> {
+    /// Outcome by level of the axis with index `axis`; for an availability axis this is
+    /// completeness of inputs by outcome.
+    pub fn outcome(set: &AnalysisSet<'_>, axis: usize) -> Option<Self> {
+        let kind = match set.protocol.subgroup.get(axis)?.rule {
+            AxisRule::Level | AxisRule::Band => ContingencyKind::OutcomeBySubgroup,
+            AxisRule::Availability => ContingencyKind::CompletenessByOutcome,
+        };
+        let column = |row: usize| usize::from(set.outcome[row]);
+        Self::cross(set, axis, kind, None, &OUTCOME_COLUMNS, column)
+    }
+
+    /// Errors at `threshold` of the model with index `model`, by level of the axis.
+    pub fn errors(
+        set: &AnalysisSet<'_>,
+        axis: usize,
+        model: usize,
+        threshold: f64,
+    ) -> Option<Self> {
+        let score = set.score.get(model)?;
+        let id = set.protocol.model.get(model)?.id.clone();
+        let column = |row: usize| match (score[row] >= threshold, set.outcome[row]) {
+            (true, true) | (false, false) => 0,
+            (true, false) => 1,
+            (false, true) => 2,
+        };
+        let kind = ContingencyKind::ErrorBySubgroup;
+        Self::cross(
+            set,
+            axis,
+            kind,
+            Some((id, threshold)),
+            &ERROR_COLUMNS,
+            column,
+        )
+    }
+
+    fn cross(
+        set: &AnalysisSet<'_>,
+        axis: usize,
+        kind: ContingencyKind,
+        model: Option<(ModelId, f64)>,
+        columns: &[&str],
+        column: impl Fn(usize) -> usize,
+    ) -> Option<Self> {
+        let declared = set.protocol.subgroup.get(axis)?;
+        let levels = declared.levels(set.protocol.find_field(&declared.field)?);
+        let level = set.level.get(axis)?;
+        let rows: Vec<ContingencyRow<Exact>> = levels
+            .into_iter()
+            .enumerate()
+            .map(|(index, name)| ContingencyRow {
+                level: name,
+                cells: (0..columns.len())
+                    .map(|place| set.count(|row| level[row] == index && column(row) == place))
+                    .collect(),
+            })
+            .collect();
+        let tests = Tests::of(&rows);
+        let (model, threshold) = model.unzip();
+        Some(Self {
+            kind,
+            endpoint: set.endpoint.clone(),
+            model,
+            threshold,
+            axis: declared.id.clone(),
+            columns: columns.iter().map(|text| (*text).to_owned()).collect(),
+            rows,
+            chi_squared: tests.chi_squared,
+            degrees_of_freedom: tests.degrees_of_freedom,
+            p_value: tests.p_value,
+            cramers_v: tests.cramers_v,
+            stratum: tests.stratum,
+        })
+    }
+}
+
+struct Tests {
+    chi_squared: ExactReal,
+    degrees_of_freedom: u32,
+    p_value: ExactReal,
+    cramers_v: ExactReal,
+    stratum: Stratum<Exact>,
+}
+
+impl Tests {
+    fn of(rows: &[ContingencyRow<Exact>]) -> Self {
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "counts of cases stay far below 2^53"
+        )]
+        let table: Vec<Vec<f64>> = rows
+            .iter()
+            .map(|row| row.cells.iter().map(|cell| cell.rows as f64).collect())
+            .collect();
+        // Tests speak about every row that holds anybody.
+        let smallest = rows
+            .iter()
+            .filter(|row| row.cells.iter().any(|cell| cell.patients > 0))
+            .flat_map(|row| row.cells.iter().map(|cell| cell.patients))
+            .min()
+            .unwrap_or(0);
+        let basis = Basis::of(smallest);
+        let found = table::association(&table);
+        let test = found.chi2.ok_or(Undefined::OneClass);
+        let real = |value: Result<f64, Undefined>, form| ExactReal::new(value, form, basis);
+        Self {
+            chi_squared: real(test.map(|test| test.statistic), Form::STATISTIC),
+            degrees_of_freedom: test.map_or(0, |test| test.df),
+            p_value: real(test.map(|test| test.p), Form::P_VALUE),
+            cramers_v: real(found.cramers_v.ok_or(Undefined::OneClass), Form::AREA),
+            stratum: stratum(&table, basis),
+        }
+    }
+}
+
+fn stratum(table: &[Vec<f64>], basis: Basis) -> Stratum<Exact> {
+    let real = |value: &f64| ExactReal::new(Ok(*value), Form::FREE, basis);
+    GeneralAssociation::of(table).map_or_else(
+        |_| Stratum {
+            difference: Vec::new(),
+            covariance: Vec::new(),
+        },
+        |parts| Stratum {
+            difference: parts.deviation.iter().map(real).collect(),
+            covariance: parts.covariance.iter().map(real).collect(),
+        },
+    )
 }

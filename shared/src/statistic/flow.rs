@@ -8,8 +8,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::stage::Stage;
-use crate::study::EndpointId;
+use super::analysis_set::{AnalysisSet, count};
+use super::cases::{Cases, Exclusion};
+use super::stage::{Exact, ExactCount, Stage};
+use crate::study::{EndpointId, StudyProtocol, Term};
 
 /// Participant flow of one endpoint, in cases.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
@@ -57,4 +59,52 @@ pub struct Excluded<S: Stage> {
     pub reason: String,
     /// Rows.
     pub count: S::Count,
+}
+
+impl Flow<Exact> {
+    /// The flow of the endpoint with index `endpoint`.
+    pub fn measure(protocol: &StudyProtocol, cases: &Cases, endpoint: usize) -> Option<Self> {
+        let set = AnalysisSet::of(protocol, cases, endpoint)?;
+        let outcome = cases.outcome.get(endpoint)?;
+        let eligible = |holds: &dyn Fn(usize) -> bool| count(&cases.patient, cases.patients, holds);
+        let predicted = |row: usize| cases.score.iter().all(|score| score[row].is_some());
+        let excluded = cases
+            .intake
+            .excluded
+            .iter()
+            .map(|(reason, tally)| Excluded {
+                reason: reason_words(protocol, *reason),
+                count: ExactCount::new(tally.rows, tally.patients),
+            })
+            .collect();
+        let patients = set.count(|_| true).patients;
+        Some(Self {
+            endpoint: set.endpoint.clone(),
+            records: ExactCount::new(cases.intake.records.rows, cases.intake.records.patients),
+            excluded,
+            eligible: eligible(&|_| true),
+            without_reference: eligible(&|row| outcome[row].is_none()),
+            without_prediction: eligible(&|row| outcome[row].is_some() && !predicted(row)),
+            analysed: set.count(|_| true),
+            patients: ExactCount::new(patients, patients),
+            events: set.count(|row| set.outcome[row]),
+            non_events: set.count(|row| !set.outcome[row]),
+        })
+    }
+}
+
+/// An exclusion in the protocol's words; never a value of the site's.
+fn reason_words(protocol: &StudyProtocol, reason: Exclusion) -> String {
+    let describe = |terms: &[Term], index: usize| {
+        terms
+            .get(index)
+            .map_or_else(|| "eligibility term".to_owned(), Term::words)
+    };
+    match reason {
+        Exclusion::Duplicate => "the same case stands twice".to_owned(),
+        Exclusion::NotIncluded(index) => {
+            format!("not: {}", describe(&protocol.eligibility.include, index))
+        }
+        Exclusion::Excluded(index) => describe(&protocol.eligibility.exclude, index),
+    }
 }

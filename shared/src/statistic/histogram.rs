@@ -10,7 +10,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::stage::Stage;
+use super::analysis_set::AnalysisSet;
+use super::stage::{Exact, Stage};
 use crate::study::{EndpointId, ModelId};
 
 /// Histogram of one model's predictions, by outcome class.
@@ -50,4 +51,42 @@ pub struct Block<S: Stage> {
     pub last: u32,
     /// Cases.
     pub count: S::Count,
+}
+
+/// The bin of `score` on a grid with these inner edges.
+pub fn bin_of(edges: &[f64], score: f64) -> usize {
+    edges.partition_point(|edge| *edge <= score)
+}
+
+impl Histogram<Exact> {
+    /// The histogram of the model with index `model`, one block per bin.
+    pub fn measure(set: &AnalysisSet<'_>, model: usize) -> Option<Self> {
+        let id = set.protocol.model.get(model)?.id.clone();
+        let edges = &set.protocol.histogram.edges;
+        let bins: Vec<usize> = set
+            .score
+            .get(model)?
+            .iter()
+            .map(|score| bin_of(edges, *score))
+            .collect();
+        let class = |event: bool| -> Option<Vec<Block<Exact>>> {
+            (0..=edges.len())
+                .map(|bin| {
+                    let number = u32::try_from(bin).ok()?;
+                    let count = set.count(|row| bins[row] == bin && set.outcome[row] == event);
+                    Some(Block {
+                        first: number,
+                        last: number,
+                        count,
+                    })
+                })
+                .collect()
+        };
+        Some(Self {
+            model: id,
+            endpoint: set.endpoint.clone(),
+            events: class(true)?,
+            non_events: class(false)?,
+        })
+    }
 }

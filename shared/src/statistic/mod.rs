@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub mod analysis_set;
 pub mod auc;
 pub mod brier;
 pub mod cases;
@@ -15,13 +16,15 @@ pub mod confusion;
 pub mod contingency;
 pub mod flow;
 pub mod histogram;
+pub mod measure;
 pub mod observed_expected;
 pub mod paired_auc;
 pub mod stage;
 pub mod subgroup;
 
+pub use analysis_set::AnalysisSet;
 pub use cases::Cases;
-pub use stage::{Cell, Disclosed, Exact, ExactCount, ExactReal, Stage, Undefined};
+pub use stage::{Basis, Cell, Disclosed, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
 
 /// One statistic of a release, whatever its kind.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]

@@ -10,8 +10,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::stage::Stage;
-use crate::study::{EndpointId, ModelId};
+use super::analysis_set::{AnalysisSet, clustered_variance, dominance};
+use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
+use crate::numeric::sum::sum_iter;
+use crate::study::{EndpointId, ModelId, SamplingDesign};
 
 /// O:E of one model at one site.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
@@ -37,4 +39,104 @@ pub struct ObservedExpected<S: Stage> {
     pub ratio: S::Real,
     /// Variance of the logarithm of the ratio.
     pub log_variance: S::Real,
+}
+
+/// O:E of the cases with indices `rows`, and the variance of its logarithm.
+pub(crate) struct Ratio {
+    pub(crate) mean_prediction: Result<f64, Undefined>,
+    pub(crate) ratio: Result<f64, Undefined>,
+    pub(crate) log_variance: Result<f64, Undefined>,
+    pub(crate) basis: Basis,
+}
+
+/// O:E of the cases of `set` for which `holds`.
+pub(crate) fn ratio_of(
+    set: &AnalysisSet<'_>,
+    score: &[f64],
+    holds: impl Fn(usize) -> bool,
+) -> Ratio {
+    let rows: Vec<usize> = (0..set.len()).filter(|row| holds(*row)).collect();
+    let observed = set.patients(|row| holds(row) && set.outcome[row]);
+    let others = set.patients(|row| holds(row) && !set.outcome[row]);
+    let share = dominance(rows.iter().map(|row| (set.patient[*row], score[*row])));
+    let basis = Basis::of(observed.min(others)).dominated(share);
+    if set.protocol.sampling.design == SamplingDesign::OutcomeDependent {
+        let forbidden = Err(Undefined::DesignForbids);
+        let (mean_prediction, ratio, log_variance) = (forbidden, forbidden, forbidden);
+        return Ratio {
+            mean_prediction,
+            ratio,
+            log_variance,
+            basis,
+        };
+    }
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "counts of cases stay far below 2^53"
+    )]
+    let n = rows.len() as f64;
+    let events = sum_iter(
+        rows.iter()
+            .map(|row| f64::from(u8::from(set.outcome[*row]))),
+    );
+    let expected = sum_iter(rows.iter().map(|row| score[*row]));
+    let mean_prediction = if rows.is_empty() {
+        Err(Undefined::NoCases)
+    } else {
+        Ok(expected / n)
+    };
+    let ratio = if expected > 0.0 {
+        Ok(events / expected)
+    } else {
+        Err(Undefined::NoCases)
+    };
+    Ratio {
+        mean_prediction,
+        ratio,
+        log_variance: log_variance(set, &rows, events, n),
+        basis,
+    }
+}
+
+/// `(1 - O/n) / O`; with repeated patients the same quantity summed by patient. Undefined at
+/// O = 0 (infinite logarithm) and O = n (zero variance): both are reported as such.
+fn log_variance(
+    set: &AnalysisSet<'_>,
+    rows: &[usize],
+    events: f64,
+    n: f64,
+) -> Result<f64, Undefined> {
+    if events <= 0.0 {
+        return Err(Undefined::Boundary);
+    }
+    if events >= n {
+        return Err(Undefined::NoVariance);
+    }
+    if !set.clustered() {
+        return Ok((1.0 - events / n) / events);
+    }
+    let mean = events / n;
+    let influence: Vec<f64> = rows
+        .iter()
+        .map(|row| (f64::from(u8::from(set.outcome[*row])) - mean) / events)
+        .collect();
+    let owners: Vec<u32> = rows.iter().map(|row| set.patient[*row]).collect();
+    clustered_variance(&influence, &owners).ok_or(Undefined::NoVariance)
+}
+
+impl ObservedExpected<Exact> {
+    /// O:E of the model with index `model`.
+    pub fn measure(set: &AnalysisSet<'_>, model: usize) -> Option<Self> {
+        let id = set.protocol.model.get(model)?.id.clone();
+        let found = ratio_of(set, set.score.get(model)?, |_| true);
+        Some(Self {
+            model: id,
+            endpoint: set.endpoint.clone(),
+            n: set.count(|_| true),
+            observed: set.count(|row| set.outcome[row]),
+            mean_prediction: ExactReal::new(found.mean_prediction, Form::AREA, found.basis),
+            ratio: ExactReal::new(found.ratio, Form::RATIO, found.basis),
+            log_variance: ExactReal::new(found.log_variance, Form::SPREAD, found.basis),
+        })
+    }
 }

@@ -53,31 +53,127 @@ impl ExactCount {
     }
 }
 
-/// A real number as measured, or why there is none.
+/// A real number as measured, or why there is none, with what the gate must know of it.
 pub struct ExactReal {
     pub(crate) value: Result<f64, Undefined>,
+    pub(crate) form: Form,
+    pub(crate) basis: Basis,
+}
+
+/// The people behind a number.
+#[derive(Clone, Copy)]
+pub struct Basis {
+    /// Distinct patients in the smallest group that the number speaks about, complement included.
+    pub(crate) smallest: u64,
+    /// Largest share of one patient in what the number sums, in [0, 1].
+    pub(crate) dominance: f64,
+}
+
+impl Basis {
+    /// A number about groups of at least `smallest` distinct patients.
+    pub fn of(smallest: u64) -> Self {
+        Self {
+            smallest,
+            dominance: 0.0,
+        }
+    }
+
+    /// The same, where one patient carries at most `share` of the sum.
+    #[must_use]
+    pub fn dominated(self, share: f64) -> Self {
+        Self {
+            dominance: share.max(self.dominance),
+            ..self
+        }
+    }
+
+    /// The people behind a number that needs both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            smallest: self.smallest.min(other.smallest),
+            dominance: self.dominance.max(other.dominance),
+        }
+    }
+}
+
+/// How a kind of number is bounded and rounded when rounding applies.
+#[derive(Clone, Copy)]
+pub struct Form {
+    pub(crate) lo: f64,
+    pub(crate) hi: f64,
+    pub(crate) digits: Digits,
+}
+
+/// Digits that a released number keeps.
+#[derive(Clone, Copy)]
+pub(crate) enum Digits {
+    Decimals(i32),
+    Significant(i32),
+}
+
+impl Form {
+    /// A proportion.
+    pub const SHARE: Self = Self {
+        lo: 0.0,
+        hi: 1.0,
+        digits: Digits::Significant(3),
+    };
+    /// An area, a score, a mean of proportions.
+    pub const AREA: Self = Self {
+        lo: 0.0,
+        hi: 1.0,
+        digits: Digits::Decimals(4),
+    };
+    /// A difference of proportions or areas.
+    pub const DIFFERENCE: Self = Self {
+        lo: -1.0,
+        hi: 1.0,
+        digits: Digits::Decimals(4),
+    };
+    /// A variance or standard error.
+    pub const SPREAD: Self = Self {
+        lo: 0.0,
+        hi: f64::MAX,
+        digits: Digits::Significant(3),
+    };
+    /// A ratio.
+    pub const RATIO: Self = Self {
+        lo: 0.0,
+        hi: f64::MAX,
+        digits: Digits::Decimals(4),
+    };
+    /// A number without bounds.
+    pub const FREE: Self = Self {
+        lo: f64::MIN,
+        hi: f64::MAX,
+        digits: Digits::Significant(4),
+    };
+    /// A test statistic.
+    pub const STATISTIC: Self = Self {
+        lo: 0.0,
+        hi: f64::MAX,
+        digits: Digits::Significant(4),
+    };
+    /// A p value.
+    pub const P_VALUE: Self = Self {
+        lo: 0.0,
+        hi: 1.0,
+        digits: Digits::Significant(3),
+    };
 }
 
 impl ExactReal {
     /// A measured value; anything not finite is no value.
-    pub fn new(value: f64) -> Self {
-        let value = if value.is_finite() {
-            Ok(value)
-        } else {
-            Err(Undefined::NotFinite)
-        };
-        Self { value }
-    }
-
-    /// No value, with the reason.
-    pub fn undefined(reason: Undefined) -> Self {
-        Self { value: Err(reason) }
-    }
-}
-
-impl From<Result<f64, Undefined>> for ExactReal {
-    fn from(value: Result<f64, Undefined>) -> Self {
-        value.map_or_else(Self::undefined, Self::new)
+    pub fn new(value: impl Into<Result<f64, Undefined>>, form: Form, basis: Basis) -> Self {
+        let value = value.into().and_then(|number| {
+            if number.is_finite() {
+                Ok(number + 0.0)
+            } else {
+                Err(Undefined::NotFinite)
+            }
+        });
+        Self { value, form, basis }
     }
 }
 

@@ -12,8 +12,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::stage::Stage;
-use crate::study::{AxisId, EndpointId, ModelId};
+use super::analysis_set::{AnalysisSet, LEVEL, clustered_variance};
+use super::auc::{area_basis, area_values};
+use super::confusion::{Proportion, RateMeasure, proportion_of};
+use super::observed_expected::{Ratio, ratio_of};
+use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
+use crate::numeric::delong::{self, Comparison};
+use crate::numeric::{Interval, distribution, proportion};
+use crate::study::{AxisId, EndpointId, ModelId, SamplingDesign};
 
 /// Subgroup results of one model on one axis.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
@@ -57,6 +63,14 @@ pub struct SubgroupRow<S: Stage> {
     pub non_events: S::Count,
     /// The measures, in the order of [`Measure::ALL`].
     pub measures: Vec<SubgroupMeasure<S>>,
+    /// Events predicted positive.
+    pub true_positive: S::Count,
+    /// Non-events predicted positive.
+    pub false_positive: S::Count,
+    /// Events predicted negative.
+    pub false_negative: S::Count,
+    /// Non-events predicted negative.
+    pub true_negative: S::Count,
 }
 
 /// One measure at one level, and its gap to the rest of the site.
@@ -117,4 +131,378 @@ impl Measure {
         Self::Auc,
         Self::ObservedExpected,
     ];
+
+    /// The measure in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::SelectionRate => "selection rate",
+            Self::Tpr => "true positive rate",
+            Self::Fpr => "false positive rate",
+            Self::Ppv => "positive predictive value",
+            Self::Auc => "AUC",
+            Self::ObservedExpected => "O:E",
+        }
+    }
+
+    /// Whether the measure depends on a threshold.
+    pub fn needs_threshold(self) -> bool {
+        match self {
+            Self::SelectionRate | Self::Tpr | Self::Fpr | Self::Ppv => true,
+            Self::Auc | Self::ObservedExpected => false,
+        }
+    }
+}
+
+/// A value, its interval, its gap to the rest, and the people behind both.
+struct Found {
+    value: Result<f64, Undefined>,
+    interval: Result<Interval, Undefined>,
+    gap: Result<f64, Undefined>,
+    gap_interval: Result<Interval, Undefined>,
+    gap_variance: Result<f64, Undefined>,
+    basis: Basis,
+    rest: Basis,
+}
+
+impl SubgroupTable<Exact> {
+    /// The table of the model with index `model` on the axis with index `axis`.
+    pub fn measure(
+        set: &AnalysisSet<'_>,
+        model: usize,
+        axis: usize,
+        threshold: f64,
+    ) -> Option<Self> {
+        let declared = set.protocol.subgroup.get(axis)?;
+        let field = set.protocol.find_field(&declared.field)?;
+        let level = set.level.get(axis)?;
+        let score = set.score.get(model)?;
+        let rows = declared
+            .levels(field)
+            .into_iter()
+            .enumerate()
+            .map(|(index, name)| {
+                let group = Group {
+                    set,
+                    score,
+                    threshold,
+                    member: &|row| level[row] == index,
+                };
+                group.row(name)
+            })
+            .collect();
+        Some(Self {
+            model: set.protocol.model.get(model)?.id.clone(),
+            endpoint: set.endpoint.clone(),
+            axis: declared.id.clone(),
+            threshold,
+            rows,
+        })
+    }
+}
+
+/// One level of an axis against the rest of the site.
+struct Group<'a> {
+    set: &'a AnalysisSet<'a>,
+    score: &'a [f64],
+    threshold: f64,
+    member: &'a dyn Fn(usize) -> bool,
+}
+
+impl Group<'_> {
+    fn row(&self, level: String) -> SubgroupRow<Exact> {
+        let (set, member) = (self.set, self.member);
+        let measures = Measure::ALL
+            .iter()
+            .map(|measure| self.measure(*measure))
+            .collect();
+        let cell = |positive: bool, event: bool| {
+            set.count(|row| {
+                member(row)
+                    && (self.score[row] >= self.threshold) == positive
+                    && set.outcome[row] == event
+            })
+        };
+        SubgroupRow {
+            true_positive: cell(true, true),
+            false_positive: cell(true, false),
+            false_negative: cell(false, true),
+            true_negative: cell(false, false),
+            level,
+            n: set.count(member),
+            events: set.count(|row| member(row) && set.outcome[row]),
+            non_events: set.count(|row| member(row) && !set.outcome[row]),
+            measures,
+        }
+    }
+
+    fn measure(&self, measure: Measure) -> SubgroupMeasure<Exact> {
+        let (found, form, gap_form) = match measure {
+            Measure::SelectionRate => (
+                self.rate(RateMeasure::SelectionRate, false),
+                Form::SHARE,
+                Form::DIFFERENCE,
+            ),
+            Measure::Tpr => (
+                self.rate(RateMeasure::Sensitivity, false),
+                Form::SHARE,
+                Form::DIFFERENCE,
+            ),
+            Measure::Fpr => (
+                self.rate(RateMeasure::Specificity, true),
+                Form::SHARE,
+                Form::DIFFERENCE,
+            ),
+            Measure::Ppv => (
+                self.rate(RateMeasure::Ppv, false),
+                Form::SHARE,
+                Form::DIFFERENCE,
+            ),
+            Measure::Auc => (self.area(), Form::AREA, Form::DIFFERENCE),
+            Measure::ObservedExpected => (self.ratio(), Form::RATIO, Form::FREE),
+        };
+        let both = found.basis.and(found.rest);
+        let own = |value| ExactReal::new(value, form, found.basis);
+        let gap = |value| ExactReal::new(value, gap_form, both);
+        SubgroupMeasure {
+            measure,
+            value: own(found.value),
+            low: own(found.interval.map(|interval| interval.lower)),
+            high: own(found.interval.map(|interval| interval.upper)),
+            gap: gap(found.gap),
+            gap_low: gap(found.gap_interval.map(|interval| interval.lower)),
+            gap_high: gap(found.gap_interval.map(|interval| interval.upper)),
+            gap_variance: ExactReal::new(found.gap_variance, Form::SPREAD, both),
+        }
+    }
+
+    /// A rate, or its complement (`1 - specificity` is the false positive rate).
+    fn rate(&self, measure: RateMeasure, complement: bool) -> Found {
+        let outcome_dependent =
+            self.set.protocol.sampling.design == SamplingDesign::OutcomeDependent;
+        let hit = |row: usize| {
+            let positive = self.score[row] >= self.threshold;
+            measure
+                .hit(positive, self.set.outcome[row])
+                .map(|hit| hit != complement)
+        };
+        let level_hit = |row: usize| if (self.member)(row) { hit(row) } else { None };
+        let rest_hit = |row: usize| if (self.member)(row) { None } else { hit(row) };
+        let level = proportion_of(self.set, level_hit);
+        let rest = proportion_of(self.set, rest_hit);
+        if outcome_dependent && measure.needs_prevalence() {
+            return Found::undefined(Undefined::DesignForbids, level.basis, rest.basis);
+        }
+        let (gap, gap_variance, gap_interval) = self.rate_gap(&level, &rest, level_hit, rest_hit);
+        Found {
+            value: level.value,
+            interval: level.interval,
+            gap,
+            gap_interval,
+            gap_variance,
+            basis: level.basis,
+            rest: rest.basis,
+        }
+    }
+
+    #[allow(
+        clippy::type_complexity,
+        reason = "gap, variance and interval belong together"
+    )]
+    fn rate_gap(
+        &self,
+        level: &Proportion,
+        rest: &Proportion,
+        level_hit: impl Fn(usize) -> Option<bool>,
+        rest_hit: impl Fn(usize) -> Option<bool>,
+    ) -> (
+        Result<f64, Undefined>,
+        Result<f64, Undefined>,
+        Result<Interval, Undefined>,
+    ) {
+        let (Ok(p), Ok(q)) = (level.value, rest.value) else {
+            return (
+                Err(Undefined::NoRest),
+                Err(Undefined::NoRest),
+                Err(Undefined::NoRest),
+            );
+        };
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "counts of cases stay far below 2^53"
+        )]
+        let (n, m) = (level.n.rows as f64, rest.n.rows as f64);
+        if !self.set.clustered() {
+            let variance = p * (1.0 - p) / n + q * (1.0 - q) / m;
+            let variance = if variance > 0.0 {
+                Ok(variance)
+            } else {
+                Err(Undefined::NoVariance)
+            };
+            let hits = |share: &Proportion, hit: &dyn Fn(usize) -> Option<bool>| {
+                (
+                    self.set.count(|row| hit(row) == Some(true)).rows,
+                    share.n.rows,
+                )
+            };
+            let (k1, n1) = hits(level, &level_hit);
+            let (k2, n2) = hits(rest, &rest_hit);
+            let interval = proportion::newcombe_difference(k1, n1, k2, n2, LEVEL)
+                .map(|difference| difference.interval)
+                .ok_or(Undefined::NotFinite);
+            return (Ok(p - q), variance, interval);
+        }
+        let indicator = |hit: bool| f64::from(u8::from(hit));
+        let influence: Vec<f64> = (0..self.set.len())
+            .map(|row| match (level_hit(row), rest_hit(row)) {
+                (Some(hit), _) => (indicator(hit) - p) / n,
+                (None, Some(hit)) => -(indicator(hit) - q) / m,
+                (None, None) => 0.0,
+            })
+            .collect();
+        let variance = clustered_variance(&influence, &self.set.patient)
+            .filter(|variance| *variance > 0.0)
+            .ok_or(Undefined::NoVariance);
+        let interval = variance.and_then(|variance| around(p - q, variance, (-1.0, 1.0)));
+        (Ok(p - q), variance, interval)
+    }
+
+    /// AUC of the level and of the rest; the two are independent groups of patients. Where a
+    /// patient has cases in both, no interval of the gap exists here.
+    fn area(&self) -> Found {
+        let own = self.area_of(true);
+        let rest = self.area_of(false);
+        let gap = match (own.value, rest.value) {
+            (Ok(a), Ok(b)) => Ok(a - b),
+            (Err(reason), _) => Err(reason),
+            (_, Err(_)) => Err(Undefined::NoRest),
+        };
+        let gap_variance = match (own.variance, rest.variance) {
+            (Ok(_), Ok(_)) if self.shares_patients() => Err(Undefined::Clustered),
+            (Ok(a), Ok(b)) => Ok(a + b),
+            (Err(reason), _) | (_, Err(reason)) => Err(reason),
+        };
+        let gap_interval = match (gap, gap_variance) {
+            (Ok(gap), Ok(variance)) => around(gap, variance, (-1.0, 1.0)),
+            (Err(reason), _) | (_, Err(reason)) => Err(reason),
+        };
+        Found {
+            value: own.value,
+            interval: own.interval,
+            gap,
+            gap_interval,
+            gap_variance,
+            basis: own.basis,
+            rest: rest.basis,
+        }
+    }
+
+    fn area_of(&self, level: bool) -> Area {
+        let rows: Vec<usize> = (0..self.set.len())
+            .filter(|row| (self.member)(*row) == level)
+            .collect();
+        let outcome: Vec<bool> = rows.iter().map(|row| self.set.outcome[*row]).collect();
+        let score: Vec<f64> = rows.iter().map(|row| self.score[*row]).collect();
+        let patient: Vec<u32> = rows.iter().map(|row| self.set.patient[*row]).collect();
+        let none = Area {
+            value: Err(Undefined::OneClass),
+            variance: Err(Undefined::OneClass),
+            interval: Err(Undefined::OneClass),
+            basis: Basis::of(0),
+        };
+        let Ok(comparison) = Comparison::of(&outcome, &[&score], &patient) else {
+            return none;
+        };
+        let Some(placements) = comparison.placements.first() else {
+            return none;
+        };
+        let area: delong::Auc = comparison.area(0);
+        let (value, variance) = area_values(&area);
+        let interval = variance.and_then(|_| area.logit_interval(LEVEL).ok_or(Undefined::Boundary));
+        Area {
+            value,
+            variance,
+            interval,
+            basis: area_basis(&patient, area.sizes, placements),
+        }
+    }
+
+    fn shares_patients(&self) -> bool {
+        let inside: std::collections::BTreeSet<u32> = (0..self.set.len())
+            .filter(|row| (self.member)(*row))
+            .map(|row| self.set.patient[row])
+            .collect();
+        (0..self.set.len())
+            .any(|row| !(self.member)(row) && inside.contains(&self.set.patient[row]))
+    }
+
+    fn ratio(&self) -> Found {
+        let own = ratio_of(self.set, self.score, self.member);
+        let rest = ratio_of(self.set, self.score, |row| !(self.member)(row));
+        let log = |ratio: &Ratio| {
+            ratio.ratio.and_then(|value| {
+                if value > 0.0 {
+                    Ok(libm::log(value))
+                } else {
+                    Err(Undefined::Boundary)
+                }
+            })
+        };
+        let interval = match (log(&own), own.log_variance) {
+            (Ok(centre), Ok(variance)) => around(centre, variance, (f64::MIN, f64::MAX))
+                .and_then(|interval| interval.map(libm::exp).ok_or(Undefined::NotFinite)),
+            (Err(reason), _) | (_, Err(reason)) => Err(reason),
+        };
+        let gap = match (log(&own), log(&rest)) {
+            (Ok(a), Ok(b)) => Ok(a - b),
+            (Err(reason), _) => Err(reason),
+            (_, Err(_)) => Err(Undefined::NoRest),
+        };
+        let gap_variance = match (own.log_variance, rest.log_variance) {
+            (Ok(_), Ok(_)) if self.shares_patients() => Err(Undefined::Clustered),
+            (Ok(a), Ok(b)) => Ok(a + b),
+            (Err(reason), _) | (_, Err(reason)) => Err(reason),
+        };
+        let gap_interval = match (gap, gap_variance) {
+            (Ok(gap), Ok(variance)) => around(gap, variance, (f64::MIN, f64::MAX)),
+            (Err(reason), _) | (_, Err(reason)) => Err(reason),
+        };
+        Found {
+            value: own.ratio,
+            interval,
+            gap,
+            gap_interval,
+            gap_variance,
+            basis: own.basis,
+            rest: rest.basis,
+        }
+    }
+}
+
+struct Area {
+    value: Result<f64, Undefined>,
+    variance: Result<f64, Undefined>,
+    interval: Result<Interval, Undefined>,
+    basis: Basis,
+}
+
+impl Found {
+    fn undefined(reason: Undefined, basis: Basis, rest: Basis) -> Self {
+        Self {
+            value: Err(reason),
+            interval: Err(reason),
+            gap: Err(reason),
+            gap_interval: Err(reason),
+            gap_variance: Err(reason),
+            basis,
+            rest,
+        }
+    }
+}
+
+/// The normal interval around `centre`, kept inside `range`.
+fn around(centre: f64, variance: f64, range: (f64, f64)) -> Result<Interval, Undefined> {
+    let critical = distribution::normal_critical(LEVEL).ok_or(Undefined::NotFinite)?;
+    Interval::around(centre, critical * libm::sqrt(variance))
+        .map(|interval| interval.clamp(range.0, range.1))
+        .ok_or(Undefined::NotFinite)
 }

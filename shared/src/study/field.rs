@@ -66,6 +66,25 @@ pub struct Term {
     pub value: Option<Scalar>,
 }
 
+impl Term {
+    /// The term in words: `age is at least 18`.
+    pub fn words(&self) -> String {
+        let op = match self.op {
+            Operator::Eq => "is",
+            Operator::Ne => "is not",
+            Operator::Ge => "is at least",
+            Operator::Lt => "is below",
+            Operator::Present => "is recorded",
+            Operator::Missing => "is not recorded",
+        };
+        match &self.value {
+            Some(Scalar::Number(value)) => format!("{} {op} {value}", self.field),
+            Some(Scalar::Text(level)) => format!("{} {op} {level}", self.field),
+            None => format!("{} {op}", self.field),
+        }
+    }
+}
+
 /// Comparisons an eligibility term may use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

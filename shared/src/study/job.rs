@@ -8,12 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::plan::{self, StatisticKind};
-use super::{ExchangeId, RoundId, SiteSlug, StudyProtocol, StudySlug, Timestamp};
+use super::{ExchangeId, Refusal, RoundId, SiteSlug, StudyProtocol, StudySlug, Timestamp};
 use crate::identity::{
     CanonicalError, Digest, DocumentFault, KeyCertificate, KeyPurpose, PublicKey, Signed,
     SigningKey,
 };
-use crate::wire::Refusal;
 
 /// Name and version of the job document; also the signature's domain.
 pub const SCHEMA: &str = "fedval.job/1";

@@ -9,17 +9,19 @@ pub mod job;
 pub mod lock;
 pub mod plan;
 mod protocol;
+mod refusal;
 pub mod source;
 pub mod state;
 pub mod template;
 mod timestamp;
 pub mod validate;
 
-pub use field::{Axis, AxisRule, Field, FieldKind, Operator, Scalar, Term};
+pub use field::{Axis, AxisRule, Field, FieldKind, NOT_RECORDED, Operator, Scalar, Term};
 pub use id::{
     AxisId, EndpointId, ExchangeId, FieldName, InvalidName, ModelId, RoundId, SLUG_MAX, SiteSlug,
     StudySlug,
 };
 pub use protocol::*;
+pub use refusal::Refusal;
 pub use state::SiteState;
 pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -16,3 +16,14 @@ pub use message::{JobOffer, JoinReply, JoinRequest, LedgerHead, NodeReply, NodeR
 pub const ALPN_NODE: &[u8] = b"fedval/1";
 /// The TLS application protocol of joining processes; the only one without a certificate.
 pub const ALPN_JOIN: &[u8] = b"fedval-join/1";
+
+use crate::disclosure::{Released, ReleasedBytes};
+use crate::identity::CanonicalError;
+
+/// The only encoder of results: a reviewed release becomes the bytes that may travel.
+///
+/// # Errors
+/// [`CanonicalError`] when the release holds a number that JSON cannot say.
+pub fn encode(released: &Released) -> Result<ReleasedBytes, CanonicalError> {
+    released.encode()
+}

@@ -41,6 +41,60 @@ fn brute(outcome: &[bool], score: &[f64]) -> (f64, f64) {
     )
 }
 
+/// Obuchowski's variance, pair by pair and patient by patient from the definition.
+fn brute_clustered(outcome: &[bool], score: &[f64], patient: &[u32]) -> f64 {
+    let rows: Vec<(bool, f64, u32)> = outcome
+        .iter()
+        .zip(score)
+        .zip(patient)
+        .map(|((y, s), p)| (*y, *s, *p))
+        .collect();
+    let of = |event: bool| rows.iter().filter(|r| r.0 == event).collect::<Vec<_>>();
+    let (x, y) = (of(true), of(false));
+    let (n1, n0) = (x.len() as f64, y.len() as f64);
+    let psi = |a: f64, b: f64| {
+        if a > b {
+            1.0
+        } else if a == b {
+            0.5
+        } else {
+            0.0
+        }
+    };
+    let area = x
+        .iter()
+        .flat_map(|a| y.iter().map(move |b| psi(a.1, b.1)))
+        .sum::<f64>()
+        / (n1 * n0);
+    let distinct = |rows: &[&(bool, f64, u32)]| {
+        rows.iter()
+            .map(|r| r.2)
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let (i1, i0) = (distinct(&x).len() as f64, distinct(&y).len() as f64);
+    let all: std::collections::BTreeSet<u32> = patient.iter().copied().collect();
+    let total = all.len() as f64;
+    let (mut s10, mut s01, mut s11) = (0.0, 0.0, 0.0);
+    for p in &all {
+        let t10: f64 = x
+            .iter()
+            .filter(|a| a.2 == *p)
+            .map(|a| y.iter().map(|b| psi(a.1, b.1)).sum::<f64>() / n0 - area)
+            .sum();
+        let t01: f64 = y
+            .iter()
+            .filter(|b| b.2 == *p)
+            .map(|b| x.iter().map(|a| psi(a.1, b.1)).sum::<f64>() / n1 - area)
+            .sum();
+        s10 += t10 * t10;
+        s01 += t01 * t01;
+        s11 += t10 * t01;
+    }
+    i1 / (i1 - 1.0) * s10 / n1 / n1
+        + i0 / (i0 - 1.0) * s01 / n0 / n0
+        + 2.0 * total / (total - 1.0) * s11 / n1 / n0
+}
+
 fn table() -> impl Strategy<Value = Vec<(bool, f64)>> {
     proptest::collection::vec((any::<bool>(), 0_u8..7), 4..40).prop_map(|rows| {
         rows.into_iter()
@@ -67,6 +121,17 @@ proptest! {
             prop_assert!((got.auc.unwrap() - area).abs() < 1e-13);
             prop_assert!((got.variance.unwrap() - variance).abs() < 1e-13);
             prop_assert!(!got.sizes.clustered());
+        }
+    }
+
+    #[test]
+    fn repeated_patients_equal_obuchowskis_definition(rows in table(), of in 2_u32..9) {
+        let (y, s) = columns(&rows);
+        let patient: Vec<u32> = ids(y.len()).iter().map(|i| i * 7 % 13 % of).collect();
+        let got = auc(&y, &s, &patient).unwrap();
+        if let Some(variance) = got.variance {
+            let expected = brute_clustered(&y, &s, &patient).max(0.0);
+            prop_assert!((variance - expected).abs() < 1e-12);
         }
     }
 

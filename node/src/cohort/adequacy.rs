@@ -1,0 +1,171 @@
+//! Whether the eligible cases can be analysed at all: someone is left, both outcomes occur, and
+//! predictions differ. Checked after eligibility, because it is about those who are analysed.
+//!
+//! From: `build`.
+//! To: the people at the site.
+
+use shared::fault::{Code, Fault};
+use shared::statistic::cases::Cases;
+use shared::study::{ModelRole, StudyProtocol};
+
+use super::finding::Finding;
+
+/// Fewer events or non-events than this are worth a remark.
+const SMALL: usize = 10;
+
+/// Checks the cases.
+///
+/// # Errors
+/// `FV-DATA-013`, `FV-DATA-014`, `FV-DATA-015`; all of them at once.
+pub(crate) fn check(
+    study: &StudyProtocol,
+    cases: &Cases,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Vec<Fault>> {
+    if cases.patient.is_empty() {
+        return Err(vec![nobody(cases)]);
+    }
+    let mut faults = Vec::new();
+    for (endpoint, outcome) in study.endpoint.iter().zip(&cases.outcome) {
+        let events = outcome.iter().filter(|one| **one == Some(true)).count();
+        let others = outcome.iter().filter(|one| **one == Some(false)).count();
+        if events == 0 || others == 0 {
+            faults.push(Fault::new(
+                Code::OneClass,
+                format!(
+                    "endpoint \"{}\" has {events} events and {others} non-events among {} eligible cases",
+                    endpoint.id,
+                    outcome.len()
+                ),
+                "discrimination and calibration need both",
+                "check the outcome's mapping and codes; if it is so, this site cannot take part in this study",
+            ));
+        }
+        for (count, class) in [(events, "events"), (others, "non-events")] {
+            if (1..SMALL).contains(&count) {
+                findings.push(Finding::field(
+                    &endpoint.field,
+                    format!("few {class}"),
+                    count as u64,
+                    "most results will be imprecise, and many cells are too small to be released",
+                ));
+            }
+        }
+    }
+    for (model, score) in study.model.iter().zip(&cases.score) {
+        let mut values = score.iter().flatten();
+        let first = values.next();
+        if first.is_none() && model.role == ModelRole::Index {
+            faults.push(Fault::new(
+                Code::NoCases,
+                format!("no eligible case has a prediction of \"{}\"", model.id),
+                "the model under validation has nothing to be validated on",
+                "check the column of its predictions",
+            ));
+        } else if first.is_none() {
+            findings.push(Finding::field(
+                &model.field,
+                format!("no eligible case has a prediction of \"{}\"", model.id),
+                score.len() as u64,
+                "the comparison with it is not computed here",
+            ));
+        } else if score.len() > 1 && values.all(|value| Some(value) == first) {
+            faults.push(Fault::new(
+                Code::ScoresConstant,
+                format!("every prediction of \"{}\" is the same", model.id),
+                "a model that gives everyone the same value was not applied, or its column was filled by default",
+                "check the column of its predictions",
+            ));
+        }
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
+}
+
+fn nobody(cases: &Cases) -> Fault {
+    let records = cases.intake.records.rows;
+    let why = if records == 0 {
+        "the table has column names but no rows".to_owned()
+    } else {
+        let left: Vec<_> = cases
+            .intake
+            .excluded
+            .iter()
+            .filter(|(_, tally)| tally.rows > 0)
+            .map(|(reason, tally)| format!("{reason:?}: {} rows", tally.rows))
+            .collect();
+        format!(
+            "{records} rows were read, all left out ({})",
+            left.join(", ")
+        )
+    };
+    Fault::new(
+        Code::NoCases,
+        "no case is left to analyse",
+        why,
+        "check the export, and the mapping of the fields the eligibility terms name",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::statistic::cases::Intake;
+
+    use super::*;
+    use crate::cohort::fixture;
+
+    fn cases(outcome: &[Option<bool>], index: &[Option<f64>], other: &[Option<f64>]) -> Cases {
+        Cases {
+            patient: (0..outcome.len() as u32).collect(),
+            patients: outcome.len() as u32,
+            outcome: vec![outcome.to_vec()],
+            score: vec![index.to_vec(), other.to_vec()],
+            level: vec![],
+            column: vec![],
+            intake: Intake::default(),
+        }
+    }
+
+    fn codes(cases: &Cases) -> (Vec<Code>, usize) {
+        let mut findings = Vec::new();
+        let result = check(&fixture::study(), cases, &mut findings);
+        let faults = result.err().unwrap_or_default();
+        (
+            faults.into_iter().map(|fault| fault.code).collect(),
+            findings.len(),
+        )
+    }
+
+    #[test]
+    fn both_classes_and_varying_scores_are_needed() {
+        let both = [Some(true), Some(false)];
+        let vary = [Some(0.2), Some(0.4)];
+        let flat = [Some(0.2), Some(0.2)];
+        assert_eq!(
+            codes(&cases(&both, &vary, &vary)),
+            (vec![], 2),
+            "few of each"
+        );
+        assert_eq!(codes(&cases(&[], &[], &[])).0, [Code::NoCases]);
+        assert_eq!(
+            codes(&cases(&[Some(true), None], &vary, &vary)).0,
+            [Code::OneClass]
+        );
+        assert_eq!(
+            codes(&cases(&both, &flat, &flat)).0,
+            [Code::ScoresConstant, Code::ScoresConstant]
+        );
+        assert_eq!(
+            codes(&cases(&both, &[None, None], &vary)).0,
+            [Code::NoCases]
+        );
+        assert_eq!(
+            codes(&cases(&both, &vary, &[None, None])),
+            (vec![], 3),
+            "a comparator may be absent"
+        );
+    }
+}

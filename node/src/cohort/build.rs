@@ -1,0 +1,254 @@
+//! The eligible rows as the table that every statistic reads.
+//!
+//! From: `eligible` (which rows), `precheck` (their values).
+//! To: `shared::statistic::cases`.
+
+use shared::fault::{Code, Fault};
+use shared::statistic::cases::{Cases, Column, Intake};
+use shared::study::{Axis, AxisRule, Field, FieldName, StudyProtocol};
+
+use super::precheck::Typed;
+use super::raw::{Examples, RawTable};
+
+/// Builds the analysis table from `rows`.
+///
+/// # Errors
+/// `FV-DATA-007` when an eligible value lies outside every declared band; `FV-STUDY-002` when
+/// an endpoint, model or axis does not fit its field.
+pub(crate) fn build(
+    study: &StudyProtocol,
+    table: &RawTable,
+    typed: &Typed,
+    rows: &[usize],
+    intake: Intake,
+) -> Result<Cases, Vec<Fault>> {
+    let builder = Builder {
+        study,
+        table,
+        typed,
+        rows,
+    };
+    let (patient, patients) = builder.patients();
+    let mut faults = Vec::new();
+    let mut keep = |result: Result<Vec<Option<f64>>, Fault>| {
+        result.unwrap_or_else(|fault| {
+            faults.push(fault);
+            Vec::new()
+        })
+    };
+    let outcome = study
+        .endpoint
+        .iter()
+        .map(|endpoint| keep(builder.numbers(&endpoint.field)))
+        .map(|values| {
+            values
+                .iter()
+                .map(|value| value.map(|one| one == 1.0))
+                .collect()
+        })
+        .collect();
+    let score = study
+        .model
+        .iter()
+        .map(|model| keep(builder.numbers(&model.field)))
+        .collect();
+    let level = study
+        .subgroup
+        .iter()
+        .map(|axis| {
+            builder.levels(axis).unwrap_or_else(|fault| {
+                faults.push(fault);
+                Vec::new()
+            })
+        })
+        .collect();
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(Cases {
+        patient,
+        patients,
+        outcome,
+        score,
+        level,
+        column: typed
+            .column
+            .iter()
+            .map(|column| pick(column, rows))
+            .collect(),
+        intake,
+    })
+}
+
+fn pick(column: &Column, rows: &[usize]) -> Column {
+    match column {
+        Column::Number(values) => Column::Number(rows.iter().map(|&row| values[row]).collect()),
+        Column::Category(levels) => Column::Category(rows.iter().map(|&row| levels[row]).collect()),
+        Column::Withheld => Column::Withheld,
+    }
+}
+
+struct Builder<'a> {
+    study: &'a StudyProtocol,
+    table: &'a RawTable,
+    typed: &'a Typed,
+    rows: &'a [usize],
+}
+
+impl Builder<'_> {
+    /// Patients of the eligible rows, numbered by first appearance among them.
+    fn patients(&self) -> (Vec<u32>, u32) {
+        let mut number: Vec<Option<u32>> = vec![None; self.typed.patients as usize];
+        let mut count = 0;
+        let patient = self
+            .rows
+            .iter()
+            .map(|&row| {
+                *number[self.typed.patient[row] as usize].get_or_insert_with(|| {
+                    count += 1;
+                    count - 1
+                })
+            })
+            .collect();
+        (patient, count)
+    }
+
+    fn find(&self, name: &FieldName) -> Result<(&Field, &Column), Fault> {
+        self.study
+            .field
+            .iter()
+            .zip(&self.typed.column)
+            .find(|(field, _)| field.name == *name)
+            .ok_or_else(|| misfit(name, "the protocol declares no such field"))
+    }
+
+    fn numbers(&self, name: &FieldName) -> Result<Vec<Option<f64>>, Fault> {
+        match self.find(name)?.1 {
+            Column::Number(values) => Ok(self.rows.iter().map(|&row| values[row]).collect()),
+            Column::Category(_) | Column::Withheld => {
+                Err(misfit(name, "outcomes and predictions are numbers"))
+            }
+        }
+    }
+
+    /// Level of each row in the order of `Axis::levels`, `not recorded` last.
+    fn levels(&self, axis: &Axis) -> Result<Vec<usize>, Fault> {
+        let (field, column) = self.find(&axis.field)?;
+        let absent = axis.levels(field).len() - 1;
+        match (axis.rule, column) {
+            (AxisRule::Level, Column::Category(levels)) => Ok(self
+                .rows
+                .iter()
+                .map(|&row| levels[row].unwrap_or(absent))
+                .collect()),
+            (AxisRule::Availability, Column::Number(values)) => Ok(self
+                .rows
+                .iter()
+                .map(|&row| values[row].map_or(absent, |value| usize::from(value != 1.0)))
+                .collect()),
+            (AxisRule::Band, Column::Number(values)) => self.bands(field, values, absent),
+            (
+                AxisRule::Level | AxisRule::Availability | AxisRule::Band,
+                Column::Number(_) | Column::Category(_) | Column::Withheld,
+            ) => Err(misfit(
+                &axis.field,
+                "levels need a category, bands a number, availability a binary field",
+            )),
+        }
+    }
+
+    fn bands(
+        &self,
+        field: &Field,
+        values: &[Option<f64>],
+        absent: usize,
+    ) -> Result<Vec<usize>, Fault> {
+        let mut outside = Examples::default();
+        let levels = self
+            .rows
+            .iter()
+            .map(|&row| match values[row] {
+                None => absent,
+                Some(value) => field.band_of(value).unwrap_or_else(|| {
+                    outside.add(row, &value.to_string());
+                    absent
+                }),
+            })
+            .collect();
+        if outside.is_empty() {
+            return Ok(levels);
+        }
+        Err(Fault::new(
+            Code::ValueOutOfRange,
+            format!(
+                "field \"{}\" has {} outside every declared band, in eligible rows",
+                field.name,
+                outside.describe(self.table)
+            ),
+            format!(
+                "the protocol's bands end at {} and {}",
+                field.bands.first().copied().unwrap_or_default(),
+                field.bands.last().copied().unwrap_or_default()
+            ),
+            "mend these values; if they are right, the protocol needs an eligibility term or a wider band: tell the coordinator",
+        ))
+    }
+}
+
+fn misfit(name: &FieldName, why: &str) -> Fault {
+    Fault::new(
+        Code::ProtocolInvalid,
+        format!("field \"{name}\" cannot be used as the protocol says"),
+        why,
+        "tell the coordinator: the protocol needs an amendment",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cohort::fixture;
+    use crate::cohort::source::TableSource;
+
+    fn cases(text: &str, rows: &[usize]) -> Result<Cases, Vec<Fault>> {
+        let (study, source) = (fixture::study(), TableSource::new("t"));
+        let (table, selection) = fixture::table(text, &source, &study);
+        let typed =
+            super::super::precheck::check(&study, &source, &table, &selection, &mut vec![])?;
+        build(&study, &table, &typed, rows, Intake::default())
+    }
+
+    const TABLE: &str = "patient,age,sex,ca,y,p_a,p_b\n\
+        a,17,female,1,1,0.5,0.6\n\
+        b,50,male,0,0,0.4,\n\
+        c,,,,,0.4,0.3\n\
+        d,120,female,1,1,0.9,0.8\n";
+
+    #[test]
+    fn columns_follow_the_protocol_and_absent_levels_come_last() {
+        let built = cases(TABLE, &[1, 2, 3]).unwrap();
+        assert_eq!(
+            (built.patient.as_slice(), built.patients),
+            (&[0, 1, 2][..], 3)
+        );
+        assert_eq!(built.outcome, [[Some(false), None, Some(true)]]);
+        assert_eq!(
+            built.score,
+            [
+                [None, Some(0.3), Some(0.8)],
+                [Some(0.4), Some(0.4), Some(0.9)]
+            ],
+            "models in protocol order: p_b first"
+        );
+        // age bands [18,50) [50,65) [65,120], sex female male, ca available not-available
+        assert_eq!(built.level, [[1, 3, 2], [1, 2, 0], [1, 2, 0]]);
+        assert!(matches!(built.column[0], Column::Withheld));
+    }
+
+    #[test]
+    fn eligible_values_outside_every_band_are_a_fault() {
+        let faults = cases(TABLE, &[0, 1]).err().unwrap();
+        assert_eq!(faults[0].code, Code::ValueOutOfRange);
+        assert!(faults[0].what.contains("line 2"), "{}", faults[0].what);
+    }
+}

@@ -1,0 +1,104 @@
+//! Station 4, what a hospital's table becomes: read, checked, restricted to the eligible, and
+//! laid out as the protocol names it. Nothing is guessed, nothing is cut: the table is used as
+//! a whole or refused with every reason at once. Rows and values appear in messages for the
+//! site only.
+//!
+//! From: `admission` (a job that may run), `config` (where the table is).
+//! To: `tally` (`Cases`), and the people at the site (`Finding`, `Fault`).
+
+mod adequacy;
+mod build;
+mod eligible;
+mod file;
+mod finding;
+#[cfg(test)]
+mod fixture;
+mod identifier;
+mod map;
+mod precheck;
+mod raw;
+mod read_csv;
+#[cfg(feature = "parquet")]
+mod read_parquet;
+mod source;
+mod value;
+
+pub use finding::Finding;
+use shared::fault::{Code, Fault};
+use shared::identity::Digest;
+use shared::statistic::cases::Cases;
+use shared::study::StudyProtocol;
+pub use source::{Caps, MISSING, Origin, TableSource, Transform};
+
+use file::Format;
+use map::Selection;
+use raw::RawTable;
+
+/// A table that may be analysed. It holds patient values: it cannot be printed or serialised.
+pub struct Loaded {
+    /// The eligible cases.
+    pub cases: Cases,
+    /// SHA-256 of the file's bytes as they were parsed.
+    pub fingerprint: Digest,
+    /// Remarks for the people at the site.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads the table of `source`, checks it against `study`, and keeps the eligible cases.
+/// Deterministic: the same bytes and mapping give the same `Loaded`.
+///
+/// # Errors
+/// Every fault found by the first step that finds any: the mapping, the file, the columns, the
+/// values, the cases. Codes `FV-DATA-*`, and `FV-CONF-002` or `FV-STUDY-002` where the
+/// mapping or the protocol is at fault.
+pub fn load(study: &StudyProtocol, source: &TableSource) -> Result<Loaded, Vec<Fault>> {
+    map::check(study, source)?;
+    let (table, selection, fingerprint) = read(study, source)?;
+    if let Some(expected) = source.sha256
+        && expected != fingerprint
+    {
+        return Err(vec![mismatch(source, expected, fingerprint)]);
+    }
+    let mut findings = Vec::new();
+    let typed = precheck::check(study, source, &table, &selection, &mut findings)?;
+    let (rows, intake) = eligible::select(study, &typed).map_err(|fault| vec![fault])?;
+    let cases = build::build(study, &table, &typed, &rows, intake)?;
+    adequacy::check(study, &cases, &mut findings)?;
+    Ok(Loaded {
+        cases,
+        fingerprint,
+        findings,
+    })
+}
+
+fn read(
+    study: &StudyProtocol,
+    source: &TableSource,
+) -> Result<(RawTable, Selection, Digest), Vec<Fault>> {
+    let select = |header: &[String]| map::select(study, source, header);
+    let opened = file::open(source).map_err(|fault| vec![fault])?;
+    match opened.format {
+        Format::Csv => read_csv::read(opened, source, &select),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => read_parquet::read(opened, source, &select),
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet => Err(vec![Fault::new(
+            Code::TableUnreadable,
+            format!("{} is a Parquet file", source.path.display()),
+            "this program was built without the feature \"parquet\"",
+            "export the table as CSV (UTF-8)",
+        )]),
+    }
+}
+
+fn mismatch(source: &TableSource, expected: Digest, found: Digest) -> Fault {
+    Fault::new(
+        Code::TableMismatch,
+        format!("{} is not the expected table", source.path.display()),
+        format!("its hash is {found}, configured is {expected}"),
+        format!(
+            "if the new table is meant, write its hash into {}",
+            source.origin.place("table")
+        ),
+    )
+}

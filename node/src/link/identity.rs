@@ -1,0 +1,400 @@
+//! The identity folder: this node's key, its certificate, the consortium's root and the keys
+//! that may sign studies.
+//!
+//! | file | content | written |
+//! |---|---|---|
+//! | `key.pem` | private key, PKCS#8, mode 0600 | by `join`, before anything is sent |
+//! | `ca.pem` | the consortium's root certificate | when the certificate arrives |
+//! | `signers/<n>.json` | key certificates to pin, canonical JSON | when the certificate arrives |
+//! | `node.pem` | this node's certificate | last: with it the node has joined |
+//!
+//! From: `join`.
+//! To: `dial`, admission (which pins the signers).
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use shared::fault::{Code, Fault};
+use shared::identity::{
+    Digest, Entropy, KeyCertificate, KeyPurpose, PublicKey, Serial, SigningKey, from_canonical,
+};
+use shared::study::{SiteSlug, Timestamp};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// What a node's certificate names: this, then the site's slug.
+const SITE_URI: &str = "fedval://site/";
+/// No file of the folder is larger than this, bytes.
+const FILE_MAX: u64 = 64 * 1024;
+/// More signers than this are not read.
+const SIGNERS_MAX: usize = 64;
+
+/// Where the identity lies.
+#[derive(Clone, Debug)]
+pub struct IdentityDir(PathBuf);
+
+/// A joined node's identity. No `Debug`, since it holds the private key.
+pub struct NodeIdentity {
+    /// The site its certificate names.
+    pub site: SiteSlug,
+    /// The certificate's serial.
+    pub serial: Serial,
+    /// First moment of the certificate's validity.
+    pub not_before: Timestamp,
+    /// Last moment of the certificate's validity.
+    pub not_after: Timestamp,
+    /// The consortium's public key.
+    pub ca_key: PublicKey,
+    /// SHA-256 of the consortium's root certificate.
+    pub ca_fingerprint: Digest,
+    /// The key certificates pinned at join; each is checked for validity when it is used.
+    pub signers: Vec<KeyCertificate>,
+    pub(super) certificate_der: Vec<u8>,
+    pub(super) ca_der: Vec<u8>,
+    key: SigningKey,
+}
+
+impl NodeIdentity {
+    /// This node's private key.
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// The pinned keys that may sign for `purpose`.
+    pub fn signer_keys(&self, purpose: KeyPurpose) -> Vec<PublicKey> {
+        self.signers
+            .iter()
+            .map(|certificate| &certificate.statement)
+            .filter(|statement| statement.purpose == purpose)
+            .map(|statement| statement.key)
+            .collect()
+    }
+
+    /// Puts the parts together and checks that they belong together: the consortium's root
+    /// signed the certificate, the certificate names this key and one site, and the consortium
+    /// vouches for each signer.
+    pub(super) fn assemble(
+        key: SigningKey,
+        certificate: Vec<u8>,
+        ca: Vec<u8>,
+        signers: Vec<KeyCertificate>,
+    ) -> Result<Self, &'static str> {
+        let root =
+            X509Certificate::from_der(&ca).map_err(|_| "the consortium's root is damaged")?;
+        let ca_key = ed25519_of(&root.1).ok_or("the consortium's root has no Ed25519 key")?;
+        let leaf = X509Certificate::from_der(&certificate)
+            .map_err(|_| "this node's certificate is damaged")?;
+        let leaf = leaf.1;
+        let signed_by_ca =
+            ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, ca_key.as_bytes())
+                .verify(leaf.tbs_certificate.as_ref(), &leaf.signature_value.data);
+        if signed_by_ca.is_err() {
+            return Err("this node's certificate is not of this consortium");
+        }
+        if ed25519_of(&leaf) != Some(key.public()) {
+            return Err("this node's certificate belongs to another key");
+        }
+        let (site, serial) = name_of(&leaf).ok_or("this node's certificate names no site")?;
+        for signer in &signers {
+            let statement = &signer.statement;
+            signer
+                .check(&ca_key, statement.purpose, statement.not_before)
+                .map_err(|_| "a study signer is not certified by this consortium")?;
+        }
+        let moment = |at: i64| Timestamp::from_unix(at).ok_or("a certificate's date is no date");
+        let not_before = moment(leaf.validity().not_before.timestamp())?;
+        let not_after = moment(leaf.validity().not_after.timestamp())?;
+        Ok(Self {
+            site,
+            serial,
+            not_before,
+            not_after,
+            ca_key,
+            ca_fingerprint: Digest::of(&ca),
+            signers,
+            certificate_der: certificate,
+            ca_der: ca,
+            key,
+        })
+    }
+}
+
+fn ed25519_of(certificate: &X509Certificate<'_>) -> Option<PublicKey> {
+    let info = certificate.public_key();
+    if info.algorithm.algorithm != x509_parser::oid_registry::OID_SIG_ED25519 {
+        return None;
+    }
+    let bytes = info.subject_public_key.data.as_ref().try_into().ok()?;
+    Some(PublicKey::from_bytes(bytes))
+}
+
+/// The public key of the consortium's root certificate.
+pub(super) fn root_key(ca: &[u8]) -> Option<PublicKey> {
+    ed25519_of(&X509Certificate::from_der(ca).ok()?.1)
+}
+
+fn name_of(certificate: &X509Certificate<'_>) -> Option<(SiteSlug, Serial)> {
+    let names = certificate.subject_alternative_name().ok()??;
+    let [GeneralName::URI(uri)] = names.value.general_names.as_slice() else {
+        return None;
+    };
+    let site = uri.strip_prefix(SITE_URI)?.parse().ok()?;
+    let serial = certificate.raw_serial().try_into().ok()?;
+    Some((site, Serial::from_bytes(serial)))
+}
+
+impl IdentityDir {
+    /// The folder at `path`; it need not exist yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// The private key's file.
+    pub fn key_path(&self) -> PathBuf {
+        self.0.join("key.pem")
+    }
+
+    /// True when `join` has finished here.
+    pub fn has_joined(&self) -> bool {
+        self.0.join("node.pem").exists()
+    }
+
+    /// The identity, checked.
+    ///
+    /// # Errors
+    /// [`Code::NotJoined`] when there is none, [`Code::StateDirUnusable`] when a file is damaged
+    /// or others may read the key.
+    pub fn load(&self) -> Result<NodeIdentity, Fault> {
+        if !self.has_joined() {
+            return Err(Fault::new(
+                Code::NotJoined,
+                "this node has not joined a consortium",
+                format!("there is no certificate in {}", self.0.display()),
+                "ask the coordinator for an invitation, then: fedval-node join TOKEN",
+            ));
+        }
+        let key = self
+            .key()?
+            .ok_or_else(|| self.damaged("key.pem is missing"))?;
+        let certificate = self.certificate("node.pem")?;
+        let ca = self.certificate("ca.pem")?;
+        NodeIdentity::assemble(key, certificate, ca, self.signers()?)
+            .map_err(|why| self.damaged(why))
+    }
+
+    fn damaged(&self, why: impl Into<String>) -> Fault {
+        Fault::new(
+            Code::StateDirUnusable,
+            format!("the identity in {} cannot be used", self.0.display()),
+            why,
+            "restore the folder from a backup, or empty it and join again with a new invitation",
+        )
+    }
+
+    fn unreadable(&self, path: &Path, error: &io::Error) -> Fault {
+        self.damaged(format!("{}: {error}", path.display()))
+    }
+
+    /// The private key; `None` when there is none yet. Read through one handle, so that the
+    /// file whose mode is checked is the file that is read.
+    pub(super) fn key(&self) -> Result<Option<SigningKey>, Fault> {
+        let path = self.key_path();
+        let nofollow = rustix::fs::OFlags::NOFOLLOW.bits();
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(i32::try_from(nofollow).unwrap_or(0))
+            .open(&path);
+        let mut file = match opened {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.unreadable(&path, &error)),
+        };
+        let about = file.metadata().map_err(|e| self.unreadable(&path, &e))?;
+        if !about.is_file() {
+            return Err(self.damaged("key.pem is not a file"));
+        }
+        if about.permissions().mode() & 0o077 != 0 {
+            return Err(Fault::new(
+                Code::StateDirUnusable,
+                format!("the private key {} is readable by others", path.display()),
+                "whoever copied it can speak for this site",
+                format!(
+                    "chmod 600 {}; if others had access, join anew",
+                    path.display()
+                ),
+            ));
+        }
+        let text = read_text(&mut file).map_err(|error| self.unreadable(&path, &error))?;
+        PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes())
+            .ok()
+            .and_then(|der| SigningKey::from_pkcs8(der.secret_pkcs8_der()))
+            .map(Some)
+            .ok_or_else(|| self.damaged("key.pem holds no Ed25519 key, or is encrypted"))
+    }
+
+    fn certificate(&self, name: &str) -> Result<Vec<u8>, Fault> {
+        let path = self.0.join(name);
+        let text = File::open(&path)
+            .and_then(|mut file| read_text(&mut file))
+            .map_err(|error| self.unreadable(&path, &error))?;
+        let mut found = CertificateDer::pem_slice_iter(text.as_bytes());
+        match (found.next(), found.next()) {
+            (Some(Ok(der)), None) => Ok(der.to_vec()),
+            (None | Some(_), _) => Err(self.damaged(format!("{name} holds no certificate"))),
+        }
+    }
+
+    fn signers(&self) -> Result<Vec<KeyCertificate>, Fault> {
+        let folder = self.0.join("signers");
+        let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
+            .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+            .map_err(|error| self.unreadable(&folder, &error))?;
+        paths.retain(|path| path.extension().is_some_and(|end| end == "json"));
+        paths.sort();
+        let read = |path: &PathBuf| {
+            let text = File::open(path)
+                .and_then(|mut file| read_text(&mut file))
+                .map_err(|error| self.unreadable(path, &error))?;
+            from_canonical(text.as_bytes())
+                .map_err(|error| self.damaged(format!("{}: {error}", path.display())))
+        };
+        paths.iter().take(SIGNERS_MAX).map(read).collect()
+    }
+
+    /// Makes the folder (mode 0700) and a key in it, or reads the key of an unfinished join.
+    pub(super) fn key_for_joining(&self, entropy: &mut dyn Entropy) -> Result<SigningKey, Fault> {
+        if self.has_joined() {
+            return Err(Fault::new(
+                Code::AlreadyJoined,
+                "this node has already joined",
+                format!("{} holds a certificate", self.0.display()),
+                "nothing to do; to join another consortium, use another identity folder",
+            ));
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)
+            .map_err(|error| self.unreadable(&self.0, &error))?;
+        if let Some(key) = self.key()? {
+            return Ok(key);
+        }
+        let key = SigningKey::generate(entropy)
+            .map_err(|error| Fault::internal(format!("no key could be made: {error}")))?;
+        self.write("key.pem", pem("PRIVATE KEY", &key.to_pkcs8()).as_bytes())?;
+        Ok(key)
+    }
+
+    /// Keeps what was issued; the certificate comes last, since it says that the rest is there.
+    pub(super) fn keep(&self, identity: &NodeIdentity, signers: &[Vec<u8>]) -> Result<(), Fault> {
+        self.write("ca.pem", pem("CERTIFICATE", &identity.ca_der).as_bytes())?;
+        let folder = self.0.join("signers");
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .map_err(|error| self.unreadable(&folder, &error))?;
+        for (number, signer) in signers.iter().enumerate() {
+            self.write(&format!("signers/{number}.json"), signer)?;
+        }
+        let certificate = pem("CERTIFICATE", &identity.certificate_der);
+        self.write("node.pem", certificate.as_bytes())
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Fault> {
+        let path = self.0.join(name);
+        write_whole(&path, bytes).map_err(|error| self.unreadable(&path, &error))
+    }
+}
+
+/// The whole of a small text file.
+fn read_text(file: &mut File) -> io::Result<String> {
+    let mut text = String::new();
+    file.take(FILE_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// PEM text (RFC 7468): lines of 64 characters.
+fn pem(label: &str, der: &[u8]) -> String {
+    let mut text = format!("-----BEGIN {label}-----\n");
+    let coded = data_encoding::BASE64.encode(der);
+    let mut rest = coded.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        text.push_str(line);
+        text.push('\n');
+        rest = after;
+    }
+    text + &format!("-----END {label}-----\n")
+}
+
+/// Writes a file of mode 0600 beside `path` and renames it, so that a crash leaves the old file
+/// or the new one; both file and folder are flushed to the disk.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = Path::new(&beside);
+    match fs::remove_file(beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(beside, path)?;
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::identity::CountingEntropy;
+
+    #[test]
+    fn a_key_is_made_once_and_kept_from_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = IdentityDir::new(folder.path().join("identity"));
+        let key = dir.key_for_joining(&mut CountingEntropy::new(1)).unwrap();
+        let mode = fs::metadata(dir.key_path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let again = dir.key_for_joining(&mut CountingEntropy::new(2)).unwrap();
+        assert_eq!(again.public(), key.public());
+        for mode in [0o640, 0o604, 0o660] {
+            fs::set_permissions(dir.key_path(), fs::Permissions::from_mode(mode)).unwrap();
+            let fault = dir.key().err().unwrap();
+            assert_eq!(fault.code, Code::StateDirUnusable);
+            assert!(fault.what.contains("readable by others"));
+        }
+    }
+
+    #[test]
+    fn a_link_or_damaged_key_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = IdentityDir::new(folder.path());
+        dir.key_for_joining(&mut CountingEntropy::new(1)).unwrap();
+        let elsewhere = folder.path().join("elsewhere");
+        fs::rename(dir.key_path(), &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, dir.key_path()).unwrap();
+        assert!(dir.key().is_err());
+        fs::remove_file(dir.key_path()).unwrap();
+        dir.write("key.pem", b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+            .unwrap();
+        assert!(dir.key().is_err());
+    }
+
+    #[test]
+    fn without_a_certificate_the_node_has_not_joined() {
+        let folder = tempfile::tempdir().unwrap();
+        let fault = IdentityDir::new(folder.path()).load().err().unwrap();
+        assert_eq!(fault.code, Code::NotJoined);
+    }
+}

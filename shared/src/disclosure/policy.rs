@@ -1,0 +1,300 @@
+//! A site's disclosure policy: thresholds as data, in a file of its own that the site writes
+//! and whose digest stands in every release. A study can only tighten it.
+//!
+//! From: `configs/policy.*.toml`, `[disclosure]` in the node's configuration.
+//! To: `review`, every rule.
+
+use serde::{Deserialize, Serialize};
+
+use super::document::PolicyStamp;
+use crate::identity::Digest;
+use crate::study::{SiteSlug, StudyProtocol, Visibility};
+
+/// No profile but `open-data` may go below this many patients in a cell; compiled in.
+pub const FLOOR: u64 = 5;
+
+/// A disclosure policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    file: PolicyFile,
+    digest: Digest,
+}
+
+/// The policy file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyFile {
+    policy_version: u32,
+    profile: Profile,
+    /// D1: smallest number of patients in an analysis set.
+    min_patients: u64,
+    /// D1, D8: smallest number of patients in each outcome class.
+    min_class: u64,
+    /// D2: smallest number of distinct patients in a cell; zero counts as small.
+    min_cell: u64,
+    /// D4: counts are rounded to multiples of this, after the test.
+    rounding: u64,
+    /// D6: most blocks of a released histogram.
+    max_blocks: usize,
+    /// D8: largest share one patient may carry of what a number sums.
+    max_share: f64,
+}
+
+/// Named sets of thresholds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// The default: 10 patients, rounding base 5.
+    Standard,
+    /// Public data sets only: rules D1 and D3, rounding and coarsening are off.
+    OpenData,
+}
+
+impl Profile {
+    /// The word in releases and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::OpenData => "open-data",
+        }
+    }
+}
+
+/// Why a policy cannot be used.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum PolicyFault {
+    /// Not TOML of the expected form.
+    #[error("{0}")]
+    Form(String),
+    /// A threshold is outside what this program allows.
+    #[error("{key} is {value}; {rule}")]
+    Threshold {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What is allowed.
+        rule: &'static str,
+    },
+}
+
+/// Why `open-data` may not be used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum OpenDataFault {
+    /// The protocol is not locked as public.
+    #[error("the protocol does not say visibility = \"public\"")]
+    NotPublic,
+    /// The protocol does not list this file's digest for this site.
+    #[error("the protocol does not list this data set's digest for this site")]
+    NotListed,
+}
+
+impl Policy {
+    /// Reads a policy file; its digest is that of `text`.
+    ///
+    /// # Errors
+    /// [`PolicyFault`] for an unknown key, a missing threshold, or one outside its range.
+    pub fn parse(text: &str) -> Result<Self, PolicyFault> {
+        let plain = text.trim_start_matches('\u{feff}');
+        let file: PolicyFile =
+            toml::from_str(plain).map_err(|fault| PolicyFault::Form(fault.to_string()))?;
+        file.check()?;
+        Ok(Self {
+            file,
+            digest: Digest::of(text.as_bytes()),
+        })
+    }
+
+    /// The same policy, at least as strict as a study asks.
+    #[must_use]
+    pub fn tightened(mut self, min_cell: u64) -> Self {
+        if self.protects() {
+            self.file.min_cell = self.file.min_cell.max(min_cell);
+        }
+        self
+    }
+
+    /// The profile.
+    pub fn profile(&self) -> Profile {
+        self.file.profile
+    }
+
+    /// False only for `open-data`.
+    pub fn protects(&self) -> bool {
+        self.file.profile != Profile::OpenData
+    }
+
+    /// D2: smallest number of distinct patients in a cell.
+    pub fn min_cell(&self) -> u64 {
+        self.file.min_cell
+    }
+
+    /// D1: smallest number of patients.
+    pub fn min_patients(&self) -> u64 {
+        self.file.min_patients
+    }
+
+    /// D1: smallest number of patients in a class.
+    pub fn min_class(&self) -> u64 {
+        self.file.min_class
+    }
+
+    /// D4: rounding base.
+    pub fn rounding(&self) -> u64 {
+        self.file.rounding
+    }
+
+    /// D6: most blocks of a histogram.
+    pub fn max_blocks(&self) -> usize {
+        self.file.max_blocks
+    }
+
+    /// D8: largest share of one patient.
+    pub fn max_share(&self) -> f64 {
+        self.file.max_share
+    }
+
+    /// What a release says about its policy.
+    pub fn stamp(&self) -> PolicyStamp {
+        PolicyStamp {
+            profile: self.file.profile.as_str().to_owned(),
+            digest: self.digest,
+            min_cell: self.file.min_cell,
+            rounding: self.file.rounding,
+        }
+    }
+
+    /// Whether this policy may be applied to this file in this study (rulings D8).
+    ///
+    /// # Errors
+    /// [`OpenDataFault`] when the profile is `open-data` and the protocol does not allow it.
+    pub fn allow(
+        &self,
+        protocol: &StudyProtocol,
+        site: &SiteSlug,
+        file: Digest,
+    ) -> Result<(), OpenDataFault> {
+        if self.protects() {
+            return Ok(());
+        }
+        if protocol.visibility != Visibility::Public {
+            return Err(OpenDataFault::NotPublic);
+        }
+        let hex = file.hex();
+        let listed = protocol
+            .public_dataset
+            .iter()
+            .any(|data| data.site == *site && data.sha256 == hex);
+        if listed {
+            Ok(())
+        } else {
+            Err(OpenDataFault::NotListed)
+        }
+    }
+}
+
+impl PolicyFile {
+    fn check(&self) -> Result<(), PolicyFault> {
+        let fault = |key, value: String, rule| Err(PolicyFault::Threshold { key, value, rule });
+        if self.policy_version != 1 {
+            let rule = "this program knows version 1";
+            return fault("policy_version", self.policy_version.to_string(), rule);
+        }
+        if self.profile == Profile::OpenData {
+            return self.check_open();
+        }
+        for (key, value) in [
+            ("min_cell", self.min_cell),
+            ("min_class", self.min_class),
+            ("min_patients", self.min_patients),
+        ] {
+            if !(FLOOR..=100_000).contains(&value) {
+                return fault(key, value.to_string(), "it must lie between 5 and 100000");
+            }
+        }
+        if !(3..=1000).contains(&self.rounding) {
+            return fault(
+                "rounding",
+                self.rounding.to_string(),
+                "it must lie between 3 and 1000",
+            );
+        }
+        if self.min_class < self.min_cell || self.min_patients < 2 * self.min_class {
+            let rule = "min_class must be at least min_cell, min_patients at least twice min_class";
+            return fault("min_class", self.min_class.to_string(), rule);
+        }
+        if !(1..=32).contains(&self.max_blocks) {
+            return fault(
+                "max_blocks",
+                self.max_blocks.to_string(),
+                "it must lie between 1 and 32",
+            );
+        }
+        if !(self.max_share > 0.0 && self.max_share <= 0.5) {
+            return fault(
+                "max_share",
+                self.max_share.to_string(),
+                "it must lie in (0, 0.5]",
+            );
+        }
+        Ok(())
+    }
+
+    /// `open-data` is a name for "no rules", not a way to set some of them.
+    fn check_open(&self) -> Result<(), PolicyFault> {
+        let plain = self.min_cell == 1 && self.rounding == 1 && self.max_share == 1.0;
+        if plain {
+            return Ok(());
+        }
+        Err(PolicyFault::Threshold {
+            key: "profile",
+            value: "open-data".to_owned(),
+            rule: "it goes with min_cell = 1, rounding = 1, max_share = 1; use \"standard\" to protect",
+        })
+    }
+}
+
+/// The text of the `standard` policy.
+pub const STANDARD: &str = include_str!("../../../configs/policy.standard.toml");
+/// The text of the `open-data` policy.
+pub const OPEN_DATA: &str = include_str!("../../../configs/policy.open-data.toml");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_policies_are_valid() {
+        assert!(Policy::parse(STANDARD).unwrap().protects());
+        assert!(!Policy::parse(OPEN_DATA).unwrap().protects());
+    }
+
+    #[test]
+    fn nothing_goes_below_the_floor() {
+        for (from, to) in [
+            ("min_cell = 10", "min_cell = 4"),
+            ("min_cell = 10", "min_cell = 0"),
+            ("min_cell = 10", "min_cell = -1"),
+            ("min_class = 10", "min_class = 9"),
+            ("rounding = 5", "rounding = 0"),
+            ("max_share = 0.5", "max_share = nan"),
+            ("max_share = 0.5", "max_share = 0.6"),
+            ("profile = \"standard\"", "profile = \"none\""),
+            ("profile = \"standard\"", "profile = \"open-data\""),
+            ("min_cell = 10", "min_cell = 10\nmin_sell = 3"),
+            ("min_patients = 50", ""),
+        ] {
+            let text = STANDARD.replace(from, to);
+            assert_ne!(text, STANDARD, "{from}");
+            assert!(Policy::parse(&text).is_err(), "{to}");
+        }
+        assert!(Policy::parse("").is_err());
+    }
+
+    #[test]
+    fn a_study_can_only_tighten() {
+        let policy = Policy::parse(STANDARD).unwrap();
+        assert_eq!(policy.clone().tightened(3).min_cell(), 10);
+        assert_eq!(policy.tightened(20).min_cell(), 20);
+    }
+}

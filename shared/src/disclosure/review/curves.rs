@@ -1,0 +1,168 @@
+//! Review of 2x2 tables and histograms, which speak about the same patients along the score and
+//! are therefore decided together: thresholds whose table is shown are block edges.
+//!
+//! From: `statistic`.
+//! To: the release's statistics.
+
+use super::Gate;
+use crate::disclosure::rule::{Rule, blocks};
+use crate::statistic::Statistic;
+use crate::statistic::confusion::{Confusion, Rate};
+use crate::statistic::histogram::{Block, Histogram, bin_of};
+use crate::statistic::stage::{Disclosed, Exact, ExactCount};
+
+impl Gate<'_> {
+    /// D7 with rulings D2: a 2x2 table is shown when its four cells are large enough and, between
+    /// it and the last table shown, at least k patients of each class lie or none does.
+    pub(super) fn note_tables(&mut self, statistics: &[Statistic<Exact>]) {
+        let mut tables: Vec<&Confusion<Exact>> = Vec::new();
+        for statistic in statistics {
+            if let Statistic::Confusion(table) = statistic {
+                tables.push(table);
+            }
+        }
+        let k = self.policy.min_cell();
+        let mut last: Option<&Confusion<Exact>> = None;
+        for table in tables {
+            let same =
+                last.filter(|last| last.model == table.model && last.endpoint == table.endpoint);
+            let apart = same.is_none_or(|last| {
+                let gap = |before: &ExactCount, after: &ExactCount| {
+                    before.patients.abs_diff(after.patients)
+                };
+                let events = gap(&last.true_positive, &table.true_positive);
+                let others = gap(&last.false_positive, &table.false_positive);
+                [events, others].iter().all(|gap| *gap == 0 || *gap >= k)
+            });
+            let large = cells(table).iter().all(|cell| cell.patients >= k);
+            if !self.policy.protects() || (large && apart) {
+                let key = (
+                    table.model.to_string(),
+                    table.endpoint.to_string(),
+                    table.threshold,
+                );
+                self.shown_cuts.push(key);
+                last = Some(table);
+            }
+        }
+    }
+
+    fn table_shown(&self, model: &str, endpoint: &str, threshold: f64) -> bool {
+        self.shown_cuts
+            .iter()
+            .any(|(m, e, t)| m == model && e == endpoint && t.to_bits() == threshold.to_bits())
+    }
+
+    pub(super) fn confusion(&mut self, one: Confusion<Exact>) -> Confusion<Disclosed> {
+        let shown = self.table_shown(one.model.as_str(), one.endpoint.as_str(), one.threshold);
+        let name = format!("{} at {}", one.model, one.threshold);
+        let rule = Rule::OperatingPoint;
+        let mut cell = |what: &str, count: &ExactCount| {
+            self.count_if(&format!("{name}: {what}"), count, shown, rule)
+        };
+        let true_positive = cell("true positives", &one.true_positive);
+        let false_positive = cell("false positives", &one.false_positive);
+        let false_negative = cell("false negatives", &one.false_negative);
+        let true_negative = cell("true negatives", &one.true_negative);
+        let rates = one
+            .rates
+            .into_iter()
+            .map(|rate| {
+                let name = format!("{name}: {:?}", rate.measure).to_lowercase();
+                Rate {
+                    n: self.count_if(&format!("{name}, cases"), &rate.n, shown, rule),
+                    value: self.real_if(&name, rate.value, Rule::Rate, shown),
+                    low: self.real_if(&format!("{name}, lower end"), rate.low, Rule::Rate, shown),
+                    high: self.real_if(&format!("{name}, upper end"), rate.high, Rule::Rate, shown),
+                    measure: rate.measure,
+                }
+            })
+            .collect();
+        Confusion {
+            model: one.model,
+            endpoint: one.endpoint,
+            threshold: one.threshold,
+            true_positive,
+            false_positive,
+            false_negative,
+            true_negative,
+            rates,
+        }
+    }
+
+    pub(super) fn histogram(&mut self, one: Histogram<Exact>) -> Histogram<Disclosed> {
+        let (model, endpoint) = (one.model.to_string(), one.endpoint.to_string());
+        let edges = &self.protocol.histogram.edges;
+        let cuts: Vec<usize> = self
+            .shown_cuts
+            .iter()
+            .filter(|(m, e, _)| *m == model && *e == endpoint)
+            .map(|(_, _, threshold)| bin_of(edges, *threshold))
+            .collect();
+        let name = format!("score histogram of {model}");
+        Histogram {
+            events: self.class(&format!("{name}, events"), one.events, &cuts),
+            non_events: self.class(&format!("{name}, non-events"), one.non_events, &cuts),
+            model: one.model,
+            endpoint: one.endpoint,
+        }
+    }
+
+    fn class(
+        &mut self,
+        name: &str,
+        bins: Vec<Block<Exact>>,
+        cuts: &[usize],
+    ) -> Vec<Block<Disclosed>> {
+        if !self.policy.protects() {
+            return bins
+                .into_iter()
+                .map(|bin| Block {
+                    count: self.count(&format!("{name}, bin {}", bin.first), &bin.count),
+                    first: bin.first,
+                    last: bin.last,
+                })
+                .collect();
+        }
+        let rows: Vec<u64> = bins.iter().map(|bin| bin.count.rows).collect();
+        let total: u64 = rows.iter().sum();
+        // Distinct patients of merged bins are not the sum of the bins': where patients repeat
+        // the class stays one block.
+        let most = if self.clustered {
+            1
+        } else {
+            self.most_blocks(total)
+        };
+        let cuts = if self.clustered { &[] } else { cuts };
+        blocks::merge(&rows, cuts, self.policy.min_cell(), most)
+            .into_iter()
+            .map(|block| {
+                let rows = rows[block.first..=block.last].iter().sum();
+                let count = ExactCount::new(rows, rows);
+                let name = format!("{name}, bins {} to {}", block.first, block.last);
+                Block {
+                    count: self.count_if(&name, &count, true, Rule::Histogram),
+                    first: bins[block.first].first,
+                    last: bins[block.last].last,
+                }
+            })
+            .collect()
+    }
+
+    /// At most n / (2k) blocks, and never more than the policy's bound.
+    fn most_blocks(&self, total: u64) -> usize {
+        let by_size = total / (2 * self.policy.min_cell()).max(1);
+        usize::try_from(by_size)
+            .unwrap_or(usize::MAX)
+            .clamp(1, self.policy.max_blocks())
+    }
+}
+
+fn cells(table: &Confusion<Exact>) -> [&ExactCount; 4] {
+    [
+        &table.true_positive,
+        &table.false_positive,
+        &table.false_negative,
+        &table.true_negative,
+    ]
+}

@@ -1,0 +1,367 @@
+//! The review: every exact number meets its rules and becomes a cell; every item gets a verdict
+//! that the hospital's staff read before they approve.
+//!
+//! From: `statistic::measure`, `policy`.
+//! To: `released` (the document), the node's preview (items).
+
+use serde::Serialize;
+
+use super::policy::Policy;
+use super::rule::support::{Objection, supports};
+use super::rule::{Rule, admission, rounding, small_cell};
+use crate::statistic::stage::{Cell, Disclosed, Exact, ExactCount, ExactReal, Undefined};
+use crate::statistic::{Statistic, flow};
+use crate::study::StudyProtocol;
+
+mod curves;
+mod estimates;
+mod tables;
+
+/// What the gate says about one item, in the words of output checkers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It may leave as it is shown.
+    Pass,
+    /// It leaves, and a person should look: the protecting rules are off.
+    Review,
+    /// It does not leave; its cell says so.
+    Fail,
+}
+
+/// One item of a release as staff see it. Shown at the site only.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Item {
+    /// What it is, in words.
+    pub name: String,
+    /// Distinct patients in the smallest group behind it, when that may be shown to staff.
+    pub patients: u64,
+    /// What leaves.
+    pub value: String,
+    /// The rule that decided.
+    pub rule: Rule,
+    /// Its answer.
+    pub verdict: Verdict,
+    /// What was done: `as is`, `rounded`, `suppressed`.
+    pub action: &'static str,
+}
+
+/// Whether anything leaves at all.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Decision {
+    /// The reviewed statistics may be offered for approval.
+    Release,
+    /// Nothing is released; the reason stays at the site.
+    Withhold {
+        /// The rule.
+        rule: Rule,
+        /// Why, for staff.
+        why: String,
+    },
+}
+
+/// The outcome of a review.
+pub struct Reviewed {
+    pub(super) statistics: Vec<Statistic<Disclosed>>,
+    pub(super) clustered: bool,
+    pub(super) policy: Policy,
+    /// Every item with its verdict.
+    pub items: Vec<Item>,
+    /// Whether anything leaves.
+    pub decision: Decision,
+}
+
+/// Reviews everything one release would say, together. `clustered` says whether patients
+/// contribute several cases.
+pub fn review(
+    policy: &Policy,
+    protocol: &StudyProtocol,
+    statistics: Vec<Statistic<Exact>>,
+    clustered: bool,
+) -> Reviewed {
+    let decision = decide(policy, &statistics);
+    let mut gate = Gate {
+        policy,
+        protocol,
+        clustered,
+        items: Vec::new(),
+        shown_cuts: Vec::new(),
+    };
+    // 2x2 tables come first: the histogram's blocks depend on which of them are shown.
+    gate.note_tables(&statistics);
+    let statistics = statistics
+        .into_iter()
+        .map(|statistic| gate.statistic(statistic))
+        .collect();
+    let items = gate.items;
+    let released = if decision == Decision::Release {
+        statistics
+    } else {
+        Vec::new()
+    };
+    Reviewed {
+        statistics: released,
+        clustered,
+        policy: policy.clone(),
+        items,
+        decision,
+    }
+}
+
+/// D1, for every endpoint; one that fails withholds the release as a whole.
+fn decide(policy: &Policy, statistics: &[Statistic<Exact>]) -> Decision {
+    let flows = statistics.iter().filter_map(|statistic| match statistic {
+        Statistic::Flow(flow) => Some(flow),
+        Statistic::Characteristics(_)
+        | Statistic::Confusion(_)
+        | Statistic::Auc(_)
+        | Statistic::PairedAuc(_)
+        | Statistic::Histogram(_)
+        | Statistic::ObservedExpected(_)
+        | Statistic::Brier(_)
+        | Statistic::SubgroupTable(_)
+        | Statistic::Contingency(_) => None,
+    });
+    let mut seen = false;
+    for flow in flows {
+        seen = true;
+        let (events, others) = (flow.events.patients, flow.non_events.patients);
+        if !admission::admits(policy, flow.patients.patients, events, others) {
+            let why = format!(
+                "endpoint {}: {} patients, {events} with the event, {others} without; the policy \
+                 asks for {} patients and {} in each class",
+                flow.endpoint,
+                flow.patients.patients,
+                policy.min_patients(),
+                policy.min_class()
+            );
+            return Decision::Withhold {
+                rule: Rule::Admission,
+                why,
+            };
+        }
+    }
+    if seen || !policy.protects() {
+        Decision::Release
+    } else {
+        // Without a flow nobody has checked the sizes: fail closed.
+        let why = "the job does not ask for the participant flow, so sizes cannot be checked";
+        Decision::Withhold {
+            rule: Rule::Admission,
+            why: why.to_owned(),
+        }
+    }
+}
+
+/// The gate while it works through one release.
+struct Gate<'a> {
+    policy: &'a Policy,
+    protocol: &'a StudyProtocol,
+    clustered: bool,
+    items: Vec<Item>,
+    /// Per model and endpoint: thresholds whose 2x2 table is shown.
+    shown_cuts: Vec<(String, String, f64)>,
+}
+
+impl Gate<'_> {
+    fn statistic(&mut self, statistic: Statistic<Exact>) -> Statistic<Disclosed> {
+        match statistic {
+            Statistic::Flow(one) => Statistic::Flow(self.flow(one)),
+            Statistic::Characteristics(one) => {
+                Statistic::Characteristics(self.characteristics(one))
+            }
+            Statistic::Confusion(one) => Statistic::Confusion(self.confusion(one)),
+            Statistic::Auc(one) => Statistic::Auc(self.auc(one)),
+            Statistic::PairedAuc(one) => Statistic::PairedAuc(self.paired_auc(one)),
+            Statistic::Histogram(one) => Statistic::Histogram(self.histogram(one)),
+            Statistic::ObservedExpected(one) => {
+                Statistic::ObservedExpected(self.observed_expected(one))
+            }
+            Statistic::Brier(one) => Statistic::Brier(self.brier(one)),
+            Statistic::SubgroupTable(one) => Statistic::SubgroupTable(self.subgroup(one)),
+            Statistic::Contingency(one) => Statistic::Contingency(self.contingency(one)),
+        }
+    }
+
+    /// Largest value a hidden count of rows may have: k - 1 where each patient is one row; where
+    /// patients repeat, few patients may own many rows, so nothing is said.
+    fn hidden_count(&self) -> Cell<u64> {
+        let hi = if self.clustered {
+            MANY
+        } else {
+            self.policy.min_cell().saturating_sub(1)
+        };
+        Cell::Suppressed { lo: 0, hi }
+    }
+
+    fn count(&mut self, name: &str, count: &ExactCount) -> Cell<u64> {
+        let shown = small_cell::shows(self.policy, count.patients);
+        self.count_if(name, count, shown, Rule::SmallCell)
+    }
+
+    /// A count that `shown` decides about; counts that a rule hides although they are large say
+    /// nothing but that they are hidden.
+    fn count_if(&mut self, name: &str, count: &ExactCount, shown: bool, rule: Rule) -> Cell<u64> {
+        let small = !small_cell::shows(self.policy, count.patients);
+        let cell = if shown {
+            rounding::count(count.rows, self.policy.rounding(), self.policy.min_cell())
+        } else if small && rule == Rule::SmallCell {
+            self.hidden_count()
+        } else {
+            Cell::Suppressed { lo: 0, hi: MANY }
+        };
+        let rule = if !shown && count.patients == 0 && rule == Rule::SmallCell {
+            Rule::Zero
+        } else {
+            rule
+        };
+        self.item(name, count.patients, count_words(&cell), rule, shown);
+        cell
+    }
+
+    fn real(&mut self, name: &str, real: ExactReal, rule: Rule) -> Cell<f64> {
+        self.real_if(name, real, rule, true)
+    }
+
+    /// A number that may leave if its own basis supports it and `allowed` holds.
+    fn real_if(&mut self, name: &str, real: ExactReal, rule: Rule, allowed: bool) -> Cell<f64> {
+        let objection = supports(self.policy, real.basis);
+        let shown = allowed && objection.is_ok();
+        let hidden = Cell::Suppressed {
+            lo: real.form.lo,
+            hi: real.form.hi,
+        };
+        let cell = match real.value {
+            Err(reason) if shown || is_design(reason) => Cell::NotComputed { reason },
+            Err(_) => hidden,
+            Ok(_) if !shown => hidden,
+            Ok(value) if self.policy.protects() => rounding::real(value, real.form),
+            Ok(value) => {
+                if value == 0.0 {
+                    Cell::Zero
+                } else {
+                    Cell::Value { value }
+                }
+            }
+        };
+        let rule = match objection {
+            Err(Objection::Dominance) => Rule::Estimate,
+            Err(Objection::SmallGroup) | Ok(()) => rule,
+        };
+        let shown = !cell.is_suppressed();
+        self.item(name, real.basis.smallest, real_words(&cell), rule, shown);
+        cell
+    }
+
+    fn item(&mut self, name: &str, patients: u64, value: String, rule: Rule, shown: bool) {
+        let (verdict, action) = match (shown, self.policy.protects()) {
+            (true, true) => (Verdict::Pass, "rounded"),
+            (true, false) if patients < STANDARD_CELL => (Verdict::Review, "as is"),
+            (true, false) => (Verdict::Pass, "as is"),
+            (false, _) => (Verdict::Fail, "suppressed"),
+        };
+        self.items.push(Item {
+            name: name.to_owned(),
+            patients,
+            value,
+            rule,
+            verdict,
+            action,
+        });
+    }
+
+    fn flow(&mut self, one: flow::Flow<Exact>) -> flow::Flow<Disclosed> {
+        let analysed = self.count("analysed cases", &one.analysed);
+        let excluded: Vec<flow::Excluded<Disclosed>> = one
+            .excluded
+            .into_iter()
+            .map(|entry| flow::Excluded {
+                count: self.count(&format!("left out: {}", entry.reason), &entry.count),
+                reason: entry.reason,
+            })
+            .collect();
+        let without_reference = self.count(
+            "eligible, without reference standard",
+            &one.without_reference,
+        );
+        let without_prediction =
+            self.count("eligible, without prediction", &one.without_prediction);
+        let eligible = self.margin(
+            "eligible cases",
+            &one.eligible,
+            &[analysed, without_reference, without_prediction],
+        );
+        let mut parts: Vec<Cell<u64>> = excluded.iter().map(|entry| entry.count).collect();
+        parts.push(eligible);
+        let records = self.margin("rows read", &one.records, &parts);
+        flow::Flow {
+            patients: self.count("distinct patients analysed", &one.patients),
+            events: self.count("analysed cases with the event", &one.events),
+            non_events: self.count("analysed cases without the event", &one.non_events),
+            endpoint: one.endpoint,
+            records,
+            excluded,
+            eligible,
+            without_reference,
+            without_prediction,
+            analysed,
+        }
+    }
+
+    /// D4: a margin over a hidden part is the sum of what is shown, with the interval of what
+    /// is hidden; otherwise the difference would give the hidden part away.
+    fn margin(&mut self, name: &str, count: &ExactCount, parts: &[Cell<u64>]) -> Cell<u64> {
+        let complete = parts
+            .iter()
+            .all(|part| matches!(part, Cell::Value { .. } | Cell::Zero));
+        if complete || !self.policy.protects() {
+            return self.count_if(name, count, true, Rule::Margin);
+        }
+        let shown = parts
+            .iter()
+            .filter_map(Cell::number)
+            .fold(0_u64, u64::saturating_add);
+        let bounds = parts.iter().filter_map(Cell::bounds);
+        let (lo, hi) = bounds.fold((0_u64, 0_u64), |(lo, hi), (low, high)| {
+            (lo.saturating_add(low), hi.saturating_add(high))
+        });
+        let cell = Cell::Rounded {
+            value: shown,
+            lo,
+            hi: hi.min(MANY),
+        };
+        self.item(name, count.patients, count_words(&cell), Rule::Margin, true);
+        cell
+    }
+}
+
+/// "Any number of cases": the largest count a release can state.
+pub const MANY: u64 = 1 << 40;
+
+/// Below this many patients an item of an unprotected release asks for a look.
+const STANDARD_CELL: u64 = 10;
+
+/// Reasons that follow from the protocol or the policy, not from the data.
+fn is_design(reason: Undefined) -> bool {
+    matches!(reason, Undefined::DesignForbids | Undefined::NotInPolicy)
+}
+
+fn count_words(cell: &Cell<u64>) -> String {
+    match cell {
+        Cell::Value { value } => value.to_string(),
+        Cell::Rounded { value, lo, hi } => format!("about {value} ({lo} to {hi})"),
+        Cell::Zero => "0".to_owned(),
+        Cell::Suppressed { hi, .. } if *hi < MANY => format!("withheld (0 to {hi})"),
+        Cell::Suppressed { .. } => "withheld".to_owned(),
+        Cell::NotComputed { reason } => format!("not computed: {}", reason.words()),
+    }
+}
+
+fn real_words(cell: &Cell<f64>) -> String {
+    match cell {
+        Cell::Value { value } | Cell::Rounded { value, .. } => value.to_string(),
+        Cell::Zero => "0".to_owned(),
+        Cell::Suppressed { .. } => "withheld".to_owned(),
+        Cell::NotComputed { reason } => format!("not computed: {}", reason.words()),
+    }
+}

@@ -1,0 +1,63 @@
+//! The disclosure rules, one per file. A rule looks at exact numbers and answers; it changes
+//! nothing itself.
+//!
+//! From: `policy`.
+//! To: `review`.
+
+use serde::Serialize;
+
+pub mod admission;
+pub mod blocks;
+pub mod complement;
+pub mod rounding;
+pub mod small_cell;
+pub mod support;
+
+/// The rule that decided about an item.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize)]
+pub enum Rule {
+    /// D1: enough patients, and enough in each class.
+    #[serde(rename = "D1")]
+    Admission,
+    /// D2: enough distinct patients in a cell.
+    #[serde(rename = "D2")]
+    SmallCell,
+    /// D3: zeros count as small.
+    #[serde(rename = "D3")]
+    Zero,
+    /// D4: margins and rounding leave hidden cells hidden.
+    #[serde(rename = "D4")]
+    Margin,
+    /// D5: a rate's numerator and complement are both large enough.
+    #[serde(rename = "D5")]
+    Rate,
+    /// D6: histogram blocks are large enough, between thresholds too.
+    #[serde(rename = "D6")]
+    Histogram,
+    /// D7: all four cells at a threshold are large enough.
+    #[serde(rename = "D7")]
+    OperatingPoint,
+    /// D8: classes large enough, no patient dominates, enough patients change.
+    #[serde(rename = "D8")]
+    Estimate,
+    /// D9: a mean over enough patients that no patient dominates.
+    #[serde(rename = "D9")]
+    Moment,
+}
+
+impl Rule {
+    /// The rule's number in the documentation.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Admission => "D1",
+            Self::SmallCell => "D2",
+            Self::Zero => "D3",
+            Self::Margin => "D4",
+            Self::Rate => "D5",
+            Self::Histogram => "D6",
+            Self::OperatingPoint => "D7",
+            Self::Estimate => "D8",
+            Self::Moment => "D9",
+        }
+    }
+}

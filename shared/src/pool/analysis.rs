@@ -1,0 +1,374 @@
+//! Every analysis of a study: which site rows it has, and the pool of the external ones.
+//! Sites are taken in the protocol's order, never in the order of arrival.
+//!
+//! From: `estimate`, `random_effects`.
+//! To: `study`.
+
+use super::estimate::{self, Reading};
+use super::random_effects::RandomEffects;
+use super::result::{
+    Analysis, AnalysisKey, AnalysisRole, Excluded, Metric, PoolOutcome, Pooled, Scale,
+    SiteEstimate, SiteOutcome, SiteResult,
+};
+use crate::statistic::Statistic;
+use crate::statistic::stage::{Cell, Disclosed};
+use crate::statistic::subgroup::{Measure, SubgroupTable};
+use crate::study::{Endpoint, Model, ModelRole, PrimaryMetric, StudyProtocol};
+
+/// Sites whose level and rest both hold enough cases, below which a gap would compare hospitals.
+const CONFOUNDED_BELOW: usize = 2;
+
+/// Every analysis the protocol plans, the primary first.
+pub(super) fn all(protocol: &StudyProtocol, sites: &[SiteResult]) -> Vec<Analysis> {
+    let all = Builder { protocol, sites };
+    let mut analyses = Vec::new();
+    for endpoint in &protocol.endpoint {
+        for model in &protocol.model {
+            analyses.extend(all.model(endpoint, model));
+        }
+        analyses.extend(all.differences(endpoint));
+        for model in &protocol.model {
+            analyses.extend(all.rates(endpoint, model));
+        }
+        analyses.extend(all.gaps(endpoint));
+    }
+    analyses.sort_by_key(|analysis| analysis.role != AnalysisRole::Primary);
+    analyses
+}
+
+struct Builder<'a> {
+    protocol: &'a StudyProtocol,
+    sites: &'a [SiteResult],
+}
+
+impl<'a> Builder<'a> {
+    fn model(&self, endpoint: &Endpoint, model: &Model) -> Vec<Analysis> {
+        let same = |m: &_, e: &_| *m == model.id && *e == endpoint.id;
+        let key = |metric| self.key(metric, endpoint, model);
+        let area = |statistic: &Statistic<Disclosed>| match statistic {
+            Statistic::Auc(one) if same(&one.model, &one.endpoint) => Some(estimate::area(one)),
+            _other => None,
+        };
+        let ratio = |statistic: &Statistic<Disclosed>| match statistic {
+            Statistic::ObservedExpected(one) if same(&one.model, &one.endpoint) => {
+                Some(estimate::ratio(one))
+            }
+            _other => None,
+        };
+        let brier = |statistic: &Statistic<Disclosed>| match statistic {
+            Statistic::Brier(one) if same(&one.model, &one.endpoint) => Some(estimate::brier(one)),
+            _other => None,
+        };
+        vec![
+            self.pooled(key(Metric::Auc), Scale::Logit, area),
+            self.pooled(key(Metric::ObservedExpected), Scale::Log, ratio),
+            self.described(key(Metric::Brier), brier),
+        ]
+    }
+
+    fn differences(&self, endpoint: &Endpoint) -> Vec<Analysis> {
+        let Some(index) = self.protocol.index_model() else {
+            return Vec::new();
+        };
+        self.protocol
+            .comparators()
+            .map(|comparator| {
+                let mut key = self.key(Metric::AucDifference, endpoint, index);
+                key.comparator = Some(comparator.id.clone());
+                self.pooled(key, Scale::Identity, |statistic| match statistic {
+                    Statistic::PairedAuc(one)
+                        if one.model == index.id
+                            && one.comparator == comparator.id
+                            && one.endpoint == endpoint.id =>
+                    {
+                        Some(estimate::difference(one))
+                    }
+                    _other => None,
+                })
+            })
+            .collect()
+    }
+
+    fn rates(&self, endpoint: &Endpoint, model: &Model) -> Vec<Analysis> {
+        const RATES: [Metric; 6] = [
+            Metric::Sensitivity,
+            Metric::Specificity,
+            Metric::Ppv,
+            Metric::Npv,
+            Metric::SelectionRate,
+            Metric::Prevalence,
+        ];
+        let mut analyses = Vec::new();
+        for threshold in self.protocol.thresholds(&model.id, &endpoint.id) {
+            for metric in RATES {
+                let Some(measure) = estimate::rate_measure(metric) else {
+                    continue;
+                };
+                let mut key = self.key(metric, endpoint, model);
+                key.threshold = Some(threshold);
+                analyses.push(self.described(key, |statistic| match statistic {
+                    Statistic::Confusion(one)
+                        if one.model == model.id
+                            && one.endpoint == endpoint.id
+                            && one.threshold.to_bits() == threshold.to_bits() =>
+                    {
+                        estimate::rate(one, measure)
+                    }
+                    _other => None,
+                }));
+            }
+        }
+        analyses
+    }
+
+    fn gaps(&self, endpoint: &Endpoint) -> Vec<Analysis> {
+        let Some(index) = self.protocol.index_model() else {
+            return Vec::new();
+        };
+        let mut analyses = Vec::new();
+        for axis in &self.protocol.subgroup {
+            let Some(field) = self.protocol.find_field(&axis.field) else {
+                continue;
+            };
+            for level in axis.levels(field) {
+                for measure in Measure::ALL {
+                    let mut key = self.key(estimate::gap_metric(*measure), endpoint, index);
+                    key.axis = Some(axis.id.clone());
+                    key.level = Some(level.clone());
+                    let role = if axis.prespecified {
+                        AnalysisRole::Secondary
+                    } else {
+                        AnalysisRole::Exploratory
+                    };
+                    analyses.push(self.gap(key, role, *measure));
+                }
+            }
+        }
+        analyses
+    }
+
+    fn gap(&self, key: AnalysisKey, role: AnalysisRole, measure: Measure) -> Analysis {
+        let log = measure == Measure::ObservedExpected;
+        let scale = if log { Scale::Log } else { Scale::Identity };
+        if measure.needs_threshold() {
+            let threshold = self.protocol.thresholds(&key.model, &key.endpoint);
+            let key = AnalysisKey {
+                threshold: threshold.first().copied(),
+                ..key
+            };
+            return self.gap_pool(key, role, scale, measure);
+        }
+        self.gap_pool(key, role, scale, measure)
+    }
+
+    fn gap_pool(
+        &self,
+        key: AnalysisKey,
+        role: AnalysisRole,
+        scale: Scale,
+        measure: Measure,
+    ) -> Analysis {
+        let read = |statistic: &Statistic<Disclosed>| match statistic {
+            Statistic::SubgroupTable(table)
+                if table.model == key.model
+                    && table.endpoint == key.endpoint
+                    && Some(&table.axis) == key.axis.as_ref() =>
+            {
+                let row = table
+                    .rows
+                    .iter()
+                    .find(|row| Some(&row.level) == key.level.as_ref())?;
+                estimate::gap(row, measure, total(table))
+            }
+            _other => None,
+        };
+        let sites = self.rows(scale, read);
+        let comparable = sites
+            .iter()
+            .filter(|row| {
+                !matches!(
+                    row.excluded,
+                    Some(Excluded::SmallGroup | Excluded::NotExternal)
+                )
+            })
+            .filter(|row| row.n.number().is_some())
+            .count();
+        let known = sites.iter().any(|row| row.n.number().is_some());
+        if known && comparable < CONFOUNDED_BELOW {
+            return Analysis {
+                key,
+                role,
+                scale,
+                sites,
+                pool: PoolOutcome::ConfoundedWithSite,
+            };
+        }
+        let mut analysis = self.finish(key, scale, sites);
+        analysis.role = role;
+        analysis
+    }
+
+    fn key(&self, metric: Metric, endpoint: &Endpoint, model: &Model) -> AnalysisKey {
+        AnalysisKey {
+            metric,
+            model: model.id.clone(),
+            comparator: None,
+            endpoint: endpoint.id.clone(),
+            axis: None,
+            level: None,
+            threshold: None,
+        }
+    }
+
+    fn rows(
+        &self,
+        scale: Scale,
+        read: impl Fn(&'a Statistic<Disclosed>) -> Option<Reading>,
+    ) -> Vec<SiteEstimate> {
+        self.sites
+            .iter()
+            .filter(|site| site.outcome == SiteOutcome::Released)
+            .filter_map(|site| {
+                let reading = site.statistics.iter().find_map(&read)?;
+                Some(reading.row(site, scale, self.protocol.pooling.level))
+            })
+            .collect()
+    }
+
+    fn pooled(
+        &self,
+        key: AnalysisKey,
+        scale: Scale,
+        read: impl Fn(&'a Statistic<Disclosed>) -> Option<Reading>,
+    ) -> Analysis {
+        let sites = self.rows(scale, read);
+        self.finish(key, scale, sites)
+    }
+
+    fn described(
+        &self,
+        key: AnalysisKey,
+        read: impl Fn(&'a Statistic<Disclosed>) -> Option<Reading>,
+    ) -> Analysis {
+        let sites = self.rows(Scale::Identity, read);
+        let (role, scale) = (self.role(&key), Scale::Identity);
+        Analysis {
+            key,
+            role,
+            scale,
+            sites,
+            pool: PoolOutcome::NotPooled,
+        }
+    }
+
+    fn role(&self, key: &AnalysisKey) -> AnalysisRole {
+        let primary = &self.protocol.analysis.primary;
+        let metric = match primary.metric {
+            PrimaryMetric::Auc => Metric::Auc,
+        };
+        let index = self.protocol.find_model(&key.model).map(|model| model.role);
+        let same = key.metric == metric
+            && key.model == primary.model
+            && key.endpoint == primary.endpoint
+            && index == Some(ModelRole::Index);
+        if same {
+            AnalysisRole::Primary
+        } else {
+            AnalysisRole::Secondary
+        }
+    }
+
+    /// Pools the external sites that have a point, and gives them their weights.
+    fn finish(&self, key: AnalysisKey, scale: Scale, mut sites: Vec<SiteEstimate>) -> Analysis {
+        let members: Vec<usize> = (0..sites.len())
+            .filter(|index| sites[*index].excluded.is_none())
+            .filter(|index| sites[*index].yi.is_some() && sites[*index].vi.is_some())
+            .collect();
+        let minimum = self.protocol.pooling.min_sites;
+        let role = self.role(&key);
+        if members.len() < minimum {
+            let pool = PoolOutcome::TooFewSites {
+                sites: members.len(),
+                minimum,
+            };
+            return Analysis {
+                key,
+                role,
+                scale,
+                sites,
+                pool,
+            };
+        }
+        let yi: Vec<f64> = members
+            .iter()
+            .filter_map(|index| sites[*index].yi)
+            .collect();
+        let vi: Vec<f64> = members
+            .iter()
+            .filter_map(|index| sites[*index].vi)
+            .collect();
+        let Ok(fit) = RandomEffects::fit(&yi, &vi, self.protocol.pooling.level) else {
+            return Analysis {
+                key,
+                role,
+                scale,
+                sites,
+                pool: PoolOutcome::Failed,
+            };
+        };
+        for (index, weight) in members.iter().zip(&fit.weights_percent) {
+            sites[*index].weight = Some(*weight);
+        }
+        let sum = |pick: fn(&SiteEstimate) -> Cell<u64>| {
+            members
+                .iter()
+                .map(|index| pick(&sites[*index]))
+                .fold(Cell::Zero, Cell::add)
+        };
+        let pool = pooled(&fit, scale, sum(|row| row.n), sum(|row| row.events))
+            .map_or(PoolOutcome::Failed, PoolOutcome::Pooled);
+        Analysis {
+            key,
+            role,
+            scale,
+            sites,
+            pool,
+        }
+    }
+}
+
+/// Cases at the site, as far as the axis' rows say.
+fn total(table: &SubgroupTable<Disclosed>) -> Cell<u64> {
+    let cells = table.rows.iter().map(|row| row.n);
+    cells
+        .filter(|cell| cell.number().is_some())
+        .fold(Cell::Zero, Cell::add)
+}
+
+fn pooled(fit: &RandomEffects, scale: Scale, n: Cell<u64>, events: Cell<u64>) -> Option<Pooled> {
+    let back = |value: f64| estimate::natural(scale, value);
+    let both = |interval: Option<crate::numeric::Interval>| {
+        interval.and_then(|found| Some([back(found.lower)?, back(found.upper)?]))
+    };
+    let [low, high] = both(fit.mean.interval)?;
+    Some(Pooled {
+        k: fit.k,
+        estimate: back(fit.mean.estimate)?,
+        low,
+        high,
+        level: fit.level,
+        mu: fit.mean.estimate,
+        se: fit.mean.standard_error,
+        p_value: fit.mean.p?,
+        prediction: both(fit.prediction),
+        prediction_k1: both(fit.prediction_t_k_minus_1),
+        tau2: fit.tau2,
+        tau2_interval: fit.tau2_interval.map(|found| [found.lower, found.upper]),
+        i2: fit.i2,
+        q: fit.q.statistic,
+        q_df: fit.k - 1,
+        q_p: fit.q.p,
+        n,
+        events,
+    })
+}

@@ -1,0 +1,232 @@
+//! ROC curves and score distributions from class histograms: per site, and over all external
+//! sites where every block is exact. A merged curve counts pairs between hospitals; the
+//! headline does not (rulings C7).
+//!
+//! From: `statistic::histogram` (disclosed).
+//! To: `study`.
+
+use super::result::{BlockShare, MergedCurve, RocPoint, SiteOutcome, SiteResult};
+use crate::numeric::delong;
+use crate::statistic::Statistic;
+use crate::statistic::histogram::{Block, Histogram};
+use crate::statistic::stage::Disclosed;
+use crate::study::{EndpointId, ModelId, SiteRole, SiteSlug, StudyProtocol};
+
+/// Curves per model and endpoint: each site's, then the merged one.
+pub(super) fn all(protocol: &StudyProtocol, sites: &[SiteResult]) -> Vec<MergedCurve> {
+    let mut curves = Vec::new();
+    for endpoint in &protocol.endpoint {
+        for model in &protocol.model {
+            let found = histograms(sites, &model.id, &endpoint.id);
+            for (site, histogram) in &found {
+                let counts = Counts::of(histogram);
+                let members = vec![site.site.clone()];
+                curves.extend(counts.and_then(|counts| {
+                    curve(
+                        protocol,
+                        &model.id,
+                        &endpoint.id,
+                        Some(site.site.clone()),
+                        members,
+                        &counts,
+                    )
+                }));
+            }
+            curves.extend(merged(protocol, &model.id, &endpoint.id, &found));
+        }
+    }
+    curves
+}
+
+fn histograms<'a>(
+    sites: &'a [SiteResult],
+    model: &ModelId,
+    endpoint: &EndpointId,
+) -> Vec<(&'a SiteResult, &'a Histogram<Disclosed>)> {
+    sites
+        .iter()
+        .filter(|site| site.outcome == SiteOutcome::Released)
+        .filter_map(|site| {
+            let histogram = site
+                .statistics
+                .iter()
+                .find_map(|statistic| match statistic {
+                    Statistic::Histogram(one)
+                        if one.model == *model && one.endpoint == *endpoint =>
+                    {
+                        Some(one)
+                    }
+                    _other => None,
+                })?;
+            Some((site, histogram))
+        })
+        .collect()
+}
+
+/// Counts of both classes on common blocks: last bin of each block, events, non-events.
+struct Counts {
+    last: Vec<u32>,
+    events: Vec<u64>,
+    non_events: Vec<u64>,
+    exact: bool,
+    clustered: bool,
+}
+
+impl Counts {
+    /// Both classes on the edges they share; `None` when a block has no number.
+    fn of(histogram: &Histogram<Disclosed>) -> Option<Self> {
+        let last: Vec<u32> = histogram
+            .events
+            .iter()
+            .map(|block| block.last)
+            .filter(|last| histogram.non_events.iter().any(|block| block.last == *last))
+            .collect();
+        let blocks = || histogram.events.iter().chain(&histogram.non_events);
+        Some(Self {
+            events: coarsen(&histogram.events, &last)?,
+            non_events: coarsen(&histogram.non_events, &last)?,
+            exact: blocks().all(|block| block.count.exact().is_some()),
+            clustered: false,
+            last,
+        })
+    }
+
+    fn merge(mut self, other: &Self) -> Option<Self> {
+        if self.last != other.last {
+            return None;
+        }
+        for (mine, theirs) in self.events.iter_mut().zip(&other.events) {
+            *mine = mine.checked_add(*theirs)?;
+        }
+        for (mine, theirs) in self.non_events.iter_mut().zip(&other.non_events) {
+            *mine = mine.checked_add(*theirs)?;
+        }
+        self.clustered |= other.clustered;
+        Some(self)
+    }
+}
+
+fn coarsen(blocks: &[Block<Disclosed>], last: &[u32]) -> Option<Vec<u64>> {
+    let mut counts = Vec::with_capacity(last.len());
+    let mut sum = 0_u64;
+    for block in blocks {
+        sum = sum.checked_add(block.count.number()?)?;
+        if last.contains(&block.last) {
+            counts.push(std::mem::take(&mut sum));
+        }
+    }
+    Some(counts)
+}
+
+/// The merged curve of external sites: only from exact blocks, and only from the protocol's
+/// minimum of sites on, since no point is printed from rounded or hidden blocks.
+fn merged(
+    protocol: &StudyProtocol,
+    model: &ModelId,
+    endpoint: &EndpointId,
+    found: &[(&SiteResult, &Histogram<Disclosed>)],
+) -> Option<MergedCurve> {
+    let external: Vec<_> = found
+        .iter()
+        .filter(|(site, _)| site.role == SiteRole::External)
+        .collect();
+    if external.len() < protocol.pooling.min_sites {
+        return None;
+    }
+    let mut total: Option<Counts> = None;
+    let mut members = Vec::new();
+    for (site, histogram) in external {
+        let mut counts = Counts::of(histogram).filter(|counts| counts.exact)?;
+        counts.clustered = site.clustered;
+        total = match total {
+            None => Some(counts),
+            Some(sum) => Some(sum.merge(&counts)?),
+        };
+        members.push(site.site.clone());
+    }
+    curve(protocol, model, endpoint, None, members, &total?)
+}
+
+fn curve(
+    protocol: &StudyProtocol,
+    model: &ModelId,
+    endpoint: &EndpointId,
+    site: Option<SiteSlug>,
+    sites: Vec<SiteSlug>,
+    counts: &Counts,
+) -> Option<MergedCurve> {
+    let area = delong::from_histogram(&counts.events, &counts.non_events).ok()?;
+    let edges = &protocol.histogram.edges;
+    let upper = |last: u32| edges.get(last as usize).copied().unwrap_or(1.0);
+    // Where patients repeat, a variance from counts of cases would be too small (rulings C2).
+    let variance = if counts.clustered {
+        None
+    } else {
+        area.binned.variance
+    };
+    Some(MergedCurve {
+        model: model.clone(),
+        endpoint: endpoint.clone(),
+        site,
+        points: points(counts, &upper),
+        events: shares(&counts.last, &counts.events, &upper),
+        non_events: shares(&counts.last, &counts.non_events, &upper),
+        auc: area.binned.auc?,
+        variance,
+        error_bound: area.error_bound?,
+        sites,
+    })
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "counts of cases stay far below 2^53"
+)]
+fn points(counts: &Counts, upper: &dyn Fn(u32) -> f64) -> Vec<RocPoint> {
+    let events = counts.events.iter().sum::<u64>() as f64;
+    let non_events = counts.non_events.iter().sum::<u64>() as f64;
+    let mut points = vec![RocPoint {
+        threshold: None,
+        fpr: 0.0,
+        tpr: 0.0,
+    }];
+    let (mut positive, mut false_positive) = (0_u64, 0_u64);
+    for index in (0..counts.last.len()).rev() {
+        if counts.events[index] == 0 && counts.non_events[index] == 0 {
+            continue;
+        }
+        positive += counts.events[index];
+        false_positive += counts.non_events[index];
+        let lower = index
+            .checked_sub(1)
+            .map_or(0.0, |before| upper(counts.last[before]));
+        points.push(RocPoint {
+            threshold: Some(lower),
+            fpr: false_positive as f64 / non_events,
+            tpr: positive as f64 / events,
+        });
+    }
+    points
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "counts of cases stay far below 2^53"
+)]
+fn shares(last: &[u32], counts: &[u64], upper: &dyn Fn(u32) -> f64) -> Vec<BlockShare> {
+    let total = counts.iter().sum::<u64>() as f64;
+    let mut from = 0.0;
+    last.iter()
+        .zip(counts)
+        .map(|(last, count)| {
+            let to = upper(*last);
+            let share = BlockShare {
+                from,
+                to,
+                share: *count as f64 / total,
+            };
+            from = to;
+            share
+        })
+        .collect()
+}

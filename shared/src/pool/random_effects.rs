@@ -1,0 +1,321 @@
+//! Two-stage random-effects pooling of site estimates by inverse variance.
+//!
+//! Site `i` reports `y_i` with variance `v_i` on the scale pooled (logit area, log O:E, a
+//! difference). The model is `y_i ~ N(mu, v_i + tau2)`.
+//!
+//! * `tau2` by restricted maximum likelihood (Viechtbauer 2005,
+//!   doi:10.3102/10769986030003261), or DerSimonian and Laird (1986,
+//!   doi:10.1016/0197-2456(86)90046-2); never negative.
+//! * The mean's standard error after Hartung, Knapp, Sidik and Jonkman (2001,
+//!   doi:10.1002/sim.791): `sqrt(q / sum w)`, `q = sum w (y - mu)^2 / (k - 1)`, referred to
+//!   `t(k - 1)`. The headline uses `max(1, q)` (metafor's `test = "adhoc"`): without it the
+//!   interval of homogeneous sites is narrower than the fixed-effect one.
+//! * `I2` and `H2` by the typical sampling variance (Higgins and Thompson 2002,
+//!   doi:10.1002/sim.1186), in percent and as a ratio, not `(Q - df) / Q`.
+//! * Intervals of `tau2` and `I2` by the Q-profile (Viechtbauer 2007, doi:10.1002/sim.2514).
+//! * The prediction interval `mu +- t(k - 2) sqrt(tau2 + se^2)` with the guarded standard
+//!   error is the prespecified one; the one with `t(k - 1)` has its own name.
+//!
+//! Defined as metafor's `rma(yi, vi, test = "adhoc", control = list(threshold = 1e-14))`.
+//! Sums run in the order of the sites given: callers sort by site.
+//!
+//! From: checked site estimates.
+//! To: `report::model`.
+
+use crate::numeric::distribution::{
+    chi2_quantile, normal_critical, normal_two_sided, t_critical, t_two_sided,
+};
+use crate::numeric::{Interval, Test};
+
+mod heterogeneity;
+mod model;
+
+pub use model::Method;
+use model::Model;
+
+/// Why site estimates cannot be pooled.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum PoolFault {
+    /// There is no estimate.
+    #[error("no site has an estimate")]
+    NoSite,
+    /// There is one estimate: the site's own interval is the answer.
+    #[error("a single site is not pooled")]
+    SingleSite,
+    /// As many variances as estimates are needed.
+    #[error("estimates and variances differ in number")]
+    Length,
+    /// The estimate at this place is not finite, or its variance is not finite and positive:
+    /// the caller lists the site with its reason and leaves it out.
+    #[error("the estimate at place {0} cannot enter a pool")]
+    NotEstimable(usize),
+    /// The level leaves no usable tail: it must lie in `(0, 0.9998]`.
+    #[error("the confidence level is not usable")]
+    Level,
+    /// The iteration for tau2 did not settle, or a result overflowed.
+    #[error("the heterogeneity estimate did not converge")]
+    NotConverged,
+}
+
+/// A mean with its standard error, test of zero and interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mean {
+    /// The estimate, on the scale pooled.
+    pub estimate: f64,
+    /// Its standard error.
+    pub standard_error: f64,
+    /// Estimate over standard error; `None` if the standard error is 0.
+    pub statistic: Option<f64>,
+    /// Two-sided p value of the mean being 0; `None` if the standard error is 0.
+    pub p: Option<f64>,
+    /// Interval at the level of the fit; `None` if the standard error is 0 (identical sites
+    /// without the guard): no information about width.
+    pub interval: Option<Interval>,
+}
+
+/// The pool with one site left out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LeftOut {
+    /// The place of the site left out.
+    pub omitted: usize,
+    /// Mean of the others, guarded as the headline.
+    pub mean: Mean,
+    /// The same mean without the guard.
+    pub mean_unguarded: Mean,
+    /// Between-site variance of the others.
+    pub tau2: f64,
+    /// In percent.
+    pub i2: f64,
+    /// Cochran's Q of the others.
+    pub q: f64,
+}
+
+/// A fitted random-effects model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RandomEffects {
+    /// Number of sites.
+    pub k: usize,
+    /// Confidence level of every interval.
+    pub level: f64,
+    /// Estimator of `tau2`.
+    pub method: Method,
+    /// Between-site variance, at least 0, on the squared scale.
+    pub tau2: f64,
+    /// Its large-sample standard error.
+    pub tau2_standard_error: Option<f64>,
+    /// Q-profile interval of `tau2`; `[0, 0]` where the set of values is empty (sites more
+    /// alike than chance allows).
+    pub tau2_interval: Option<Interval>,
+    /// Share of heterogeneity in the total variance, in percent.
+    pub i2: f64,
+    /// Q-profile interval of `I2`, in percent.
+    pub i2_interval: Option<Interval>,
+    /// Total over typical sampling variance, at least 1.
+    pub h2: f64,
+    /// Cochran's Q with its `k - 1` degrees of freedom.
+    pub q: Test,
+    /// The headline: mean with the guarded HKSJ standard error, `t(k - 1)`.
+    pub mean: Mean,
+    /// The same mean with the plain HKSJ standard error, `t(k - 1)`.
+    pub mean_unguarded: Mean,
+    /// The same mean with the classical standard error `1 / sqrt(sum w)`, normal law.
+    pub mean_normal: Mean,
+    /// The fixed-effect (inverse-variance) mean, normal law.
+    pub fixed: Mean,
+    /// The HKSJ factor `q` before the guard.
+    pub hksj_factor: f64,
+    /// Prediction interval, `t(k - 2)` and guarded standard error: the prespecified one.
+    /// `None` at `k = 2`.
+    pub prediction: Option<Interval>,
+    /// The same with `t(k - 1)`, as metafor prints it; for the methods section.
+    pub prediction_t_k_minus_1: Option<Interval>,
+    /// Share of each site in the mean, in percent; adds to 100.
+    pub weights_percent: Vec<f64>,
+    /// Share of each site in the fixed-effect mean, in percent.
+    pub fixed_weights_percent: Vec<f64>,
+    /// The pool without each site in turn; empty at `k = 2`.
+    pub leave_one_out: Vec<LeftOut>,
+}
+
+impl RandomEffects {
+    /// Pools estimates `yi` with sampling variances `vi` by restricted maximum likelihood.
+    ///
+    /// # Errors
+    /// [`PoolFault`]: no site, one site, unequal lengths, an estimate that cannot enter, an
+    /// unusable level, no convergence.
+    pub fn fit(yi: &[f64], vi: &[f64], level: f64) -> Result<Self, PoolFault> {
+        Self::fit_with(yi, vi, level, Method::Reml)
+    }
+
+    /// The same with a chosen estimator of `tau2`.
+    ///
+    /// # Errors
+    /// As [`RandomEffects::fit`].
+    pub fn fit_with(yi: &[f64], vi: &[f64], level: f64, method: Method) -> Result<Self, PoolFault> {
+        admit(yi, vi)?;
+        let core = Core::of(yi, vi, level, method)?;
+        let leave_one_out = if yi.len() < 3 {
+            Vec::new()
+        } else {
+            (0..yi.len())
+                .map(|i| left_out(yi, vi, level, method, i))
+                .collect::<Result<_, _>>()?
+        };
+        let model = Model { yi, vi };
+        let df = core.df();
+        let h2 = 1.0 + core.tau2 / core.typical;
+        let tau2_interval =
+            heterogeneity::q_profile(&model, level, |p| chi2_quantile(p, f64::from(df)));
+        let i2_interval = tau2_interval.and_then(|t| t.map(|tau2| percent(tau2, core.typical)));
+        let spread = (core.tau2 + core.mean.standard_error * core.mean.standard_error).sqrt();
+        let predict = |df: u32| {
+            let critical = (df > 0).then(|| t_critical(level, f64::from(df)))??;
+            Interval::around(core.mean.estimate, critical * spread)
+        };
+        Ok(Self {
+            k: yi.len(),
+            level,
+            method,
+            tau2: core.tau2,
+            tau2_standard_error: model.tau2_standard_error(core.tau2, method),
+            tau2_interval,
+            i2: percent(core.tau2, core.typical),
+            i2_interval,
+            h2,
+            q: Test::chi2(core.q, df).ok_or(PoolFault::NotConverged)?,
+            mean: core.mean,
+            mean_unguarded: core.mean_unguarded,
+            mean_normal: normal_mean(&model, core.tau2, level)?,
+            fixed: normal_mean(&model, 0.0, level)?,
+            hksj_factor: core.hksj_factor,
+            prediction: predict(df - 1),
+            prediction_t_k_minus_1: predict(df),
+            weights_percent: model.weights_percent(core.tau2),
+            fixed_weights_percent: model.weights_percent(0.0),
+            leave_one_out,
+        })
+    }
+}
+
+/// What the whole pool and each leave-one-out pool share.
+struct Core {
+    k: usize,
+    tau2: f64,
+    typical: f64,
+    q: f64,
+    hksj_factor: f64,
+    mean: Mean,
+    mean_unguarded: Mean,
+}
+
+impl Core {
+    fn of(yi: &[f64], vi: &[f64], level: f64, method: Method) -> Result<Self, PoolFault> {
+        let model = Model { yi, vi };
+        let tau2 = model.tau2(method).ok_or(PoolFault::NotConverged)?;
+        let fit = model.at(tau2);
+        let df = model.df();
+        let hksj_factor = fit.q / df;
+        let critical = t_critical(level, df).ok_or(PoolFault::Level)?;
+        let mean = |factor: f64| {
+            Mean::of(fit.mu, (factor / fit.weight).sqrt(), critical, |t| {
+                t_two_sided(t, df)
+            })
+        };
+        Ok(Self {
+            k: yi.len(),
+            tau2,
+            typical: model.typical_variance(),
+            q: model.at(0.0).q,
+            hksj_factor,
+            mean: mean(hksj_factor.max(1.0)).ok_or(PoolFault::NotConverged)?,
+            mean_unguarded: mean(hksj_factor).ok_or(PoolFault::NotConverged)?,
+        })
+    }
+
+    fn df(&self) -> u32 {
+        u32::try_from(self.k - 1).unwrap_or(u32::MAX)
+    }
+}
+
+impl Mean {
+    fn of(
+        estimate: f64,
+        standard_error: f64,
+        critical: f64,
+        p: impl Fn(f64) -> Option<f64>,
+    ) -> Option<Self> {
+        if !(estimate.is_finite() && standard_error.is_finite()) {
+            return None;
+        }
+        let statistic = (standard_error > 0.0)
+            .then(|| estimate / standard_error)
+            .filter(|t| t.is_finite());
+        Some(Self {
+            estimate,
+            standard_error,
+            statistic,
+            p: statistic.and_then(p),
+            interval: statistic.and_then(|_| Interval::around(estimate, critical * standard_error)),
+        })
+    }
+}
+
+fn normal_mean(model: &Model<'_>, tau2: f64, level: f64) -> Result<Mean, PoolFault> {
+    let fit = model.at(tau2);
+    let critical = normal_critical(level).ok_or(PoolFault::Level)?;
+    Mean::of(
+        fit.mu,
+        (1.0 / fit.weight).sqrt(),
+        critical,
+        normal_two_sided,
+    )
+    .ok_or(PoolFault::NotConverged)
+}
+
+fn left_out(
+    yi: &[f64],
+    vi: &[f64],
+    level: f64,
+    method: Method,
+    omitted: usize,
+) -> Result<LeftOut, PoolFault> {
+    let without = |values: &[f64]| -> Vec<f64> {
+        values
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| *i != omitted)
+            .map(|(_, v)| *v)
+            .collect()
+    };
+    let core = Core::of(&without(yi), &without(vi), level, method)?;
+    Ok(LeftOut {
+        omitted,
+        mean: core.mean,
+        mean_unguarded: core.mean_unguarded,
+        tau2: core.tau2,
+        i2: percent(core.tau2, core.typical),
+        q: core.q,
+    })
+}
+
+fn admit(yi: &[f64], vi: &[f64]) -> Result<(), PoolFault> {
+    if yi.len() != vi.len() {
+        return Err(PoolFault::Length);
+    }
+    let bad = |(y, v): (&f64, &f64)| !(y.is_finite() && v.is_finite() && *v > 0.0);
+    if let Some(place) = yi.iter().zip(vi).position(bad) {
+        return Err(PoolFault::NotEstimable(place));
+    }
+    match yi.len() {
+        0 => Err(PoolFault::NoSite),
+        1 => Err(PoolFault::SingleSite),
+        _ => Ok(()),
+    }
+}
+
+fn percent(tau2: f64, typical: f64) -> f64 {
+    100.0 * tau2 / (tau2 + typical)
+}
+
+#[cfg(test)]
+mod tests;

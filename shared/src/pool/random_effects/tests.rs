@@ -1,0 +1,123 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn close(got: f64, expected: f64, tolerance: f64) {
+    assert!(
+        (got - expected).abs() <= tolerance * expected.abs() + 1e-12,
+        "{got} is not {expected}"
+    );
+}
+
+#[test]
+fn homogeneous_sites_are_not_narrower_than_the_fixed_effect() {
+    let fit = RandomEffects::fit(
+        &[0.50, 0.52, 0.49, 0.51, 0.505],
+        &[0.04, 0.05, 0.03, 0.06, 0.02],
+        0.95,
+    )
+    .unwrap();
+    assert_eq!((fit.tau2, fit.i2, fit.h2), (0.0, 0.0, 1.0));
+    close(fit.mean.standard_error, fit.fixed.standard_error, 1e-14);
+    assert!(fit.mean_unguarded.standard_error < fit.fixed.standard_error / 10.0);
+    assert_eq!(
+        fit.tau2_interval,
+        Some(Interval {
+            lower: 0.0,
+            upper: 0.0
+        })
+    );
+}
+
+#[test]
+fn equal_variances_make_every_estimator_agree() {
+    let (y, v) = ([0.1, 0.4, 0.9, -0.2, 0.7, 0.3], [0.05; 6]);
+    let reml = RandomEffects::fit(&y, &v, 0.95).unwrap();
+    let dl = RandomEffects::fit_with(&y, &v, 0.95, Method::DerSimonianLaird).unwrap();
+    close(reml.tau2, 0.163 / 1.5, 1e-13);
+    close(dl.tau2, reml.tau2, 1e-13);
+    close(reml.weights_percent.iter().sum(), 100.0, 1e-14);
+}
+
+#[test]
+fn two_sites_have_no_prespecified_prediction_interval() {
+    let fit = RandomEffects::fit(&[1.2, 2.4], &[0.02, 0.03], 0.95).unwrap();
+    assert_eq!(fit.prediction, None);
+    assert!(fit.prediction_t_k_minus_1.is_some());
+    assert!(fit.leave_one_out.is_empty());
+    assert!(fit.mean.interval.unwrap().lower < -5.0);
+}
+
+#[test]
+fn identical_sites_have_a_mean_and_a_guarded_interval_only() {
+    let fit = RandomEffects::fit(&[0.7; 3], &[0.1, 0.2, 0.3], 0.95).unwrap();
+    assert_eq!((fit.tau2, fit.q.statistic), (0.0, 0.0));
+    assert_eq!(fit.mean_unguarded.interval, None);
+    assert!(fit.mean.interval.unwrap().contains(0.7));
+}
+
+#[test]
+fn what_cannot_be_pooled_is_an_error() {
+    let fit = |y: &[f64], v: &[f64]| RandomEffects::fit(y, v, 0.95).map(|f| f.k);
+    assert_eq!(fit(&[], &[]), Err(PoolFault::NoSite));
+    assert_eq!(fit(&[1.0], &[0.1]), Err(PoolFault::SingleSite));
+    assert_eq!(fit(&[1.0, 2.0], &[0.1]), Err(PoolFault::Length));
+    assert_eq!(
+        fit(&[1.0, f64::INFINITY], &[0.1, 0.1]),
+        Err(PoolFault::NotEstimable(1))
+    );
+    assert_eq!(
+        fit(&[1.0, 2.0], &[0.0, 0.1]),
+        Err(PoolFault::NotEstimable(0))
+    );
+    for level in [0.0, 1.0, f64::NAN, 0.99999] {
+        assert_eq!(
+            RandomEffects::fit(&[1.0, 2.0], &[0.1, 0.1], level),
+            Err(PoolFault::Level)
+        );
+    }
+}
+
+fn sites() -> impl Strategy<Value = (Vec<f64>, Vec<f64>)> {
+    proptest::collection::vec((-3.0_f64..3.0, 0.001_f64..2.0), 2..9)
+        .prop_map(|s| s.into_iter().unzip())
+}
+
+proptest! {
+    #[test]
+    fn order_and_origin_of_the_sites_do_not_matter((y, v) in sites(), shift in -5.0_f64..5.0) {
+        let a = RandomEffects::fit(&y, &v, 0.95).unwrap();
+        let (y2, v2): (Vec<f64>, Vec<f64>) =
+            y.iter().rev().map(|y| y + shift).zip(v.iter().rev().copied()).unzip();
+        let b = RandomEffects::fit(&y2, &v2, 0.95).unwrap();
+        prop_assert!((a.tau2 - b.tau2).abs() <= 1e-9 * a.tau2.max(0.01));
+        prop_assert!((a.mean.estimate + shift - b.mean.estimate).abs() < 1e-9);
+        prop_assert!((a.mean.standard_error - b.mean.standard_error).abs() < 1e-9);
+    }
+
+    #[test]
+    fn nothing_is_nan_and_intervals_are_ordered((y, v) in sites()) {
+        let f = RandomEffects::fit(&y, &v, 0.95).unwrap();
+        prop_assert!(f.tau2 >= 0.0 && (0.0..100.0).contains(&f.i2) && f.h2 >= 1.0);
+        prop_assert!(f.mean.standard_error >= f.mean_normal.standard_error * (1.0 - 1e-12));
+        prop_assert!(f.mean.interval.unwrap().contains(f.mean.estimate));
+        let t = f.tau2_interval.unwrap();
+        prop_assert!(t.lower >= 0.0 && t.lower <= t.upper);
+        prop_assert_eq!(f.prediction.is_some(), f.k > 2);
+        prop_assert_eq!(f.leave_one_out.len(), if f.k > 2 { f.k } else { 0 });
+    }
+
+    #[test]
+    fn tau2_is_a_stationary_point_or_zero((y, v) in sites()) {
+        let tau2 = RandomEffects::fit(&y, &v, 0.95).unwrap().tau2;
+        // The restricted likelihood's derivative, written out afresh.
+        let w: Vec<f64> = v.iter().map(|v| 1.0 / (v + tau2)).collect();
+        let s = w.iter().sum::<f64>();
+        let mu = w.iter().zip(&y).map(|(w, y)| w * y).sum::<f64>() / s;
+        let quadratic = w.iter().zip(&y).map(|(w, y)| (w * (y - mu)).powi(2)).sum::<f64>();
+        let trace = s - w.iter().map(|w| w * w).sum::<f64>() / s;
+        if tau2 > 0.0 {
+            prop_assert!((quadratic - trace).abs() <= 1e-8 * trace);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Everything that was withheld, item by item, and what follows from it. Sites lose small cells
+//! first, so what remains is not a random part of what was asked (rulings C1).
+//!
+//! From: released statistics.
+//! To: `study`.
+
+use super::result::{SiteOutcome, SiteResult, Withheld};
+use crate::disclosure::review::MANY;
+use crate::statistic::Statistic;
+use crate::statistic::stage::{Cell, Disclosed};
+
+/// The list, in the protocol's order of sites.
+pub(super) fn all(sites: &[SiteResult]) -> Vec<Withheld> {
+    let mut list = Vec::new();
+    for site in sites {
+        match site.outcome {
+            SiteOutcome::Released => {
+                let mut walk = Walk {
+                    site,
+                    list: &mut list,
+                };
+                for statistic in &site.statistics {
+                    walk.statistic(statistic);
+                }
+            }
+            SiteOutcome::NotReleased
+            | SiteOutcome::Refused
+            | SiteOutcome::NoAnswer
+            | SiteOutcome::Quarantined => list.push(Withheld {
+                site: site.site.clone(),
+                item: None,
+                known: outcome_words(site.outcome).to_owned(),
+                effect: "the site enters no pooled result; withheld, not at random".to_owned(),
+            }),
+        }
+    }
+    list
+}
+
+/// What a site did, in words.
+pub fn outcome_words(outcome: SiteOutcome) -> &'static str {
+    match outcome {
+        SiteOutcome::Released => "released",
+        SiteOutcome::NotReleased => "not released under its own policy",
+        SiteOutcome::Refused => "the site did not accept the job",
+        SiteOutcome::NoAnswer => "no answer before the round closed",
+        SiteOutcome::Quarantined => "received, but contradicts itself; kept for a person",
+    }
+}
+
+struct Walk<'a> {
+    site: &'a SiteResult,
+    list: &'a mut Vec<Withheld>,
+}
+
+impl Walk<'_> {
+    fn push(&mut self, item: String, known: String, effect: &str) {
+        let site = self.site.site.clone();
+        self.list.push(Withheld {
+            site,
+            item: Some(item),
+            known,
+            effect: effect.to_owned(),
+        });
+    }
+
+    fn count(&mut self, item: &str, cell: &Cell<u64>, effect: &str) {
+        if let Cell::Suppressed { lo, hi } = cell {
+            let known = if *hi < MANY {
+                format!("between {lo} and {hi}")
+            } else {
+                "nothing".to_owned()
+            };
+            self.push(item.to_owned(), known, effect);
+        }
+    }
+
+    fn reals(&mut self, item: &str, cells: &[&Cell<f64>], effect: &str) {
+        if cells.iter().any(|cell| cell.is_suppressed()) {
+            self.push(item.to_owned(), "nothing".to_owned(), effect);
+        }
+    }
+
+    fn statistic(&mut self, statistic: &Statistic<Disclosed>) {
+        const POOL: &str = "the site does not enter this pool";
+        match statistic {
+            Statistic::Flow(one) => {
+                const FLOW: &str = "the flow shows a bound instead of a count";
+                for entry in &one.excluded {
+                    self.count(&format!("left out: {}", entry.reason), &entry.count, FLOW);
+                }
+                self.count("without reference standard", &one.without_reference, FLOW);
+                self.count("without prediction", &one.without_prediction, FLOW);
+            }
+            Statistic::Characteristics(one) => {
+                for axis in &one.axes {
+                    for level in &axis.levels {
+                        let item = format!("characteristics: {} = {}", axis.axis, level.level);
+                        self.count(
+                            &item,
+                            &level.n,
+                            "the table shows a bound instead of a count",
+                        );
+                    }
+                }
+                for field in &one.moments {
+                    let item = format!("mean and standard deviation of {}", field.field);
+                    self.reals(&item, &[&field.mean, &field.sd], "not shown for this site");
+                }
+            }
+            Statistic::Confusion(one) => {
+                let item = format!("2x2 table of {} at {}", one.model, one.threshold);
+                let effect = "no rate of this site at this threshold; sites with few errors are \
+                              hidden first, so the others look worse than all would";
+                if one.true_positive.is_suppressed() {
+                    self.push(item, "nothing".to_owned(), effect);
+                }
+            }
+            Statistic::Auc(one) => {
+                self.reals(
+                    &format!("AUC of {}", one.model),
+                    &[&one.auc, &one.variance],
+                    POOL,
+                );
+            }
+            Statistic::PairedAuc(one) => {
+                let item = format!("AUC of {} minus {}", one.model, one.comparator);
+                self.reals(&item, &[&one.difference, &one.variance], POOL);
+            }
+            Statistic::Histogram(_) => {}
+            Statistic::ObservedExpected(one) => {
+                self.reals(&format!("O:E of {}", one.model), &[&one.ratio], POOL);
+            }
+            Statistic::Brier(one) => {
+                self.reals(
+                    &format!("Brier score of {}", one.model),
+                    &[&one.brier],
+                    POOL,
+                );
+            }
+            Statistic::SubgroupTable(one) => {
+                for row in &one.rows {
+                    let item = format!("{} = {}: cases and measures", one.axis, row.level);
+                    self.count(
+                        &item,
+                        &row.n,
+                        "the site does not enter the gaps of this level",
+                    );
+                }
+            }
+            Statistic::Contingency(one) => {
+                for row in &one.rows {
+                    let item = format!("{} by {}: row {}", one.kind.words(), one.axis, row.level);
+                    if row.cells.iter().any(Cell::is_suppressed) {
+                        let effect = "the site does not enter the test over sites";
+                        self.push(item, "nothing".to_owned(), effect);
+                    }
+                }
+            }
+        }
+    }
+}

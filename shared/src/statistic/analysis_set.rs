@@ -1,0 +1,143 @@
+//! The analysis set of one endpoint: eligible cases with a reference standard and a prediction
+//! of every model (rulings C12: one set per endpoint, so that comparisons are paired).
+//!
+//! From: `cases`.
+//! To: every statistic's `measure`.
+
+use super::Cases;
+use super::stage::ExactCount;
+use crate::study::{EndpointId, StudyProtocol};
+
+/// Confidence level of every interval a site computes.
+pub const LEVEL: f64 = 0.95;
+
+/// Complete cases of one endpoint, column by column.
+pub struct AnalysisSet<'a> {
+    /// The protocol.
+    pub protocol: &'a StudyProtocol,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// Index of each analysed case in `Cases`.
+    pub row: Vec<usize>,
+    /// Patient of each analysed case.
+    pub patient: Vec<u32>,
+    /// Whether the event occurred.
+    pub outcome: Vec<bool>,
+    /// Predictions by model, protocol order.
+    pub score: Vec<Vec<f64>>,
+    /// Level index by axis, protocol order.
+    pub level: Vec<Vec<usize>>,
+    patients: u32,
+}
+
+impl<'a> AnalysisSet<'a> {
+    /// The analysis set of the endpoint with index `endpoint` in the protocol.
+    pub fn of(protocol: &'a StudyProtocol, cases: &Cases, endpoint: usize) -> Option<Self> {
+        let id = protocol.endpoint.get(endpoint)?.id.clone();
+        let outcomes = cases.outcome.get(endpoint)?;
+        let complete = |row: &usize| cases.score.iter().all(|score| score[*row].is_some());
+        let row: Vec<usize> = (0..outcomes.len())
+            .filter(|row| outcomes[*row].is_some())
+            .filter(complete)
+            .collect();
+        let score = cases
+            .score
+            .iter()
+            .map(|score| row.iter().filter_map(|row| score[*row]).collect())
+            .collect();
+        Some(Self {
+            protocol,
+            endpoint: id,
+            patient: row.iter().map(|row| cases.patient[*row]).collect(),
+            outcome: row.iter().filter_map(|row| outcomes[*row]).collect(),
+            score,
+            level: cases
+                .level
+                .iter()
+                .map(|level| row.iter().map(|row| level[*row]).collect())
+                .collect(),
+            row,
+            patients: cases.patients,
+        })
+    }
+
+    /// Number of analysed cases.
+    pub fn len(&self) -> usize {
+        self.outcome.len()
+    }
+
+    /// True when nothing is left to analyse.
+    pub fn is_empty(&self) -> bool {
+        self.outcome.is_empty()
+    }
+
+    /// The cases for which `holds`, and their distinct patients.
+    pub fn count(&self, holds: impl Fn(usize) -> bool) -> ExactCount {
+        count(&self.patient, self.patients, holds)
+    }
+
+    /// Distinct patients among the cases for which `holds`.
+    pub fn patients(&self, holds: impl Fn(usize) -> bool) -> u64 {
+        self.count(holds).patients
+    }
+
+    /// True when patients contribute several cases.
+    pub fn clustered(&self) -> bool {
+        let all = self.count(|_| true);
+        all.patients < all.rows
+    }
+}
+
+/// Cases of `patient` for which `holds`, and their distinct patients among `patients`.
+pub fn count(patient: &[u32], patients: u32, holds: impl Fn(usize) -> bool) -> ExactCount {
+    let mut seen = vec![false; patients as usize];
+    let mut rows = 0_u64;
+    let mut distinct = 0_u64;
+    for (index, owner) in patient.iter().enumerate() {
+        if !holds(index) {
+            continue;
+        }
+        rows += 1;
+        if let Some(mark) = seen.get_mut(*owner as usize)
+            && !std::mem::replace(mark, true)
+        {
+            distinct += 1;
+        }
+    }
+    ExactCount::new(rows, distinct)
+}
+
+/// Variance of a sum of influence values, summed by patient:
+/// `m / (m - 1) * sum over patients of (sum of their values)^2`, m patients. With one value per
+/// patient this is the usual linearised variance.
+pub fn clustered_variance(influence: &[f64], patient: &[u32]) -> Option<f64> {
+    let mut pairs: Vec<(u32, f64)> = patient
+        .iter()
+        .copied()
+        .zip(influence.iter().copied())
+        .collect();
+    pairs.sort_by_key(|pair| pair.0);
+    let mut squares = Vec::new();
+    for run in pairs.chunk_by(|a, b| a.0 == b.0) {
+        let total = crate::numeric::sum::sum_iter(run.iter().map(|pair| pair.1));
+        squares.push(total * total);
+    }
+    let patients = u32::try_from(squares.len())
+        .ok()
+        .filter(|count| *count > 1)?;
+    let patients = f64::from(patients);
+    Some(patients / (patients - 1.0) * crate::numeric::sum::sum(&squares))
+}
+
+/// Largest share of one patient in the sum of absolute values; 1 when the sum is 0.
+pub fn dominance(values: impl Iterator<Item = (u32, f64)>) -> f64 {
+    let mut pairs: Vec<(u32, f64)> = values.map(|(owner, value)| (owner, value.abs())).collect();
+    pairs.sort_by_key(|pair| pair.0);
+    let totals: Vec<f64> = pairs
+        .chunk_by(|a, b| a.0 == b.0)
+        .map(|run| crate::numeric::sum::sum_iter(run.iter().map(|pair| pair.1)))
+        .collect();
+    let sum = crate::numeric::sum::sum(&totals);
+    let largest = totals.iter().copied().fold(0.0, f64::max);
+    if sum > 0.0 { largest / sum } else { 1.0 }
+}

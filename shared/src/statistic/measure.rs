@@ -1,0 +1,152 @@
+//! Everything a job asks for, in the order of a release: the one list where a statistic is
+//! registered.
+//!
+//! From: `node::measure` (cases), `study::plan` (kinds).
+//! To: `disclosure::review`.
+
+use super::auc::{Areas, Auc};
+use super::brier::Brier;
+use super::characteristics::Characteristics;
+use super::confusion::Confusion;
+use super::contingency::Contingency;
+use super::flow::Flow;
+use super::histogram::Histogram;
+use super::observed_expected::ObservedExpected;
+use super::paired_auc::PairedAuc;
+use super::subgroup::SubgroupTable;
+use super::{AnalysisSet, Cases, Exact, Statistic};
+use crate::study::plan::StatisticKind;
+use crate::study::{ModelRole, StudyProtocol};
+
+/// The exact statistics of `kinds`, for every endpoint of the protocol. The protocol must be
+/// expanded (`study::validate::expand`), so that the histogram's edges are numbers.
+pub fn measure(
+    protocol: &StudyProtocol,
+    cases: &Cases,
+    kinds: &[StatisticKind],
+) -> Vec<Statistic<Exact>> {
+    let mut statistics = Vec::new();
+    for endpoint in 0..protocol.endpoint.len() {
+        let Some(set) = AnalysisSet::of(protocol, cases, endpoint) else {
+            continue;
+        };
+        let areas = Areas::of(&set);
+        for kind in kinds {
+            let one = Planned {
+                protocol,
+                cases,
+                endpoint,
+                set: &set,
+                areas: &areas,
+            };
+            statistics.extend(one.measure(*kind));
+        }
+    }
+    statistics
+}
+
+struct Planned<'a> {
+    protocol: &'a StudyProtocol,
+    cases: &'a Cases,
+    endpoint: usize,
+    set: &'a AnalysisSet<'a>,
+    areas: &'a Areas,
+}
+
+impl Planned<'_> {
+    fn measure(&self, kind: StatisticKind) -> Vec<Statistic<Exact>> {
+        let set = self.set;
+        let models = 0..self.protocol.model.len();
+        match kind {
+            StatisticKind::Flow => Flow::measure(self.protocol, self.cases, self.endpoint)
+                .into_iter()
+                .map(Statistic::Flow)
+                .collect(),
+            StatisticKind::Characteristics => {
+                vec![Statistic::Characteristics(Characteristics::measure(
+                    set, self.cases,
+                ))]
+            }
+            StatisticKind::Confusion => models
+                .flat_map(|model| {
+                    let thresholds = self.thresholds(model).into_iter();
+                    thresholds.filter_map(move |value| Confusion::measure(set, model, value))
+                })
+                .map(Statistic::Confusion)
+                .collect(),
+            StatisticKind::Auc => models
+                .filter_map(|model| Auc::measure(set, self.areas, model))
+                .map(Statistic::Auc)
+                .collect(),
+            StatisticKind::PairedAuc => self.paired(),
+            StatisticKind::Histogram => models
+                .filter_map(|model| Histogram::measure(set, model))
+                .map(Statistic::Histogram)
+                .collect(),
+            StatisticKind::ObservedExpected => models
+                .filter_map(|model| ObservedExpected::measure(set, model))
+                .map(Statistic::ObservedExpected)
+                .collect(),
+            StatisticKind::Brier => models
+                .filter_map(|model| Brier::measure(set, model))
+                .map(Statistic::Brier)
+                .collect(),
+            StatisticKind::Subgroup => self.subgroups(),
+            StatisticKind::Contingency => self.tables(),
+        }
+    }
+
+    fn thresholds(&self, model: usize) -> Vec<f64> {
+        self.protocol
+            .model
+            .get(model)
+            .map_or_else(Vec::new, |model| {
+                self.protocol.thresholds(&model.id, &self.set.endpoint)
+            })
+    }
+
+    fn index_model(&self) -> Option<usize> {
+        self.protocol
+            .model
+            .iter()
+            .position(|model| model.role == ModelRole::Index)
+    }
+
+    fn paired(&self) -> Vec<Statistic<Exact>> {
+        let Some(index) = self.index_model() else {
+            return Vec::new();
+        };
+        let comparators = self.protocol.model.iter().enumerate();
+        comparators
+            .filter(|(_, model)| model.role == ModelRole::Comparator)
+            .filter_map(|(place, _)| PairedAuc::measure(self.set, self.areas, index, place))
+            .map(Statistic::PairedAuc)
+            .collect()
+    }
+
+    fn subgroups(&self) -> Vec<Statistic<Exact>> {
+        let Some(index) = self.index_model() else {
+            return Vec::new();
+        };
+        let Some(threshold) = self.thresholds(index).first().copied() else {
+            return Vec::new();
+        };
+        (0..self.protocol.subgroup.len())
+            .filter_map(|axis| SubgroupTable::measure(self.set, index, axis, threshold))
+            .map(Statistic::SubgroupTable)
+            .collect()
+    }
+
+    fn tables(&self) -> Vec<Statistic<Exact>> {
+        let mut tables = Vec::new();
+        let index = self.index_model();
+        let first = index.and_then(|index| self.thresholds(index).first().copied());
+        for axis in 0..self.protocol.subgroup.len() {
+            tables.extend(Contingency::outcome(self.set, axis));
+            if let (Some(model), Some(threshold)) = (index, first) {
+                tables.extend(Contingency::errors(self.set, axis, model, threshold));
+            }
+        }
+        tables.into_iter().map(Statistic::Contingency).collect()
+    }
+}

@@ -1,0 +1,10 @@
+//! The link between a node and a coordinator over real QUIC on loopback: enrolment, ordinary
+//! conversations, and peers that mean harm.
+//!
+//! From: `node::link`, `coordinator::link`.
+//! To: nobody.
+
+mod enrolment;
+mod hostile;
+mod session;
+mod world;

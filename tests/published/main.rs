@@ -1,0 +1,62 @@
+//! Published and reference values: every number our mathematics shares with R or Python is
+//! compared at the tolerance its digits allow. Run with `--nocapture` to see what no code of
+//! ours computes yet.
+//!
+//! From: `tests/fixtures/reference`, computed by pROC, metafor, vcd, coin, statsmodels, ...
+//! To: nothing.
+
+mod area;
+mod pooled;
+mod rate;
+mod reference;
+mod rows;
+mod tables;
+
+#[test]
+fn reference_values() {
+    let mut entries = reference::entries();
+    let mut failures = Vec::new();
+    let mut compared = 0;
+    let mut left = Vec::new();
+    for entry in &mut entries {
+        match entry.metric.as_str() {
+            "auc" => area::area(entry),
+            "auc_paired_delong" => area::paired(entry),
+            "auc_from_class_histograms" | "auc_delong_from_histograms" => area::histogram(entry),
+            "site_concordance_matrix" => area::concordance(entry),
+            "cross_group_auc" => area::cross_group(entry),
+            "contingency" => tables::contingency(entry),
+            "cochran_mantel_haenszel" => tables::mantel_haenszel(entry),
+            "breslow_day" => tables::breslow_day(entry),
+            "generalised_cmh" => tables::generalised(entry),
+            "cmh_ordinal" => tables::ordinal(entry),
+            "confusion_at_threshold" => rate::confusion(entry),
+            "proportion_ci" => rate::proportion(entry),
+            "proportion_difference_newcombe" => rate::difference(entry),
+            "mergeable_moments" => rate::moments(entry),
+            "random_effects_meta" => pooled::random_effects(entry),
+            _ => {}
+        }
+        failures.extend_from_slice(entry.failures());
+        let rest = entry.left();
+        if rest.is_empty() {
+            compared += 1;
+        } else if entry.any_compared() {
+            left.push(format!("{} (in part): {}", entry.id, rest.join(" ")));
+        } else {
+            left.push(format!("{} ({})", entry.id, entry.metric));
+        }
+    }
+    left.iter().for_each(|words| println!("left: {words}"));
+    println!("reference: {compared} compared, {} left", left.len());
+    assert!(
+        failures.is_empty(),
+        "{} differ:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    assert!(
+        compared >= 70,
+        "only {compared} entries were compared in full"
+    );
+}

@@ -1,0 +1,254 @@
+//! Rules about pages: one per error code, every state explained, every link leads somewhere.
+
+use std::collections::BTreeMap;
+
+use shared::fault::Code;
+use shared::study::SiteState;
+
+use crate::tree::{self, Text};
+use crate::{report, source};
+
+const ERRORS: &str = "docs/reference/errors";
+const STATES: &str = "docs/reference/states.md";
+const EXITS: &str = "docs/reference/exit-codes.md";
+const SECTIONS: [&str; 3] = ["## What it means", "## Why it happens", "## How to mend it"];
+
+fn heading(code: Code) -> String {
+    format!("# {}: {}", code.as_str(), code.title())
+}
+
+/// What is wrong with the page of `code`.
+fn page_faults(code: Code, page: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    if page.lines().next() != Some(heading(code).as_str()) {
+        faults.push(format!("the first line must be: {}", heading(code)));
+    }
+    let exit = format!("Exit code: {}", code.exit() as u8);
+    if !page.lines().any(|line| line.starts_with(&exit)) {
+        faults.push(format!("a line must start with: {exit}"));
+    }
+    for section in SECTIONS {
+        let body = page.split_once(section).map_or("", |(_, rest)| rest);
+        let words = body
+            .split("\n## ")
+            .next()
+            .unwrap_or("")
+            .split_whitespace()
+            .count();
+        if words < 6 {
+            faults.push(format!("section `{section}` is missing or says nothing"));
+        }
+    }
+    faults
+}
+
+#[test]
+fn every_error_code_has_its_page() {
+    let pages: BTreeMap<String, String> = tree::texts(ERRORS, &[".md"])
+        .into_iter()
+        .map(|page| (page.path, page.text))
+        .collect();
+    let mut findings = Vec::new();
+    for &code in Code::ALL {
+        let path = format!("{ERRORS}/{}.md", code.as_str());
+        match pages.get(&path) {
+            Some(page) => {
+                findings.extend(
+                    page_faults(code, page)
+                        .into_iter()
+                        .map(|fault| format!("{path}: {fault}")),
+                );
+            }
+            None => findings.push(format!(
+                "{path} is missing; write it: `{}`, an empty line, `{}`, and below each of {} \
+                 what is particular to this code",
+                heading(code),
+                format_args!(
+                    "Exit code: {} ([exit codes](../exit-codes.md)).",
+                    code.exit() as u8
+                ),
+                SECTIONS.join(", "),
+            )),
+        }
+    }
+    for path in pages.keys().filter(|path| !path.ends_with("/README.md")) {
+        let name = path
+            .trim_start_matches(ERRORS)
+            .trim_matches('/')
+            .trim_end_matches(".md");
+        if !Code::ALL.iter().any(|code| code.as_str() == name) {
+            findings.push(format!(
+                "{path}: no such code in shared/src/fault.rs; remove the page"
+            ));
+        }
+    }
+    report(
+        "Every code in shared::fault::Code::ALL has one page, and no page lacks its code.",
+        &findings,
+    );
+}
+
+#[test]
+fn every_error_code_is_in_the_index() {
+    let index = tree::read(&format!("{ERRORS}/README.md"));
+    let findings: Vec<String> = Code::ALL
+        .iter()
+        .map(|code| {
+            format!(
+                "| [{0}]({0}.md) | {1} | {2} |",
+                code.as_str(),
+                code.title(),
+                code.exit() as u8
+            )
+        })
+        .filter(|row| !index.lines().any(|line| line == row))
+        .map(|row| format!("{ERRORS}/README.md lacks the row: {row}"))
+        .collect();
+    report("The index of errors lists every code.", &findings);
+}
+
+#[test]
+fn every_exit_code_is_explained() {
+    let page = tree::read(EXITS);
+    let mut numbers: Vec<u8> = Code::ALL.iter().map(|code| code.exit() as u8).collect();
+    numbers.push(shared::fault::Exit::Done as u8);
+    numbers.sort_unstable();
+    numbers.dedup();
+    let findings: Vec<String> = numbers
+        .into_iter()
+        .filter(|number| {
+            !page
+                .lines()
+                .any(|line| line.starts_with(&format!("| {number} |")))
+        })
+        .map(|number| format!("{EXITS} has no row for {number}"))
+        .collect();
+    report("Every exit code has its row.", &findings);
+}
+
+#[test]
+fn every_state_is_explained() {
+    let page = tree::read(STATES);
+    let row = |state: SiteState| format!("| `{state}` | {} |", state.meaning());
+    let mut findings: Vec<String> = SiteState::ALL
+        .iter()
+        .filter(|&&state| !page.lines().any(|line| line.starts_with(&row(state))))
+        .map(|&state| format!("{STATES} lacks a row that starts: {}", row(state)))
+        .collect();
+    for line in page.lines().filter(|line| line.starts_with("| `")) {
+        let word = line
+            .trim_start_matches("| `")
+            .split('`')
+            .next()
+            .unwrap_or_default();
+        if SiteState::parse(word).is_none() {
+            findings.push(format!("{STATES}: no such state as {word}"));
+        }
+    }
+    report(
+        "States have one name and one meaning, in code and in docs.",
+        &findings,
+    );
+}
+
+/// The pages people read.
+pub(crate) fn pages() -> Vec<Text> {
+    let mut pages = tree::texts("docs", &[".md"]);
+    pages.extend(tree::texts("configs", &[".md"]));
+    for path in ["README.md", "CHANGELOG.md"] {
+        if tree::root().join(path).is_file() {
+            pages.push(Text {
+                path: path.to_owned(),
+                text: tree::read(path),
+            });
+        }
+    }
+    pages
+}
+
+/// The targets of `[text](target)` in `page`, outside code.
+fn links(page: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut in_code = false;
+    for line in page.lines() {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+        } else if !in_code {
+            let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join("code");
+            let targets = prose
+                .split("](")
+                .skip(1)
+                .filter_map(|rest| rest.split(')').next());
+            found.extend(targets.map(str::to_owned));
+        }
+    }
+    found
+}
+
+/// The anchor that a heading gets: lower case, spaces as hyphens, other punctuation dropped.
+fn anchors(page: &str) -> Vec<String> {
+    page.lines()
+        .filter(|line| line.starts_with('#'))
+        .map(|line| {
+            let title = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = title
+                .chars()
+                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut findings = Vec::new();
+    for page in pages() {
+        for link in links(&page.text) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let folder = page.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let target = tree::root().join(folder).join(file);
+            if !file.is_empty() && !target.exists() {
+                findings.push(format!("{}: {link} leads nowhere", page.path));
+            } else if !anchor.is_empty() && (file.is_empty() || file.ends_with(".md")) {
+                let text = if file.is_empty() {
+                    page.text.clone()
+                } else {
+                    std::fs::read_to_string(&target).unwrap_or_default()
+                };
+                if !anchors(&text).iter().any(|known| known == anchor) {
+                    findings.push(format!("{}: {link}: no such heading", page.path));
+                }
+            }
+        }
+    }
+    report(
+        "Every relative link in README.md and docs/ resolves.",
+        &findings,
+    );
+}
+
+#[test]
+fn pages_do_not_speak_of_machines_they_were_written_on() {
+    let words = [concat!("/wo", "rk/"), concat!("/ro", "ot/")];
+    let findings: Vec<String> = pages()
+        .into_iter()
+        .chain(tree::rust())
+        .filter(|file| words.iter().any(|word| file.text.contains(word)))
+        .map(|file| format!("{}: names a folder of one machine", file.path))
+        .collect();
+    report(
+        "Paths are relative to the repository, or the reader's own.",
+        &findings,
+    );
+}
+
+#[test]
+fn links_outside_code_are_found() {
+    let page = "see [a](x.md#h) `[no](y)`\n```sh\n[no](z)\n```\n[b](../c.rs)";
+    assert_eq!(links(page), ["x.md#h", "../c.rs"]);
+    assert_eq!(anchors("## What it means, D1-D8"), ["what-it-means-d1-d8"]);
+    assert!(source::has_word("a b", "b"));
+}
