@@ -10,7 +10,7 @@ use std::path::Path;
 use shared::fault::{Code, Fault};
 use shared::identity::{Digest, DocumentFault};
 use shared::study::lock::{LockFault, LockedProtocol, Signoff};
-use shared::study::validate::{self, Problem};
+use shared::study::validate::Problem;
 use shared::study::{RoundId, SiteSlug, StudyProtocol, Timestamp, lock, source};
 
 use crate::config::{self, Home};

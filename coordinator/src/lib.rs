@@ -4,6 +4,7 @@
 //! To: the `fedval` command.
 
 pub mod bundle;
+pub mod cli;
 pub mod config;
 pub mod consortium;
 pub mod desk;
@@ -14,3 +15,9 @@ pub mod roster;
 pub mod round;
 pub mod serve;
 pub mod store;
+
+/// The whole `fedval` command, with the process' own arguments.
+pub fn main() -> std::process::ExitCode {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    cli::run(&arguments)
+}

@@ -16,6 +16,19 @@ use crate::store::{CertificateRow, Enrolled, Enrolment, SiteRow, Standing, Store
 /// Default life of an invitation, hours.
 pub const INVITATION_HOURS: u32 = 72;
 
+/// Whom to invite, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Invitation<'a> {
+    /// The site.
+    pub site: &'a SiteSlug,
+    /// What its node dials.
+    pub address: &'a Address,
+    /// Whom to call, for the coordinator's own list.
+    pub contact: Option<&'a str>,
+    /// Life of the invitation, hours.
+    pub hours: u32,
+}
+
 /// Makes an invitation; the token's text is shown once and kept nowhere.
 ///
 /// # Errors
@@ -23,18 +36,16 @@ pub const INVITATION_HOURS: u32 = 72;
 pub fn invite(
     store: &Store,
     consortium: &Consortium,
-    address: &Address,
-    site: &SiteSlug,
-    contact: Option<&str>,
-    hours: u32,
+    invitation: Invitation<'_>,
     now: Timestamp,
     entropy: &mut dyn Entropy,
 ) -> Result<(JoinToken, Timestamp), Fault> {
+    let Invitation { site, contact, .. } = invitation;
     let secret = InvitationSecret::generate(entropy).map_err(no_entropy)?;
-    let expires_at = now.plus_seconds(i64::from(hours).saturating_mul(3600));
+    let expires_at = now.plus_seconds(i64::from(invitation.hours).saturating_mul(3600));
     store.add_invitation(site, contact, &secret.digest(), now, expires_at)?;
     let token = JoinToken {
-        address: address.clone(),
+        address: invitation.address.clone(),
         site: site.clone(),
         ca: consortium.ca.fingerprint(),
         secret,
