@@ -275,7 +275,11 @@ fn ineligible_rows_are_counted() {
     let loaded = loaded(&with_cell("age", "17"));
     assert_eq!(excluded(&loaded, Exclusion::NotIncluded(0)), (1, 1));
     assert_eq!(loaded.cases.patient.len(), 39);
-    refused(with_column("age", |_| "17".to_owned()), Code::NoCases);
+    let said = refused(with_column("age", |_| "17".to_owned()), Code::NoCases);
+    assert!(
+        said.contains("inclusion term 1 on \"age\" not met: 40 rows"),
+        "{said}"
+    );
     refused(with_cell("age", "121"), Code::ValueOutOfRange);
 }
 

@@ -143,7 +143,6 @@ fn valid(world: &World, site: &str) -> (Vec<u8>, SigningKey) {
 const BAD_CERTIFICATE: u64 = 0x12a;
 const UNSUPPORTED_CERTIFICATE: u64 = 0x12b;
 const CERTIFICATE_EXPIRED: u64 = 0x12d;
-const CERTIFICATE_UNKNOWN: u64 = 0x12e;
 const UNKNOWN_CA: u64 = 0x130;
 const DECRYPT_ERROR: u64 = 0x133;
 const NO_APPLICATION_PROTOCOL: u64 = 0x178;
@@ -164,7 +163,7 @@ async fn certificates_that_tls_refuses() {
         "fedval://site/st-olav".try_into().unwrap(),
     )];
     let self_signed = self_signed.self_signed(&rcgen_key(&key)).unwrap();
-    let cases: [(&str, Vec<u8>, &[u64]); 6] = [
+    let cases: [(&str, Vec<u8>, &[u64]); 5] = [
         (
             "expired a second ago",
             dated(-3600, -1),
@@ -189,11 +188,6 @@ async fn certificates_that_tls_refuses() {
             "the coordinator's own kind",
             server_certificate(&world, &key),
             &[UNSUPPORTED_CERTIFICATE, BAD_CERTIFICATE],
-        ),
-        (
-            "no certificate at all",
-            b"0\x03abc".to_vec(),
-            &[BAD_CERTIFICATE, CERTIFICATE_UNKNOWN],
         ),
     ];
     for alpn in [ALPN_NODE, ALPN_JOIN] {

@@ -168,7 +168,7 @@ async fn stopping_lets_a_request_finish_and_then_says_goodbye() {
 }
 
 #[tokio::test]
-async fn a_node_finds_its_coordinator_again_after_a_restart() {
+async fn a_node_returns_after_its_connection_went() {
     let world = World::open();
     let dialer = world.dialer("st-olav").await;
     let link = dialer.connect(&hello()).await.unwrap();

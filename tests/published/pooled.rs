@@ -96,6 +96,9 @@ fn one(entry: &mut Entry, path: &str, fit: &RandomEffects, of: &Mean) {
 }
 
 fn leave_one_out(entry: &mut Entry, fit: &RandomEffects) {
+    if !entry.has("/leave_one_out") {
+        return;
+    }
     let column =
         |of: &dyn Fn(usize) -> f64| (0..fit.leave_one_out.len()).map(of).collect::<Vec<_>>();
     let left = &fit.leave_one_out;

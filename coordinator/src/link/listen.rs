@@ -435,18 +435,26 @@ impl<H: Handler> Host<H> {
         Close::Done
     }
 
-    /// One request and its reply.
+    /// One request and its reply. Without a reply the stream is reset: dropping it would end it
+    /// as if an empty reply had been meant.
     async fn answer<Q: Message, R: Message>(
         &self,
         mut send: SendStream,
         mut recv: RecvStream,
         reply_to: impl AsyncFnOnce(Q) -> Result<R, End>,
     ) -> Result<(), End> {
-        let Some(request) = self.take::<Q>(&mut recv).await? else {
-            return Ok(());
+        let reply = match self.take::<Q>(&mut recv).await {
+            Ok(Some(request)) => reply_to(request).await.map(Some),
+            Ok(None) => Ok(None),
+            Err(end) => Err(end),
         };
-        let reply = reply_to(request).await?;
-        self.give(&mut send, &reply).await
+        let unanswered = match reply {
+            Ok(Some(reply)) => return self.give(&mut send, &reply).await,
+            Ok(None) => Ok(()),
+            Err(end) => Err(end),
+        };
+        let _ = send.reset(VarInt::from_u32(Close::Done.code()));
+        unanswered
     }
 
     /// Reads a request in time; `None` when the peer took it back.

@@ -5,8 +5,8 @@
 //! To: the people at the site.
 
 use shared::fault::{Code, Fault};
-use shared::statistic::cases::Cases;
-use shared::study::{ModelRole, StudyProtocol};
+use shared::statistic::cases::{Cases, Exclusion};
+use shared::study::{ModelRole, StudyProtocol, Term};
 
 use super::finding::Finding;
 
@@ -23,7 +23,7 @@ pub(crate) fn check(
     findings: &mut Vec<Finding>,
 ) -> Result<(), Vec<Fault>> {
     if cases.patient.is_empty() {
-        return Err(vec![nobody(cases)]);
+        return Err(vec![nobody(study, cases)]);
     }
     let mut faults = Vec::new();
     for (endpoint, outcome) in study.endpoint.iter().zip(&cases.outcome) {
@@ -85,7 +85,7 @@ pub(crate) fn check(
     }
 }
 
-fn nobody(cases: &Cases) -> Fault {
+fn nobody(study: &StudyProtocol, cases: &Cases) -> Fault {
     let records = cases.intake.records.rows;
     let why = if records == 0 {
         "the table has column names but no rows".to_owned()
@@ -95,7 +95,7 @@ fn nobody(cases: &Cases) -> Fault {
             .excluded
             .iter()
             .filter(|(_, tally)| tally.rows > 0)
-            .map(|(reason, tally)| format!("{reason:?}: {} rows", tally.rows))
+            .map(|(reason, tally)| format!("{}: {} rows", words(study, *reason), tally.rows))
             .collect();
         format!(
             "{records} rows were read, all left out ({})",
@@ -108,6 +108,28 @@ fn nobody(cases: &Cases) -> Fault {
         why,
         "check the export, and the mapping of the fields the eligibility terms name",
     )
+}
+
+/// A reason to leave a row out, with the field it is about.
+fn words(study: &StudyProtocol, reason: Exclusion) -> String {
+    let field = |terms: &[Term], index: usize| {
+        terms
+            .get(index)
+            .map_or_else(String::new, |term| format!(" on \"{}\"", term.field))
+    };
+    match reason {
+        Exclusion::Duplicate => "duplicates".to_owned(),
+        Exclusion::NotIncluded(index) => format!(
+            "inclusion term {}{} not met",
+            index + 1,
+            field(&study.eligibility.include, index)
+        ),
+        Exclusion::Excluded(index) => format!(
+            "exclusion term {}{}",
+            index + 1,
+            field(&study.eligibility.exclude, index)
+        ),
+    }
 }
 
 #[cfg(test)]

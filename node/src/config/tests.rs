@@ -95,6 +95,21 @@ fn every_section_is_read() {
 }
 
 #[test]
+fn the_sample_is_valid_and_says_the_defaults() {
+    let text = include_str!("../../../configs/node.toml");
+    let config = parse(text).unwrap();
+    let small = parse(SMALL).unwrap();
+    assert_eq!(config.identity, small.identity);
+    assert_eq!(config.storage, small.storage);
+    assert_eq!(config.release, small.release);
+    assert_eq!(config.logging, small.logging);
+    let source = config.table(&"heart-2026".parse().unwrap()).unwrap();
+    let plain = crate::cohort::TableSource::new("t");
+    assert_eq!(source.missing, plain.missing);
+    assert_eq!(source.caps, plain.caps);
+}
+
+#[test]
 fn defaults_deny_and_ask() {
     let config = parse(SMALL).unwrap();
     assert_eq!(config.site.display_name, "va");

@@ -21,6 +21,8 @@ use super::tls::{Verifier, client_config};
 
 /// One address of the coordinator gets this long to shake hands.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// The reason for a close follows the end of a stream within this.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// A connection with the socket it lives on.
 pub(super) struct Line {
@@ -106,9 +108,12 @@ impl Line {
         match recv.read_exact(&mut frame).await {
             Ok(()) => {}
             Err(ReadExactError::FinishedEarly(_)) => {
-                return Err(CodecFault::Frame(FrameFault::Truncated).into());
+                let cut = CodecFault::Frame(FrameFault::Truncated).into();
+                return Err(self.reason_or(cut).await);
             }
-            Err(ReadExactError::ReadError(error)) => return Err(lost(error)),
+            Err(ReadExactError::ReadError(error)) => {
+                return Err(self.reason_or(lost(error)).await);
+            }
         }
         let header = expect_header::<R>(&frame)?;
         match recv.read_to_end(header.frame_bytes() - HEADER_BYTES).await {
@@ -116,9 +121,20 @@ impl Line {
             Err(ReadToEndError::TooLong) => {
                 return Err(CodecFault::Frame(FrameFault::Trailing).into());
             }
-            Err(ReadToEndError::Read(error)) => return Err(lost(error)),
+            Err(ReadToEndError::Read(error)) => {
+                return Err(self.reason_or(lost(error)).await);
+            }
         }
         Ok(decode(&frame)?)
+    }
+
+    /// A stream that ends without an answer is mostly one whose connection is being closed: the
+    /// reason for that says more than the stream.
+    async fn reason_or(&self, otherwise: LinkFault) -> LinkFault {
+        match timeout(CLOSING, self.connection.closed()).await {
+            Ok(error) => error.into(),
+            Err(_) => otherwise,
+        }
     }
 
     /// Says goodbye and waits, shortly, until it is said.

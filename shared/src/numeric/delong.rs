@@ -290,21 +290,18 @@ fn covariance(
         };
         s10 / n1 + s01 / n0 + s11 / n1 / n0
     };
-    let mut matrix = vec![vec![0.0; areas.len()]; areas.len()];
-    for r in 0..areas.len() {
-        for s in 0..=r {
-            // Obuchowski's estimator is not bound to be positive; a variance below 0 carries
-            // no information and reads as 0, which no interval is built on.
-            let value = if r == s {
-                entry(r, s).max(0.0)
-            } else {
-                entry(r, s)
-            };
-            matrix[r][s] = value;
-            matrix[s][r] = value;
+    // Obuchowski's estimator is not bound to be positive; a variance below 0 carries no
+    // information and reads as 0, which no interval is built on.
+    let value = |r: usize, s: usize| {
+        if r == s {
+            entry(r, s).max(0.0)
+        } else {
+            entry(r.max(s), r.min(s))
         }
-    }
-    matrix
+    };
+    (0..areas.len())
+        .map(|r| (0..areas.len()).map(|s| value(r, s)).collect())
+        .collect()
 }
 
 /// The variance of an area from the area and the class sizes alone, under an exponential

@@ -212,7 +212,7 @@ impl LinearAssociation {
 
     /// Test of no trend within strata, 1 degree of freedom. `None` if the variance is 0.
     pub fn test(&self) -> Option<Test> {
-        if !(self.variance > 0.0) {
+        if self.variance.is_nan() || self.variance <= 0.0 {
             return None;
         }
         let gap = self.observed - self.expected;
@@ -268,7 +268,7 @@ fn quadratic_form(d: &[f64], v: &[f64]) -> Option<(f64, u32)> {
         .max_by(|a, b| a.1.total_cmp(&b.1))
     {
         // Rounding leaves eliminated directions at about 1e-16 of the largest diagonal.
-        if !(pivot > 1e-12 * largest) {
+        if pivot.is_nan() || pivot <= 1e-12 * largest {
             break;
         }
         let i = open.swap_remove(place);

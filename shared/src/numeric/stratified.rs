@@ -105,7 +105,7 @@ impl MantelHaenszel {
     }
 
     fn corrected_by(&self, correction: f64) -> Option<Test> {
-        if !(self.variance > 0.0) {
+        if self.variance.is_nan() || self.variance <= 0.0 {
             return None;
         }
         let gap = (self.observed - self.expected).abs();

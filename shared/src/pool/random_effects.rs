@@ -33,6 +33,10 @@ mod model;
 pub use model::Method;
 use model::Model;
 
+/// Beyond this (or, for a variance, below its inverse) squares leave the range of a double; no
+/// estimate on a scale of ours comes near.
+const LARGEST: f64 = 1e60;
+
 /// Why site estimates cannot be pooled.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PoolFault {
@@ -45,8 +49,8 @@ pub enum PoolFault {
     /// As many variances as estimates are needed.
     #[error("estimates and variances differ in number")]
     Length,
-    /// The estimate at this place is not finite, or its variance is not finite and positive:
-    /// the caller lists the site with its reason and leaves it out.
+    /// The estimate at this place is not finite, or its variance is not finite and positive
+    /// (or either is beyond 1e60): the caller lists the site with its reason and leaves it out.
     #[error("the estimate at place {0} cannot enter a pool")]
     NotEstimable(usize),
     /// The level leaves no usable tail: it must lie in `(0, 0.9998]`.
@@ -302,7 +306,9 @@ fn admit(yi: &[f64], vi: &[f64]) -> Result<(), PoolFault> {
     if yi.len() != vi.len() {
         return Err(PoolFault::Length);
     }
-    let bad = |(y, v): (&f64, &f64)| !(y.is_finite() && v.is_finite() && *v > 0.0);
+    let bad = |(y, v): (&f64, &f64)| {
+        !(y.is_finite() && y.abs() <= LARGEST && (1.0 / LARGEST..=LARGEST).contains(v))
+    };
     if let Some(place) = yi.iter().zip(vi).position(bad) {
         return Err(PoolFault::NotEstimable(place));
     }

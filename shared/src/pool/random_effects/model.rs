@@ -4,7 +4,7 @@
 //! To: `random_effects`, `heterogeneity`.
 
 use crate::numeric::distribution::bisect;
-use crate::numeric::sum::{count, sum_iter};
+use crate::numeric::sum::{Neumaier, count, sum_iter};
 
 /// How the between-site variance is estimated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,8 +31,8 @@ pub(super) struct Fit {
     pub(super) q: f64,
 }
 
-/// Sums that the restricted likelihood needs, with weights scaled to a largest of 1 so that
-/// tiny variances do not overflow.
+/// What the restricted likelihood's derivatives are made of; `P` is the matrix that takes the
+/// weighted mean off.
 struct Score {
     /// `y' P P y`.
     quadratic: f64,
@@ -82,38 +82,33 @@ impl Model<'_> {
 
     /// The typical sampling variance `(k - 1) sum w / ((sum w)^2 - sum w^2)`, `w = 1 / v`.
     pub(super) fn typical_variance(&self) -> f64 {
-        let scale = self.vi.iter().copied().fold(f64::INFINITY, f64::min);
-        let scaled = || self.vi.iter().map(|v| scale / v);
-        let (w, w2) = (sum_iter(scaled()), sum_iter(scaled().map(|w| w * w)));
-        scale * self.df() * w / (w * w - w2)
+        self.df() / spread(self.weights(0.0))
     }
 
     /// The between-site variance; `None` if it does not settle or overflows.
     pub(super) fn tau2(&self, method: Method) -> Option<f64> {
         let tau2 = match method {
             Method::DerSimonianLaird => self.moment(),
-            Method::Reml => self.restricted_likelihood()?,
+            Method::Reml => self.restricted_likelihood(),
         };
         tau2.is_finite().then_some(tau2)
     }
 
     fn moment(&self) -> f64 {
-        let w = sum_iter(self.weights(0.0));
-        let w2 = sum_iter(self.weights(0.0).map(|w| w * w));
-        ((self.at(0.0).q - self.df()) / (w - w2 / w)).max(0.0)
+        ((self.at(0.0).q - self.df()) / spread(self.weights(0.0))).max(0.0)
     }
 
     /// Fisher scoring from Hedges' estimate, as metafor takes it, then halving of the last
     /// bracket until the score changes sign between neighbouring doubles.
-    fn restricted_likelihood(&self) -> Option<f64> {
+    fn restricted_likelihood(&self) -> f64 {
         let scale = self.vi.iter().copied().fold(f64::INFINITY, f64::min);
         let mut tau2 = self.hedges();
         let mut settled = false;
         for _ in 0..MOST_STEPS {
             let score = self.score(tau2);
             let mut step = (score.quadratic - score.trace) / score.trace2;
-            if !step.is_finite() {
-                return None;
+            if !step.is_finite() || score.trace2 <= 0.0 {
+                break;
             }
             // A step below zero is halved rather than cut: a cut could jump over a root.
             while tau2 + step < 0.0 && step.abs() > 1e-16 * scale {
@@ -123,7 +118,7 @@ impl Model<'_> {
             let change = (next - tau2).abs();
             tau2 = next;
             if tau2 < 1e-13 * scale && self.slope(0.0) <= 0.0 {
-                return Some(0.0);
+                return 0.0;
             }
             // Below the second term a step is rounding of the score.
             if change <= 1e-12 * tau2 + 1e-14 * scale {
@@ -132,17 +127,18 @@ impl Model<'_> {
             }
         }
         if !settled {
-            return Some(self.scan(scale));
+            return self.scan(scale);
         }
         // A local maximum below the likelihood at zero is not the estimate.
         if tau2 > 0.0 && self.log_likelihood(0.0) > self.log_likelihood(tau2) {
-            return Some(0.0);
+            return 0.0;
         }
-        Some(self.polish(tau2))
+        self.polish(tau2)
     }
 
     /// The highest maximum on a geometric grid, refined. Scoring oscillates where one site is
-    /// a thousand times more precise than the rest; metafor stops with an error there.
+    /// a thousand times more precise than the rest, and its information can vanish in rounding;
+    /// metafor stops with an error there.
     fn scan(&self, scale: f64) -> f64 {
         let origin = self.yi.first().copied().unwrap_or(0.0);
         let reach = self
@@ -193,8 +189,8 @@ impl Model<'_> {
 
     fn score(&self, tau2: f64) -> Score {
         let fit = self.at(tau2);
-        let sum_of = |power: i32| sum_iter(self.weights(tau2).map(|w| w.powi(power)));
-        let (w2, w3) = (sum_of(2), sum_of(3));
+        let w2 = sum_iter(self.weights(tau2).map(|w| w * w));
+        let w3 = sum_iter(self.weights(tau2).map(|w| w * w * w));
         let quadratic = sum_iter(self.weights(tau2).zip(self.yi).map(|(w, y)| {
             let scaled = w * (y - fit.mu);
             scaled * scaled
@@ -202,7 +198,7 @@ impl Model<'_> {
         let share = w2 / fit.weight;
         Score {
             quadratic,
-            trace: fit.weight - share,
+            trace: spread(self.weights(tau2)),
             trace2: w2 - 2.0 * w3 / fit.weight + share * share,
         }
     }
@@ -233,4 +229,15 @@ impl Model<'_> {
         };
         Some(variance.sqrt()).filter(|se| se.is_finite())
     }
+}
+
+/// `sum w - sum w^2 / sum w`, written as twice the sum of products of different weights over
+/// their sum, so that one dominant weight does not cancel the rest.
+fn spread(weights: impl Iterator<Item = f64>) -> f64 {
+    let (mut products, mut total) = (Neumaier::default(), 0.0);
+    for w in weights {
+        products.add(w * total);
+        total += w;
+    }
+    2.0 * products.total() / total
 }
