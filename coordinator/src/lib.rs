@@ -3,4 +3,21 @@
 //! From: `shared`.
 //! To: the `fedval` command.
 
+pub mod bundle;
+pub mod cli;
+pub mod config;
+pub mod consortium;
+pub mod desk;
+pub mod dispatch;
+pub mod intake;
 pub mod link;
+pub mod roster;
+pub mod round;
+pub mod serve;
+pub mod store;
+
+/// The whole `fedval` command, with the process' own arguments.
+pub fn main() -> std::process::ExitCode {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    cli::run(&arguments)
+}

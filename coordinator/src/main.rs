@@ -1,1 +1,5 @@
-fn main() {}
+//! The `fedval` command.
+
+fn main() -> std::process::ExitCode {
+    coordinator::main()
+}

@@ -60,6 +60,9 @@ macro_rules! codes {
 }
 
 codes! {
+    // the command line
+    UsageInvalid = "FV-CLI-001", Usage, "the command was used wrongly";
+    CheckFailed = "FV-CLI-002", No, "a check failed";
     // configuration
     ConfigUnreadable = "FV-CONF-001", Config, "a configuration file cannot be read";
     ConfigInvalid = "FV-CONF-002", Config, "a configuration file is not valid";

@@ -1,0 +1,264 @@
+//! Every released number is one: finite, inside its own bounds, small enough to be exact.
+//!
+//! From: a received release.
+//! To: findings.
+
+use shared::disclosure::document::ReceivedRelease;
+use shared::statistic::{Cell, Disclosed, Statistic};
+
+use super::finding::Finding;
+use super::keys::place;
+
+/// Largest count that a double holds exactly, 2^53.
+const COUNT_MAX: u64 = 1 << 53;
+
+/// A cell of either kind, with its name.
+pub(super) enum AnyCell<'a> {
+    Count(String, &'a Cell<u64>),
+    Real(String, &'a Cell<f64>),
+}
+
+/// How many cells show a number other than zero.
+pub(super) fn numbers(release: &ReceivedRelease) -> usize {
+    release
+        .statistics
+        .iter()
+        .flat_map(cells)
+        .filter(|cell| match cell {
+            AnyCell::Count(_, cell) => cell.number().is_some_and(|number| number > 0),
+            AnyCell::Real(_, cell) => cell.number().is_some_and(|number| number != 0.0),
+        })
+        .count()
+}
+
+/// Checks every cell on its own.
+pub(super) fn check(release: &ReceivedRelease, findings: &mut Vec<Finding>) {
+    let rounding = release.header.policy.rounding;
+    for statistic in &release.statistics {
+        let at = place(statistic);
+        for cell in cells(statistic) {
+            let (name, wrong) = match &cell {
+                AnyCell::Count(name, cell) => (name, count_wrong(cell, rounding)),
+                AnyCell::Real(name, cell) => (name, real_wrong(cell)),
+            };
+            if let Some(what) = wrong {
+                findings.push(Finding::new("cell", format!("{at}: {name}"), what));
+            }
+        }
+    }
+}
+
+/// A rounded count may lie outside its bounds by less than the rounding base: the bounds also
+/// say that the true count passed the policy's minimum.
+fn count_wrong(cell: &Cell<u64>, rounding: u64) -> Option<&'static str> {
+    let (lo, hi) = cell.bounds()?;
+    if hi > COUNT_MAX {
+        return Some("the count is larger than any hospital");
+    }
+    if lo > hi {
+        return Some("its bounds are reversed");
+    }
+    let outside = |number: u64| {
+        number.saturating_add(rounding) <= lo || hi.saturating_add(rounding) <= number
+    };
+    if cell.number().is_some_and(outside) {
+        return Some("the number lies outside its bounds");
+    }
+    None
+}
+
+fn real_wrong(cell: &Cell<f64>) -> Option<&'static str> {
+    let (lo, hi) = cell.bounds()?;
+    let values = [Some(lo), Some(hi), cell.number()];
+    if values.iter().flatten().any(|value| !value.is_finite()) {
+        return Some("it is not a finite number");
+    }
+    let negative_zero = |value: f64| value == 0.0 && value.is_sign_negative();
+    if values.iter().flatten().any(|value| negative_zero(*value)) {
+        return Some("it is a negative zero");
+    }
+    if lo > hi {
+        return Some("its bounds are reversed");
+    }
+    if cell
+        .number()
+        .is_some_and(|number| number < lo || number > hi)
+    {
+        return Some("the number lies outside its bounds");
+    }
+    None
+}
+
+/// Every cell of a statistic with its name.
+pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
+    let mut out = Vec::new();
+    match statistic {
+        Statistic::Flow(it) => {
+            let named = [
+                ("records", &it.records),
+                ("eligible", &it.eligible),
+                ("without_reference", &it.without_reference),
+                ("without_prediction", &it.without_prediction),
+                ("analysed", &it.analysed),
+                ("patients", &it.patients),
+                ("events", &it.events),
+                ("non_events", &it.non_events),
+            ];
+            counts(&mut out, &named);
+            for entry in &it.excluded {
+                out.push(AnyCell::Count(
+                    format!("excluded, {}", entry.reason),
+                    &entry.count,
+                ));
+            }
+        }
+        Statistic::Characteristics(it) => {
+            counts(&mut out, &[("n", &it.n)]);
+            for axis in &it.axes {
+                for level in &axis.levels {
+                    out.push(AnyCell::Count(
+                        format!("{} {}", axis.axis, level.level),
+                        &level.n,
+                    ));
+                }
+            }
+            for moment in &it.moments {
+                out.push(AnyCell::Count(format!("{} n", moment.field), &moment.n));
+                out.push(AnyCell::Real(
+                    format!("{} mean", moment.field),
+                    &moment.mean,
+                ));
+                out.push(AnyCell::Real(format!("{} sd", moment.field), &moment.sd));
+            }
+        }
+        Statistic::Confusion(it) => {
+            let named = [
+                ("true_positive", &it.true_positive),
+                ("false_positive", &it.false_positive),
+                ("false_negative", &it.false_negative),
+                ("true_negative", &it.true_negative),
+            ];
+            counts(&mut out, &named);
+            for rate in &it.rates {
+                counts(&mut out, &[("rate n", &rate.n)]);
+                reals(
+                    &mut out,
+                    &[
+                        ("rate", &rate.value),
+                        ("low", &rate.low),
+                        ("high", &rate.high),
+                    ],
+                );
+            }
+        }
+        Statistic::Auc(it) => {
+            counts(
+                &mut out,
+                &[("events", &it.events), ("non_events", &it.non_events)],
+            );
+            reals(&mut out, &[("auc", &it.auc), ("variance", &it.variance)]);
+        }
+        Statistic::PairedAuc(it) => {
+            counts(
+                &mut out,
+                &[("events", &it.events), ("non_events", &it.non_events)],
+            );
+            reals(
+                &mut out,
+                &[("difference", &it.difference), ("variance", &it.variance)],
+            );
+        }
+        Statistic::Histogram(it) => {
+            for (class, blocks) in [("events", &it.events), ("non_events", &it.non_events)] {
+                for block in blocks {
+                    let name = format!("{class} {} to {}", block.first, block.last);
+                    out.push(AnyCell::Count(name, &block.count));
+                }
+            }
+        }
+        Statistic::ObservedExpected(it) => {
+            counts(&mut out, &[("n", &it.n), ("observed", &it.observed)]);
+            let named = [
+                ("mean_prediction", &it.mean_prediction),
+                ("ratio", &it.ratio),
+                ("log_variance", &it.log_variance),
+            ];
+            reals(&mut out, &named);
+        }
+        Statistic::Brier(it) => {
+            counts(&mut out, &[("n", &it.n)]);
+            reals(
+                &mut out,
+                &[("brier", &it.brier), ("se", &it.se), ("scaled", &it.scaled)],
+            );
+        }
+        Statistic::SubgroupTable(it) => {
+            for row in &it.rows {
+                subgroup_row(&mut out, row);
+            }
+        }
+        Statistic::Contingency(it) => contingency(&mut out, it),
+    }
+    out
+}
+
+fn subgroup_row<'a>(
+    out: &mut Vec<AnyCell<'a>>,
+    row: &'a shared::statistic::subgroup::SubgroupRow<Disclosed>,
+) {
+    let named = [
+        ("n", &row.n),
+        ("events", &row.events),
+        ("non_events", &row.non_events),
+    ];
+    for (name, cell) in named {
+        out.push(AnyCell::Count(format!("{} {name}", row.level), cell));
+    }
+    for measure in &row.measures {
+        let named = [
+            ("value", &measure.value),
+            ("low", &measure.low),
+            ("high", &measure.high),
+            ("gap", &measure.gap),
+            ("gap_low", &measure.gap_low),
+            ("gap_high", &measure.gap_high),
+            ("gap_variance", &measure.gap_variance),
+        ];
+        for (name, cell) in named {
+            let name = format!("{} {:?} {name}", row.level, measure.measure);
+            out.push(AnyCell::Real(name, cell));
+        }
+    }
+}
+
+fn contingency<'a>(
+    out: &mut Vec<AnyCell<'a>>,
+    it: &'a shared::statistic::contingency::Contingency<Disclosed>,
+) {
+    for row in &it.rows {
+        for (index, cell) in row.cells.iter().enumerate() {
+            out.push(AnyCell::Count(format!("{} {index}", row.level), cell));
+        }
+    }
+    let named = [
+        ("chi_squared", &it.chi_squared),
+        ("p_value", &it.p_value),
+        ("cramers_v", &it.cramers_v),
+    ];
+    reals(out, &named);
+    for cell in it.stratum.difference.iter().chain(&it.stratum.covariance) {
+        out.push(AnyCell::Real("stratum".into(), cell));
+    }
+}
+
+fn counts<'a>(out: &mut Vec<AnyCell<'a>>, named: &[(&str, &'a Cell<u64>)]) {
+    for (name, cell) in named {
+        out.push(AnyCell::Count((*name).to_owned(), cell));
+    }
+}
+
+fn reals<'a>(out: &mut Vec<AnyCell<'a>>, named: &[(&str, &'a Cell<f64>)]) {
+    for (name, cell) in named {
+        out.push(AnyCell::Real((*name).to_owned(), cell));
+    }
+}

@@ -1,0 +1,263 @@
+//! Counts that must agree: the flow adds up, and every statistic counts the same cases and
+//! events as the flow does. Rounded and hidden counts take part with their bounds.
+//!
+//! From: a received release.
+//! To: findings.
+
+use shared::disclosure::document::ReceivedRelease;
+use shared::statistic::characteristics::{Characteristics, FieldMoments};
+use shared::statistic::confusion::Confusion;
+use shared::statistic::flow::Flow;
+use shared::statistic::{Disclosed, Statistic};
+use shared::study::{EndpointId, FieldKind, StudyProtocol};
+
+use super::finding::{Finding, at_most, equal, sums_to, within};
+use super::keys::place;
+
+/// The flow of an endpoint, when it was released.
+pub(super) fn flow<'a>(
+    release: &'a ReceivedRelease,
+    endpoint: &EndpointId,
+) -> Option<&'a Flow<Disclosed>> {
+    release.statistics.iter().find_map(|statistic| {
+        if let Statistic::Flow(flow) = statistic
+            && flow.endpoint == *endpoint
+        {
+            return Some(flow);
+        }
+        None
+    })
+}
+
+/// Checks flow, characteristics, and the margins of everything else.
+pub(super) fn check(
+    release: &ReceivedRelease,
+    protocol: &StudyProtocol,
+    findings: &mut Vec<Finding>,
+) {
+    for statistic in &release.statistics {
+        let at = place(statistic);
+        if let Statistic::Flow(it) = statistic {
+            flow_adds_up(it, release.header.clustered, &at, findings);
+        }
+        if let Statistic::Characteristics(it) = statistic {
+            characteristics(it, protocol, &at, findings);
+        }
+        margins(statistic, release, &at, findings);
+    }
+    thresholds(release, findings);
+}
+
+fn flow_adds_up(it: &Flow<Disclosed>, clustered: bool, at: &str, findings: &mut Vec<Finding>) {
+    let excluded = it.excluded.iter().map(|entry| &entry.count);
+    let records = excluded.chain(std::iter::once(&it.eligible));
+    sums_to(findings, "flow-records", at, records, &it.records);
+    let eligible = [&it.without_reference, &it.without_prediction, &it.analysed];
+    sums_to(
+        findings,
+        "flow-eligible",
+        at,
+        eligible.into_iter(),
+        &it.eligible,
+    );
+    let classes = [&it.events, &it.non_events];
+    sums_to(
+        findings,
+        "flow-classes",
+        at,
+        classes.into_iter(),
+        &it.analysed,
+    );
+    if clustered {
+        at_most(findings, "flow-patients", at, &it.patients, &it.analysed);
+    } else {
+        equal(findings, "flow-patients", at, &it.patients, &it.analysed);
+    }
+}
+
+fn characteristics(
+    it: &Characteristics<Disclosed>,
+    protocol: &StudyProtocol,
+    at: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let mut seen = Vec::new();
+    for counts in &it.axes {
+        let place = format!("{at}: {}", counts.axis);
+        let axis = protocol.subgroup.iter().find(|axis| axis.id == counts.axis);
+        let field = axis.and_then(|axis| protocol.find_field(&axis.field));
+        let (Some(axis), Some(field)) = (axis, field) else {
+            findings.push(Finding::new("declared", place, "the axis is not declared"));
+            continue;
+        };
+        let levels = counts.levels.iter().map(|level| level.level.as_str());
+        if !levels.eq(axis.levels(field).iter().map(String::as_str)) {
+            findings.push(Finding::new(
+                "levels",
+                &place,
+                "the levels are not the declared ones",
+            ));
+        }
+        if seen.contains(&&counts.axis) {
+            findings.push(Finding::new("once", &place, "the axis comes twice"));
+        }
+        seen.push(&counts.axis);
+        let parts = counts.levels.iter().map(|level| &level.n);
+        sums_to(findings, "levels-sum", &place, parts, &it.n);
+    }
+    let mut fields = Vec::new();
+    for moment in &it.moments {
+        let place = format!("{at}: {}", moment.field);
+        if fields.contains(&&moment.field) {
+            findings.push(Finding::new("once", &place, "the field comes twice"));
+        }
+        fields.push(&moment.field);
+        moments(moment, protocol, &place, findings);
+        at_most(findings, "moment-n", &place, &moment.n, &it.n);
+    }
+}
+
+fn moments(
+    it: &FieldMoments<Disclosed>,
+    protocol: &StudyProtocol,
+    place: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let field = protocol.find_field(&it.field);
+    let numeric = field.is_some_and(|field| {
+        matches!(
+            field.kind,
+            FieldKind::Integer | FieldKind::Number | FieldKind::Probability
+        )
+    });
+    let Some([low, high]) = field.filter(|_| numeric).and_then(|field| field.range) else {
+        findings.push(Finding::new(
+            "declared",
+            place,
+            "the field is no number with a range",
+        ));
+        return;
+    };
+    within(findings, "mean-in-range", place, &it.mean, low, high);
+    // The largest standard deviation on [low, high], divisor n - 1, is at n = 2.
+    let largest = (high - low) / std::f64::consts::SQRT_2;
+    within(findings, "sd-in-range", place, &it.sd, 0.0, largest);
+}
+
+/// Cases and events are the flow's, wherever they are told.
+fn margins(
+    statistic: &Statistic<Disclosed>,
+    release: &ReceivedRelease,
+    at: &str,
+    findings: &mut Vec<Finding>,
+) {
+    match statistic {
+        Statistic::Flow(_) | Statistic::SubgroupTable(_) | Statistic::Contingency(_) => {}
+        Statistic::Characteristics(it) => {
+            if let Some(flow) = flow(release, &it.endpoint) {
+                equal(findings, "analysed-agrees", at, &it.n, &flow.analysed);
+            }
+        }
+        Statistic::Confusion(it) => {
+            if let Some(flow) = flow(release, &it.endpoint) {
+                let events = [&it.true_positive, &it.false_negative];
+                sums_to(
+                    findings,
+                    "events-agree",
+                    at,
+                    events.into_iter(),
+                    &flow.events,
+                );
+                let rest = [&it.false_positive, &it.true_negative];
+                sums_to(
+                    findings,
+                    "non-events-agree",
+                    at,
+                    rest.into_iter(),
+                    &flow.non_events,
+                );
+            }
+        }
+        Statistic::Auc(it) => {
+            if let Some(flow) = flow(release, &it.endpoint) {
+                equal(findings, "events-agree", at, &it.events, &flow.events);
+                equal(
+                    findings,
+                    "non-events-agree",
+                    at,
+                    &it.non_events,
+                    &flow.non_events,
+                );
+            }
+        }
+        Statistic::PairedAuc(it) => {
+            if let Some(flow) = flow(release, &it.endpoint) {
+                equal(findings, "events-agree", at, &it.events, &flow.events);
+                equal(
+                    findings,
+                    "non-events-agree",
+                    at,
+                    &it.non_events,
+                    &flow.non_events,
+                );
+            }
+        }
+        Statistic::Histogram(it) => {
+            if let Some(flow) = flow(release, &it.endpoint) {
+                let events = it.events.iter().map(|block| &block.count);
+                sums_to(findings, "histogram-events", at, events, &flow.events);
+                let rest = it.non_events.iter().map(|block| &block.count);
+                sums_to(findings, "histogram-non-events", at, rest, &flow.non_events);
+            }
+        }
+        Statistic::ObservedExpected(it) => {
+            if let Some(flow) = flow(release, &it.endpoint) {
+                equal(findings, "analysed-agrees", at, &it.n, &flow.analysed);
+                equal(findings, "events-agree", at, &it.observed, &flow.events);
+            }
+        }
+        Statistic::Brier(it) => {
+            if let Some(flow) = flow(release, &it.endpoint) {
+                equal(findings, "analysed-agrees", at, &it.n, &flow.analysed);
+            }
+        }
+    }
+}
+
+/// A higher threshold never has more positives.
+fn thresholds(release: &ReceivedRelease, findings: &mut Vec<Finding>) {
+    let mut tables: Vec<&Confusion<Disclosed>> = release
+        .statistics
+        .iter()
+        .filter_map(|statistic| {
+            if let Statistic::Confusion(table) = statistic {
+                Some(table)
+            } else {
+                None
+            }
+        })
+        .collect();
+    tables.sort_by(|a, b| {
+        let names = (&a.model, &a.endpoint).cmp(&(&b.model, &b.endpoint));
+        names.then(a.threshold.total_cmp(&b.threshold))
+    });
+    for pair in tables.windows(2) {
+        let (low, high) = (pair[0], pair[1]);
+        if (&low.model, &low.endpoint) != (&high.model, &high.endpoint) {
+            continue;
+        }
+        let at = format!(
+            "confusion {} {} {}",
+            high.model, high.endpoint, high.threshold
+        );
+        let rule = "monotone";
+        at_most(findings, rule, &at, &high.true_positive, &low.true_positive);
+        at_most(
+            findings,
+            rule,
+            &at,
+            &high.false_positive,
+            &low.false_positive,
+        );
+    }
+}

@@ -1,0 +1,299 @@
+//! Every key of a release exists in the protocol, and each statistic comes at most once; the
+//! policy profile is one the protocol allows for this site.
+//!
+//! From: a received release.
+//! To: findings.
+
+use std::collections::BTreeSet;
+
+use shared::disclosure::document::ReceivedRelease;
+use shared::statistic::contingency::{Contingency, ContingencyKind};
+use shared::statistic::{Disclosed, Statistic};
+use shared::study::plan::{self, StatisticKind};
+use shared::study::{AxisId, EndpointId, ModelId, ModelRole, StudyProtocol, Visibility};
+
+use super::finding::Finding;
+
+/// What tells one statistic from another of its kind.
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Key {
+    kind: &'static str,
+    sub: &'static str,
+    endpoint: String,
+    model: String,
+    other: String,
+    threshold: Option<u64>,
+}
+
+/// A statistic's key as a path: `confusion p_b disease 0.5`.
+pub(super) fn place(statistic: &Statistic<Disclosed>) -> String {
+    let key = key(statistic);
+    let mut words = vec![kind(statistic).as_str().to_owned()];
+    let threshold = key
+        .threshold
+        .map(|bits| f64::from_bits(bits).to_string())
+        .unwrap_or_default();
+    let parts = [
+        key.sub.to_owned(),
+        key.model,
+        key.other,
+        key.endpoint,
+        threshold,
+    ];
+    words.extend(parts.into_iter().filter(|word| !word.is_empty()));
+    words.join(" ")
+}
+
+fn kind(statistic: &Statistic<Disclosed>) -> StatisticKind {
+    match statistic {
+        Statistic::Flow(_) => StatisticKind::Flow,
+        Statistic::Characteristics(_) => StatisticKind::Characteristics,
+        Statistic::Confusion(_) => StatisticKind::Confusion,
+        Statistic::Auc(_) => StatisticKind::Auc,
+        Statistic::PairedAuc(_) => StatisticKind::PairedAuc,
+        Statistic::Histogram(_) => StatisticKind::Histogram,
+        Statistic::ObservedExpected(_) => StatisticKind::ObservedExpected,
+        Statistic::Brier(_) => StatisticKind::Brier,
+        Statistic::SubgroupTable(_) => StatisticKind::Subgroup,
+        Statistic::Contingency(_) => StatisticKind::Contingency,
+    }
+}
+
+fn key(statistic: &Statistic<Disclosed>) -> Key {
+    let base = |endpoint: &EndpointId| Key {
+        kind: kind(statistic).as_str(),
+        endpoint: endpoint.to_string(),
+        ..Key::default()
+    };
+    let scored = |endpoint: &EndpointId, model: &ModelId| Key {
+        model: model.to_string(),
+        ..base(endpoint)
+    };
+    match statistic {
+        Statistic::Flow(it) => base(&it.endpoint),
+        Statistic::Characteristics(it) => base(&it.endpoint),
+        Statistic::Confusion(it) => Key {
+            threshold: Some(it.threshold.to_bits()),
+            ..scored(&it.endpoint, &it.model)
+        },
+        Statistic::Auc(it) => scored(&it.endpoint, &it.model),
+        Statistic::PairedAuc(it) => Key {
+            other: it.comparator.to_string(),
+            ..scored(&it.endpoint, &it.model)
+        },
+        Statistic::Histogram(it) => scored(&it.endpoint, &it.model),
+        Statistic::ObservedExpected(it) => scored(&it.endpoint, &it.model),
+        Statistic::Brier(it) => scored(&it.endpoint, &it.model),
+        Statistic::SubgroupTable(it) => Key {
+            other: it.axis.to_string(),
+            ..scored(&it.endpoint, &it.model)
+        },
+        Statistic::Contingency(it) => Key {
+            sub: contingency_word(it.kind),
+            other: it.axis.to_string(),
+            model: it
+                .model
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            threshold: it.threshold.map(f64::to_bits),
+            ..base(&it.endpoint)
+        },
+    }
+}
+
+fn contingency_word(kind: ContingencyKind) -> &'static str {
+    match kind {
+        ContingencyKind::OutcomeBySubgroup => "outcome-by-subgroup",
+        ContingencyKind::ErrorBySubgroup => "error-by-subgroup",
+        ContingencyKind::CompletenessByOutcome => "completeness-by-outcome",
+    }
+}
+
+/// Checks keys and profile.
+pub(super) fn check(
+    release: &ReceivedRelease,
+    protocol: &StudyProtocol,
+    findings: &mut Vec<Finding>,
+) {
+    header(release, protocol, findings);
+    let planned = plan::kinds(protocol);
+    let mut seen = BTreeSet::new();
+    for statistic in &release.statistics {
+        let place = place(statistic);
+        if !planned.contains(&kind(statistic)) {
+            findings.push(Finding::new(
+                "planned",
+                &place,
+                "the protocol does not plan it",
+            ));
+        }
+        if !seen.insert(key(statistic)) {
+            findings.push(Finding::new("once", &place, "it comes twice"));
+        }
+        for what in unknown(statistic, protocol) {
+            findings.push(Finding::new("declared", &place, what));
+        }
+    }
+}
+
+fn header(release: &ReceivedRelease, protocol: &StudyProtocol, findings: &mut Vec<Finding>) {
+    let header = &release.header;
+    if header.study_version != protocol.version {
+        findings.push(Finding::new(
+            "declared",
+            "header.study_version",
+            "it is not the locked protocol's version",
+        ));
+    }
+    if header.software.is_empty() || header.software.len() > 64 {
+        findings.push(Finding::new(
+            "declared",
+            "header.software",
+            "it does not name a program",
+        ));
+    }
+    let policy = &header.policy;
+    if policy.profile == "open-data" {
+        let listed = protocol
+            .public_dataset
+            .iter()
+            .any(|data| data.site == header.site);
+        if protocol.visibility != Visibility::Public || !listed {
+            findings.push(Finding::new(
+                "open-data",
+                "header.policy.profile",
+                "the protocol lists no public data set for this site",
+            ));
+        }
+    } else if policy.min_cell < protocol.disclosure.min_cell {
+        findings.push(Finding::new(
+            "min-cell",
+            "header.policy.min_cell",
+            "it is below what the protocol asks for",
+        ));
+    }
+    if policy.rounding == 0 || policy.rounding > 1000 {
+        findings.push(Finding::new(
+            "declared",
+            "header.policy.rounding",
+            "it is no rounding base",
+        ));
+    }
+}
+
+/// Names in a statistic that the protocol does not declare.
+fn unknown(statistic: &Statistic<Disclosed>, protocol: &StudyProtocol) -> Vec<String> {
+    let mut wrong = Vec::new();
+    match statistic {
+        Statistic::Flow(it) => endpoint(protocol, &it.endpoint, &mut wrong),
+        Statistic::Characteristics(it) => endpoint(protocol, &it.endpoint, &mut wrong),
+        Statistic::Confusion(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            model(protocol, &it.model, &mut wrong);
+            threshold(protocol, &it.model, &it.endpoint, it.threshold, &mut wrong);
+        }
+        Statistic::Auc(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            model(protocol, &it.model, &mut wrong);
+        }
+        Statistic::PairedAuc(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            role(protocol, &it.model, ModelRole::Index, &mut wrong);
+            role(protocol, &it.comparator, ModelRole::Comparator, &mut wrong);
+        }
+        Statistic::Histogram(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            model(protocol, &it.model, &mut wrong);
+        }
+        Statistic::ObservedExpected(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            model(protocol, &it.model, &mut wrong);
+        }
+        Statistic::Brier(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            model(protocol, &it.model, &mut wrong);
+        }
+        Statistic::SubgroupTable(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            model(protocol, &it.model, &mut wrong);
+            axis(protocol, &it.axis, &mut wrong);
+            let first = protocol
+                .thresholds(&it.model, &it.endpoint)
+                .first()
+                .copied();
+            if first.map(f64::to_bits) != Some(it.threshold.to_bits()) {
+                wrong.push("its threshold is not the protocol's first for this model".into());
+            }
+        }
+        Statistic::Contingency(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            axis(protocol, &it.axis, &mut wrong);
+            contingency(protocol, it, &mut wrong);
+        }
+    }
+    wrong
+}
+
+fn endpoint(protocol: &StudyProtocol, id: &EndpointId, wrong: &mut Vec<String>) {
+    if protocol.find_endpoint(id).is_none() {
+        wrong.push(format!("endpoint \"{id}\" is not declared"));
+    }
+}
+
+fn model(protocol: &StudyProtocol, id: &ModelId, wrong: &mut Vec<String>) {
+    if protocol.find_model(id).is_none() {
+        wrong.push(format!("model \"{id}\" is not declared"));
+    }
+}
+
+fn role(protocol: &StudyProtocol, id: &ModelId, role: ModelRole, wrong: &mut Vec<String>) {
+    if protocol
+        .find_model(id)
+        .is_none_or(|model| model.role != role)
+    {
+        wrong.push(format!("model \"{id}\" does not have this role"));
+    }
+}
+
+fn axis(protocol: &StudyProtocol, id: &AxisId, wrong: &mut Vec<String>) {
+    if protocol.subgroup.iter().all(|axis| axis.id != *id) {
+        wrong.push(format!("axis \"{id}\" is not declared"));
+    }
+}
+
+fn threshold(
+    protocol: &StudyProtocol,
+    model: &ModelId,
+    endpoint: &EndpointId,
+    value: f64,
+    wrong: &mut Vec<String>,
+) {
+    let declared = protocol.thresholds(model, endpoint);
+    if declared
+        .iter()
+        .all(|known| known.to_bits() != value.to_bits())
+    {
+        wrong.push(format!("threshold {value} is not declared"));
+    }
+}
+
+fn contingency(protocol: &StudyProtocol, it: &Contingency<Disclosed>, wrong: &mut Vec<String>) {
+    match (it.kind, &it.model, it.threshold) {
+        (ContingencyKind::ErrorBySubgroup, Some(id), Some(value)) => {
+            model(protocol, id, wrong);
+            threshold(protocol, id, &it.endpoint, value, wrong);
+        }
+        (ContingencyKind::ErrorBySubgroup, _, _) => {
+            wrong.push("errors need a model and a threshold".into());
+        }
+        (
+            ContingencyKind::OutcomeBySubgroup | ContingencyKind::CompletenessByOutcome,
+            None,
+            None,
+        ) => {}
+        (ContingencyKind::OutcomeBySubgroup | ContingencyKind::CompletenessByOutcome, _, _) => {
+            wrong.push("only errors have a model and a threshold".into());
+        }
+    }
+}

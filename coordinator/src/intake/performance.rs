@@ -1,0 +1,322 @@
+//! Performance measures against the counts and measures they follow from: rates, AUC, paired
+//! differences, O:E, Brier.
+//!
+//! From: a received release.
+//! To: findings.
+
+use shared::disclosure::document::ReceivedRelease;
+use shared::statistic::auc::{Auc, VarianceMethod};
+use shared::statistic::brier::Brier;
+use shared::statistic::confusion::{Confusion, RateMeasure};
+use shared::statistic::observed_expected::ObservedExpected;
+use shared::statistic::paired_auc::PairedAuc;
+use shared::statistic::{Cell, Disclosed, Statistic};
+use shared::study::{EndpointId, ModelId, StudyProtocol};
+
+use super::consistency::flow;
+use super::finding::{Finding, Span, ordered, slack_of, sums_to, within};
+use super::keys::place;
+
+/// Largest variance of an AUC: that of a fair coin.
+const AUC_VARIANCE_MAX: f64 = 0.25;
+
+/// Checks every performance measure.
+pub(super) fn check(
+    release: &ReceivedRelease,
+    _protocol: &StudyProtocol,
+    findings: &mut Vec<Finding>,
+) {
+    let slack = slack_of(&release.header.policy.profile);
+    for statistic in &release.statistics {
+        let at = place(statistic);
+        match statistic {
+            Statistic::Confusion(it) => rates(it, &at, slack, findings),
+            Statistic::Auc(it) => auc(it, release.header.clustered, &at, findings),
+            Statistic::PairedAuc(it) => paired(it, release, &at, slack, findings),
+            Statistic::ObservedExpected(it) => {
+                observed_expected(it, release.header.clustered, &at, slack, findings);
+            }
+            Statistic::Brier(it) => brier(it, release, &at, slack, findings),
+            Statistic::Flow(_)
+            | Statistic::Characteristics(_)
+            | Statistic::Histogram(_)
+            | Statistic::SubgroupTable(_)
+            | Statistic::Contingency(_) => {}
+        }
+    }
+}
+
+fn rates(it: &Confusion<Disclosed>, at: &str, slack: f64, findings: &mut Vec<Finding>) {
+    let (tp, fp) = (&it.true_positive, &it.false_positive);
+    let (fneg, tn) = (&it.false_negative, &it.true_negative);
+    let mut seen = Vec::new();
+    for rate in &it.rates {
+        let place = format!("{at}: {:?}", rate.measure);
+        if seen.contains(&rate.measure) {
+            findings.push(Finding::new("once", &place, "the rate comes twice"));
+        }
+        seen.push(rate.measure);
+        let (numerator, denominator): (&[&Cell<u64>], &[&Cell<u64>]) = match rate.measure {
+            RateMeasure::Sensitivity => (&[tp], &[tp, fneg]),
+            RateMeasure::Specificity => (&[tn], &[fp, tn]),
+            RateMeasure::Ppv => (&[tp], &[tp, fp]),
+            RateMeasure::Npv => (&[tn], &[fneg, tn]),
+            RateMeasure::SelectionRate => (&[tp, fp], &[tp, fp, fneg, tn]),
+            RateMeasure::Prevalence => (&[tp, fneg], &[tp, fp, fneg, tn]),
+        };
+        sums_to(
+            findings,
+            "rate-n",
+            &place,
+            denominator.iter().copied(),
+            &rate.n,
+        );
+        let parts = Span::sum(numerator.iter().copied());
+        let whole = Span::sum(denominator.iter().copied());
+        rate_follows(&rate.value, parts, whole, &place, slack, findings);
+        for cell in [&rate.value, &rate.low, &rate.high] {
+            within(findings, "rate-range", &place, cell, 0.0, 1.0);
+        }
+        ordered(findings, &place, &rate.low, &rate.value, &rate.high, slack);
+    }
+}
+
+/// The value is the quotient of counts that lie in these spans.
+fn rate_follows(
+    value: &Cell<f64>,
+    part: Option<Span>,
+    whole: Option<Span>,
+    place: &str,
+    slack: f64,
+    findings: &mut Vec<Finding>,
+) {
+    let (Some(value), Some(part), Some(whole)) = (Span::real(value, slack), part, whole) else {
+        return;
+    };
+    if whole.hi <= 0.0 {
+        findings.push(Finding::new("rate-follows", place, "a rate of nobody"));
+        return;
+    }
+    let possible = Span {
+        lo: part.lo / whole.hi,
+        hi: if whole.lo > 0.0 {
+            (part.hi / whole.lo).min(1.0)
+        } else {
+            1.0
+        },
+    };
+    if value.excludes(possible) {
+        findings.push(Finding::new(
+            "rate-follows",
+            place,
+            "the rate does not follow from its counts",
+        ));
+    }
+}
+
+fn method(given: VarianceMethod, clustered: bool, at: &str, findings: &mut Vec<Finding>) {
+    let expected = if clustered {
+        VarianceMethod::Obuchowski
+    } else {
+        VarianceMethod::Delong
+    };
+    if given != expected {
+        findings.push(Finding::new(
+            "variance-method",
+            at,
+            "the variance does not fit how patients repeat",
+        ));
+    }
+}
+
+fn auc(it: &Auc<Disclosed>, clustered: bool, at: &str, findings: &mut Vec<Finding>) {
+    within(findings, "auc-range", at, &it.auc, 0.0, 1.0);
+    within(
+        findings,
+        "variance-range",
+        at,
+        &it.variance,
+        0.0,
+        AUC_VARIANCE_MAX,
+    );
+    method(it.method, clustered, at, findings);
+    // Classes without cases have no AUC.
+    let empty = [&it.events, &it.non_events]
+        .iter()
+        .any(|cell| cell.exact() == Some(0));
+    if empty && it.auc.number().is_some() {
+        findings.push(Finding::new("auc-range", at, "an AUC of one class"));
+    }
+}
+
+fn find_auc<'a>(
+    release: &'a ReceivedRelease,
+    model: &ModelId,
+    endpoint: &EndpointId,
+) -> Option<&'a Auc<Disclosed>> {
+    release.statistics.iter().find_map(|statistic| {
+        if let Statistic::Auc(auc) = statistic
+            && auc.model == *model
+            && auc.endpoint == *endpoint
+        {
+            return Some(auc);
+        }
+        None
+    })
+}
+
+fn paired(
+    it: &PairedAuc<Disclosed>,
+    release: &ReceivedRelease,
+    at: &str,
+    slack: f64,
+    findings: &mut Vec<Finding>,
+) {
+    within(findings, "difference-range", at, &it.difference, -1.0, 1.0);
+    within(
+        findings,
+        "variance-range",
+        at,
+        &it.variance,
+        0.0,
+        4.0 * AUC_VARIANCE_MAX,
+    );
+    method(it.method, release.header.clustered, at, findings);
+    let one = find_auc(release, &it.model, &it.endpoint);
+    let two = find_auc(release, &it.comparator, &it.endpoint);
+    let (Some(one), Some(two)) = (one, two) else {
+        return;
+    };
+    if let (Some(a), Some(b), Some(difference)) =
+        (one.auc.number(), two.auc.number(), it.difference.number())
+        && (a - b - difference).abs() > slack
+    {
+        findings.push(Finding::new(
+            "difference-follows",
+            at,
+            "it is not the difference of the two AUCs",
+        ));
+    }
+    // Cauchy and Schwarz bound the covariance of two estimates.
+    if let (Some(a), Some(b), Some(variance)) = (
+        one.variance.number(),
+        two.variance.number(),
+        it.variance.number(),
+    ) {
+        let (a, b) = (a.max(0.0).sqrt(), b.max(0.0).sqrt());
+        let room = slack * (a + b) * (a + b) + 1e-15;
+        let possible = (a - b) * (a - b) - room..=(a + b) * (a + b) + room;
+        if !possible.contains(&variance) {
+            findings.push(Finding::new(
+                "paired-variance",
+                at,
+                "no correlation gives this variance",
+            ));
+        }
+    }
+}
+
+fn observed_expected(
+    it: &ObservedExpected<Disclosed>,
+    clustered: bool,
+    at: &str,
+    slack: f64,
+    findings: &mut Vec<Finding>,
+) {
+    within(findings, "mean-range", at, &it.mean_prediction, 0.0, 1.0);
+    within(findings, "ratio-range", at, &it.ratio, 0.0, f64::MAX);
+    within(
+        findings,
+        "variance-range",
+        at,
+        &it.log_variance,
+        0.0,
+        f64::MAX,
+    );
+    let (Some(n), Some(observed)) = (Span::count(&it.n), Span::count(&it.observed)) else {
+        return;
+    };
+    if let (Some(mean), Some(ratio)) = (it.mean_prediction.number(), it.ratio.number()) {
+        let relative = slack.max(1e-12);
+        let implied = Span {
+            lo: ratio * mean * n.lo * (1.0 - 2.0 * relative) - 1e-9,
+            hi: ratio * mean * n.hi * (1.0 + 2.0 * relative) + 1e-9,
+        };
+        // Means close to 0 lose more than a relative share to rounding.
+        let blur = ratio * n.hi * if slack > 1e-6 { 5e-4 } else { 1e-12 };
+        let implied = Span {
+            lo: implied.lo - blur,
+            hi: implied.hi + blur,
+        };
+        if implied.excludes(observed) {
+            findings.push(Finding::new(
+                "ratio-follows",
+                at,
+                "it is not observed over expected",
+            ));
+        }
+    }
+    if let Some(variance) = it.log_variance.number()
+        && !clustered
+        && observed.lo > 0.0
+        && n.lo > 0.0
+    {
+        let largest = 1.0 / observed.lo - 1.0 / n.hi;
+        let smallest = (1.0 / observed.hi - 1.0 / n.lo).max(0.0);
+        let room = 2.0 * slack * largest + 1e-12;
+        if !(smallest - room..=largest + room).contains(&variance) {
+            findings.push(Finding::new(
+                "variance-follows",
+                at,
+                "the variance does not follow from the counts",
+            ));
+        }
+    }
+}
+
+fn brier(
+    it: &Brier<Disclosed>,
+    release: &ReceivedRelease,
+    at: &str,
+    slack: f64,
+    findings: &mut Vec<Finding>,
+) {
+    within(findings, "brier-range", at, &it.brier, 0.0, 1.0);
+    within(findings, "se-range", at, &it.se, 0.0, 0.5);
+    within(findings, "scaled-range", at, &it.scaled, f64::MIN, 1.0);
+    let (Some(score), Some(flow)) = (it.brier.number(), flow(release, &it.endpoint)) else {
+        return;
+    };
+    // A loss in [0, 1] with mean B has a variance of at most B (1 - B).
+    if let (Some(se), Some(n), false) =
+        (it.se.number(), Span::count(&it.n), release.header.clustered)
+        && n.lo > 1.0
+        && se * se > score * (1.0 - score) / (n.lo - 1.0) * (1.0 + 4.0 * slack) + 1e-12
+    {
+        findings.push(Finding::new(
+            "se-range",
+            at,
+            "the standard error is too large for the score",
+        ));
+    }
+    let exact = (flow.events.exact(), flow.analysed.exact());
+    if let (Some(scaled), (Some(events), Some(n))) = (it.scaled.number(), exact)
+        && events > 0
+        && events < n
+    {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "counts above 2^53 are refused by `cells`"
+        )]
+        let prevalence = events as f64 / n as f64;
+        let reference = prevalence * (1.0 - prevalence);
+        let room = slack / reference + 1e-9;
+        if (1.0 - score / reference - scaled).abs() > room {
+            findings.push(Finding::new(
+                "scaled-follows",
+                at,
+                "the scaled score does not follow from the score",
+            ));
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The server process: listens, answers, and notices what other processes change.
+//!
+//! From: `fedval serve`, the simulator.
+//! To: `link` with `dispatch` as its handler.
+
+use std::fs::File;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::fault::{Code, Fault};
+use shared::identity::{Serial, SigningKey};
+
+use crate::config::Home;
+use crate::consortium::{Consortium, no_entropy};
+use crate::dispatch::Dispatch;
+use crate::link::{Limits, Server, SystemEntropy, system_now};
+use crate::store::Store;
+
+/// How often another process' commits are looked for.
+const WATCH: Duration = Duration::from_millis(100);
+
+/// A server that listens and does not answer yet.
+pub struct Listening {
+    server: Server,
+    dispatch: Arc<Dispatch>,
+    store: Arc<Store>,
+    _lock: File,
+}
+
+/// Takes the directory, checks the database after an unclean end, and listens. Inside a tokio
+/// runtime.
+///
+/// # Errors
+/// [`Fault`] when the directory is in use or not initialised, or the address cannot be used.
+pub fn listen(home: &Home, listen: Option<SocketAddr>) -> Result<Listening, Fault> {
+    let consortium = Arc::new(Consortium::load(&home.ca_dir())?);
+    let lock = take(&home.dir)?;
+    let store = Arc::new(home.store()?);
+    if !store.begin_service()? {
+        tracing::warn!(
+            "the last server did not end cleanly; the database was checked and is sound"
+        );
+    }
+    let address = listen.map_or_else(|| home.listen(), Ok)?;
+    let host = home.address().map(|address| address.host)?;
+    let key = SigningKey::generate(&mut SystemEntropy).map_err(no_entropy)?;
+    let serial = Serial::generate(&mut SystemEntropy).map_err(no_entropy)?;
+    let identity = consortium
+        .ca
+        .server_identity(&[host], key, serial, system_now())?;
+    let ca = consortium.ca.certificate_der();
+    let server = Server::bind(address, &identity, ca, Limits::default())?;
+    let dispatch = Arc::new(Dispatch::new(Arc::clone(&store), consortium));
+    dispatch.attach(server.handle());
+    Ok(Listening {
+        server,
+        dispatch,
+        store,
+        _lock: lock,
+    })
+}
+
+/// One server per directory.
+fn take(dir: &Path) -> Result<File, Fault> {
+    let path = dir.join("serve.lock");
+    let file = File::create(&path).map_err(|error| {
+        Fault::new(
+            Code::StateDirUnusable,
+            format!("{} cannot be written", path.display()),
+            error.to_string(),
+            "check the directory's permissions",
+        )
+    })?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(
+        |_| {
+            Fault::new(
+                Code::StateDirLocked,
+                format!("another fedval serve runs on {}", dir.display()),
+                "two servers on one state directory would answer nodes differently",
+                "stop the other one, or name another --dir",
+            )
+        },
+    )?;
+    Ok(file)
+}
+
+impl Listening {
+    /// The address, with the port the system chose when 0 was asked for.
+    ///
+    /// # Errors
+    /// [`Fault`] when the socket is gone.
+    pub fn local_addr(&self) -> Result<SocketAddr, Fault> {
+        self.server.local_addr()
+    }
+
+    /// Answers until `stop`, then ends cleanly.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails at the end.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), Fault> {
+        let watched = Arc::clone(&self.dispatch);
+        let store = Arc::clone(&self.store);
+        let watch = tokio::spawn(async move { watch(&store, &watched).await });
+        self.server.serve(self.dispatch, stop).await;
+        watch.abort();
+        self.store.end_service()
+    }
+}
+
+/// Wakes the dispatcher when another process or store has committed.
+async fn watch(store: &Store, dispatch: &Dispatch) {
+    let mut known = store.data_version().ok();
+    let mut tick = tokio::time::interval(WATCH);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let now = store.data_version().ok();
+        if now != known {
+            known = now;
+            dispatch.changed_elsewhere();
+        }
+    }
+}
