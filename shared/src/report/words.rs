@@ -444,3 +444,104 @@ pub(super) fn pooled_cell(key: Metric, pooled: &Pooled) -> Shown {
 pub(super) fn site_cell(key: Metric, site: &SiteEstimate) -> Shown {
     number::estimate(&site.estimate, &site.low, &site.high, style(key))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{guarded, heart};
+    use super::*;
+    use crate::pool::result::PooledStudy;
+
+    fn pooled(k: usize, ends: [f64; 2], tau2: f64) -> Pooled {
+        let study = heart();
+        let PoolOutcome::Pooled(pool) = &study.analyses[0].pool else {
+            panic!("the fixture has a pool")
+        };
+        Pooled {
+            k,
+            prediction: (k >= 3).then_some(ends),
+            tau2,
+            tau2_interval: Some([0.0, 0.5]),
+            ..pool.clone()
+        }
+    }
+
+    #[test]
+    fn prediction_intervals_speak_from_five_sites_on() {
+        let two = pooled(2, [0.6, 0.9], 0.1);
+        assert_eq!(prediction_sentence(Metric::Auc, &two), None);
+        assert_eq!(prediction_cell(Metric::Auc, &two).class(), "not-computed");
+        let three = pooled(3, [0.6, 0.9], 0.1);
+        assert_eq!(prediction_sentence(Metric::Auc, &three), None);
+        let cell = prediction_cell(Metric::Auc, &three);
+        assert_eq!(cell.text, "0.600 to 0.900");
+        assert_eq!(
+            cell.sub.as_deref(),
+            Some("fewer than five hospitals: not interpreted")
+        );
+        let wide = prediction_cell(Metric::Auc, &pooled(3, [0.001, 0.999], 0.1));
+        assert!(wide.sub.unwrap().contains("not informative"));
+        let five = prediction_sentence(Metric::Auc, &pooled(5, [0.6, 0.9], 0.1)).unwrap();
+        assert_eq!(
+            five,
+            "The approximate 95% prediction interval for the true AUC of an exchangeable hospital \
+             is 0.600 to 0.900."
+        );
+        let flat = prediction_sentence(Metric::Auc, &pooled(5, [0.6, 0.9], 0.0)).unwrap();
+        assert!(flat.ends_with(
+            "Heterogeneity cannot be excluded (\u{3c4}\u{b2} interval 0.000 to 0.500)."
+        ));
+    }
+
+    fn said(study: &PooledStudy) -> String {
+        answer_paragraphs(View { study }).join(" ")
+    }
+
+    #[test]
+    fn verdicts_name_bound_and_interval() {
+        let mut study = heart();
+        let text = said(&study);
+        assert!(
+            text.starts_with("The AUC was 0.888 (0.839 to 0.923) at Hungarian"),
+            "{text}"
+        );
+        assert!(
+            text.contains("was 0.813 (95% CI 0.486 to 0.952)."),
+            "{text}"
+        );
+        assert!(
+            text.contains("inconclusive: the confidence interval of the mean (0.486 to 0.952)")
+        );
+        study.verdict.answer = Answer::Met;
+        assert!(said(&study).contains("The bound is met: the lower end"));
+        study.verdict.answer = Answer::Refuted;
+        assert!(said(&study).contains("The bound is not met: the upper end"));
+        study.verdict.answer = Answer::NotAnswered;
+        study.verdict.interval = None;
+        study.protocol.analysis.primary.acceptance.estimand = Estimand::NextSite;
+        let text = said(&study);
+        assert!(
+            text.contains("the AUC of the next exchangeable hospital"),
+            "{text}"
+        );
+        assert!(
+            text.contains("not answered: the prediction interval that it takes"),
+            "{text}"
+        );
+        assert!(said(&guarded()).contains("the protocol requires at least 3"));
+    }
+
+    #[test]
+    fn lists_read_as_english() {
+        let list = |items: &[&str]| {
+            join(
+                &items
+                    .iter()
+                    .map(|&item| item.to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(list(&["a"]), "a");
+        assert_eq!(list(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(plural(1, "hospital", "hospitals"), "1 hospital");
+    }
+}

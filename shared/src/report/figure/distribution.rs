@@ -10,7 +10,7 @@ use super::{HUES, INK, SOFT};
 /// Bars per panel, of equal width in the prediction.
 pub(in crate::report) const BARS: usize = 20;
 
-const PANEL: (f64, f64) = (268.0, 168.0);
+const PANEL: (f64, f64) = (288.0, 168.0);
 const GAP: (f64, f64) = (24.0, 52.0);
 const LEFT: f64 = 18.0;
 const TOP: f64 = 24.0;
@@ -89,7 +89,7 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, corner: (f64, f64), peak: f64, named
         (left, top - 6.0),
         Anchor::Start,
         LABEL.bold(),
-        &clip(&panel.label, 38),
+        &clip(&panel.label, 35),
     );
     for (index, (event, other)) in panel.events.iter().zip(&panel.non_events).enumerate() {
         let x = left + len(index) * bar;
@@ -149,8 +149,8 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, corner: (f64, f64), peak: f64, named
             "events ▲",
         );
         svg.text(
-            (left + 4.0, bottom - 6.0),
-            Anchor::Start,
+            (left + PANEL.0 - 4.0, bottom - 6.0),
+            Anchor::End,
             LABEL.size(12.0).fill("#005a8c"),
             "non-events ▼",
         );

@@ -7,10 +7,12 @@ use super::svg::{Anchor, LABEL, Stroke, Svg, clip};
 use super::{INK, SOFT};
 
 const BOX: (f64, f64) = (250.0, 46.0);
-const SPINE: f64 = 40.0;
-const SIDE_X: f64 = 380.0;
+const SPINE: f64 = 71.0;
+const SIDE_X: f64 = 412.0;
 const SIDE_WIDTH: f64 = 420.0;
 const STEP: f64 = 74.0;
+const OUTCOME: f64 = 180.0;
+const OUTCOME_X: f64 = 6.0;
 
 /// A box of the spine, and what leaves the flow below it.
 pub(in crate::report) struct Step {
@@ -40,8 +42,11 @@ pub(in crate::report) fn draw(
     let mut y = 6.0;
     for (index, (step, height)) in steps.iter().zip(&heights).enumerate() {
         draw_box(&mut svg, (SPINE, y), BOX.0, &step.label, &step.count, true);
-        if index + 1 < steps.len() || !outcomes.is_empty() {
+        if index + 1 < steps.len() {
             arrow_down(&mut svg, centre, y + BOX.1, y + height);
+        } else if !outcomes.is_empty() {
+            let rail = (centre, y + height - 16.0);
+            svg.line((centre, y + BOX.1), rail, Stroke::solid(INK, 1.0));
         }
         if !step.leaves.is_empty() {
             let middle = y + f64::midpoint(BOX.1, *height);
@@ -70,16 +75,16 @@ pub(in crate::report) fn draw(
 }
 
 fn draw_outcomes(svg: &mut Svg, y: f64, outcomes: &[(String, String)]) {
-    let width = 180.0;
     for (index, (label, count)) in outcomes.iter().enumerate() {
-        let x = SPINE - 20.0 + len(index) * (width + 20.0);
-        draw_box(svg, (x, y), width, label, count, false);
+        let x = OUTCOME_X + len(index) * (OUTCOME + 20.0);
+        draw_box(svg, (x, y), OUTCOME, label, count, false);
     }
     if outcomes.len() > 1 {
-        let from = SPINE + BOX.0 / 2.0;
-        let to = SPINE - 20.0 + len(outcomes.len() - 1) * (width + 20.0) + width / 2.0;
-        let rail = y - 12.0;
+        let from = OUTCOME_X + OUTCOME / 2.0;
+        let to = from + len(outcomes.len() - 1) * (OUTCOME + 20.0);
+        let rail = y - 16.0;
         svg.line((from, rail), (to, rail), Stroke::solid(INK, 1.0));
+        arrow_down(svg, from, rail, y);
         arrow_down(svg, to, rail, y);
     }
 }

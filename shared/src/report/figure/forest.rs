@@ -7,14 +7,14 @@
 use super::svg::{Anchor, LABEL, Stroke, Svg, clip};
 use super::{HUES, INK, RULE, SOFT};
 
-const WIDTH: f64 = 880.0;
+const WIDTH: f64 = 950.0;
 const ROW: f64 = 26.0;
 const TOP: f64 = 46.0;
 const LABEL_X: f64 = 4.0;
-const N_X: f64 = 322.0;
-const PLOT: (f64, f64) = (345.0, 640.0);
-const TEXT_X: f64 = 660.0;
-const WEIGHT_X: f64 = 876.0;
+const N_X: f64 = 392.0;
+const PLOT: (f64, f64) = (414.0, 704.0);
+const TEXT_X: f64 = 724.0;
+const WEIGHT_X: f64 = 946.0;
 
 /// The horizontal axis.
 pub(in crate::report) struct Axis {
@@ -195,8 +195,8 @@ impl Forest {
                 svg.text(
                     (LABEL_X + 10.0, base),
                     Anchor::Start,
-                    LABEL,
-                    &clip(label, 32),
+                    LABEL.size(12.5),
+                    &clip(label, 44),
                 );
                 svg.text((N_X, base), Anchor::End, LABEL, n);
                 let face = if point.is_some() {
@@ -228,7 +228,7 @@ impl Forest {
                     (LABEL_X, base),
                     Anchor::Start,
                     LABEL.bold(),
-                    &clip(label, 36),
+                    &clip(label, 40),
                 );
                 svg.text((N_X, base), Anchor::End, LABEL.bold(), n);
                 svg.text((TEXT_X, base), Anchor::Start, LABEL.bold(), text);

@@ -125,7 +125,7 @@ fn draw_key(svg: &mut Svg, curves: &[Curve]) {
         .filter(|curve| !curve.label.is_empty())
         .collect();
     let rows = f64::from(u32::try_from(shown.len()).unwrap_or(0));
-    let (width, row) = (258.0, 21.0);
+    let (width, row) = (306.0, 21.0);
     let corner = (LEFT + SIDE - width - 8.0, TOP + SIDE - rows * row - 18.0);
     svg.rect(
         corner,
@@ -145,7 +145,7 @@ fn draw_key(svg: &mut Svg, curves: &[Curve]) {
             (x + 38.0, y + 4.0),
             Anchor::Start,
             LABEL.size(12.0),
-            &clip(&curve.label, 36),
+            &clip(&curve.label, 38),
         );
         y += row;
     }

@@ -7,7 +7,7 @@ use super::super::document::{Block, Row, Section, Table};
 use super::super::number::{self, Shown, Style};
 use super::super::view::View;
 use super::super::words;
-use super::estimates::{forest, heterogeneity};
+use super::estimates::{forest, heterogeneity, split};
 use crate::pool::result::{Analysis, Metric};
 use crate::statistic::brier::Brier;
 use crate::statistic::observed_expected::ObservedExpected;
@@ -76,7 +76,8 @@ fn brier_table(view: View<'_>) -> Table {
             view.model(&analysis.key.model),
             view.endpoint(&analysis.key.endpoint)
         ));
-        for site in &analysis.sites {
+        let (external, apart) = split(analysis);
+        for site in external.into_iter().chain(apart) {
             let brier = find_brier(view, &site.site, analysis);
             let expected = find_expected(view, &site.site, analysis);
             let cells = vec![

@@ -196,7 +196,6 @@ fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Spl
     }
     lines.extend(merged.iter().map(|curve| make(curve, Look::Bold, true)));
     let name = view.model(model);
-    let data = auc_table(view, external, apart, merged);
     let sentence: Vec<String> = external
         .iter()
         .chain(apart)
@@ -250,7 +249,6 @@ fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Spl
     points
         .notes
         .push("At most 40 points per curve; all points are in curves.csv.".to_owned());
-    drop(data);
     Figure {
         label: String::new(),
         caption,
@@ -274,7 +272,7 @@ fn auc_table(
     apart: &[&MergedCurve],
     merged: &[&MergedCurve],
 ) -> Table {
-    let mut table = Table::new(
+    let mut table = Table::prose(
         "AUC within hospitals and over merged patients",
         &[
             "Curve",

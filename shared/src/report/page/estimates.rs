@@ -10,6 +10,7 @@ use super::super::number::{self, Shown, Style, p_value, range, real};
 use super::super::view::View;
 use super::super::words;
 use crate::pool::result::{Analysis, Metric, PoolOutcome, SiteEstimate};
+use crate::statistic::Cell;
 use crate::study::SiteRole;
 
 /// The estimates of an analysis, external sites first; the rest stands apart.
@@ -56,7 +57,12 @@ pub(super) fn forest_of(
         id,
         title: title.to_owned(),
         description: sentences.join(" "),
-        n_label: "Events / n".to_owned(),
+        n_label: if has_events(metric) {
+            "Events / n"
+        } else {
+            "n"
+        }
+        .to_owned(),
         estimate_label: format!("{} (95% CI)", short(metric)),
         axis: axis(view, parts, metric),
         rows,
@@ -103,7 +109,7 @@ fn push_rows(view: View<'_>, analysis: &Analysis, rows: &mut Vec<ForestRow>, ful
             let style = words::style(analysis.key.metric);
             rows.push(ForestRow::Pool {
                 label: format!("Random-effects mean, k = {}", pooled.k),
-                n: counts(&number::count(&pooled.events), &number::count(&pooled.n)),
+                n: counts(analysis.key.metric, &pooled.events, &pooled.n),
                 point: (pooled.estimate, pooled.low, pooled.high),
                 text: words::pooled_cell(analysis.key.metric, pooled).line(),
             });
@@ -133,9 +139,7 @@ fn push_rows(view: View<'_>, analysis: &Analysis, rows: &mut Vec<ForestRow>, ful
         }
     }
     if full && !apart.is_empty() {
-        rows.push(ForestRow::Heading(
-            "Not external: shown apart, never in the pool".to_owned(),
-        ));
+        rows.push(ForestRow::Heading(format!("{}: in no pool", roles(&apart))));
         rows.extend(
             apart
                 .iter()
@@ -144,8 +148,44 @@ fn push_rows(view: View<'_>, analysis: &Analysis, rows: &mut Vec<ForestRow>, ful
     }
 }
 
-fn counts(events: &Shown, n: &Shown) -> String {
-    format!("{} / {}", events.text, n.text)
+fn counts(metric: Metric, events: &Cell<u64>, n: &Cell<u64>) -> String {
+    let n = number::count(n).text;
+    if has_events(metric) {
+        format!("{} / {n}", number::count(events).text)
+    } else {
+        n
+    }
+}
+
+/// Whether events are a part of `n`; the denominator of a rate is a class or a prediction.
+fn has_events(metric: Metric) -> bool {
+    !matches!(
+        metric,
+        Metric::Sensitivity
+            | Metric::Specificity
+            | Metric::Ppv
+            | Metric::Npv
+            | Metric::GapTpr
+            | Metric::GapFpr
+            | Metric::GapPpv
+    )
+}
+
+/// The roles of sites that stand apart, as a heading.
+fn roles(sites: &[&SiteEstimate]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for site in sites {
+        let name = words::site_role(site.role).to_owned();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let text = words::join(&names);
+    let mut letters = text.chars();
+    let first = letters
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>());
+    format!("{}{}", first.unwrap_or_default(), letters.as_str())
 }
 
 fn site_row(view: View<'_>, analysis: &Analysis, site: &SiteEstimate, apart: bool) -> ForestRow {
@@ -153,12 +193,8 @@ fn site_row(view: View<'_>, analysis: &Analysis, site: &SiteEstimate, apart: boo
     let interval = site.low.number().zip(site.high.number());
     let name = view.site(&site.site);
     ForestRow::Site {
-        label: if apart {
-            format!("{name} ({})", words::site_role(site.role))
-        } else {
-            name
-        },
-        n: counts(&number::count(&site.events), &number::count(&site.n)),
+        label: name,
+        n: counts(analysis.key.metric, &site.events, &site.n),
         point: site.estimate.number().map(|value| (value, interval)),
         text: shown.line(),
         weight: site.weight,
@@ -362,10 +398,14 @@ pub(super) fn table_of(view: View<'_>, parts: &[(String, &Analysis)], caption: &
     );
     for (heading, analysis) in parts {
         table.group(heading.clone());
-        for site in &analysis.sites {
+        let (external, apart) = split(analysis);
+        for site in external {
             table.push(site_line(view, analysis, site));
         }
         table.push(pool_line(analysis));
+        for site in apart {
+            table.push(site_line(view, analysis, site));
+        }
     }
     table
 }
