@@ -51,13 +51,31 @@ impl Page<'_> {
 }
 
 impl TablePart<'_> {
+    /// The table's CSS class, by kind and width.
+    fn class(&self) -> &'static str {
+        match self.table.columns() {
+            _ if self.table.prose => "prose",
+            0..=3 => "slim",
+            4..=8 => "",
+            _ => "dense",
+        }
+    }
+
+    /// Class attribute of a cell; plain numbers need none.
+    fn attribute(&self, shown: &Shown) -> String {
+        match shown.class() {
+            "num" => String::new(),
+            class => format!(" class=\"{class}\""),
+        }
+    }
+
     /// A cell's content: text, and its second line in small type.
     fn cell(&self, shown: &Shown) -> String {
         match &shown.sub {
             Some(sub) => format!(
                 "{}<span class=\"sub\">{}</span>",
                 breakable(&shown.text),
-                escape(sub)
+                escape(sub).replace(" to ", "\u{a0}to\u{a0}")
             ),
             None => breakable(&shown.text),
         }

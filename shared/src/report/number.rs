@@ -149,8 +149,11 @@ pub(super) fn p_value(p: f64) -> String {
 }
 
 /// `0.80 to 0.87`.
+///
+/// A percent sign stands once, at the end.
 pub(super) fn range(low: f64, high: f64, style: Style) -> String {
-    format!("{} to {}", real(low, style), real(high, style))
+    let low = real(low, style);
+    format!("{} to {}", low.trim_end_matches('%'), real(high, style))
 }
 
 /// `0.84 (95% CI 0.80 to 0.87)`.

@@ -91,17 +91,24 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, corner: (f64, f64), peak: f64, named
         LABEL.bold(),
         &clip(&panel.label, 35),
     );
-    for (index, (event, other)) in panel.events.iter().zip(&panel.non_events).enumerate() {
-        let x = left + len(index) * bar;
-        let (up, down) = (half * event / peak, half * other / peak);
-        svg.rect((x + 0.75, middle - up), (bar - 1.5, up), HUES[1], None);
-        svg.rect(
-            (x + 0.75, middle),
-            (bar - 1.5, down),
-            "#dcebf5",
-            Some(Stroke::solid(HUES[0], 1.0)),
-        );
-    }
+    let bars = |shares: &[f64; BARS], up: bool| -> Vec<((f64, f64), (f64, f64))> {
+        shares
+            .iter()
+            .enumerate()
+            .filter(|(_, share)| **share > 0.0)
+            .map(|(index, share)| {
+                let tall = half * share / peak;
+                let x = left + len(index) * bar + 0.75;
+                (
+                    (x, if up { middle - tall } else { middle }),
+                    (bar - 1.5, tall),
+                )
+            })
+            .collect()
+    };
+    svg.rects(&bars(&panel.events, true), HUES[1], None);
+    let outline = Some(Stroke::solid(HUES[0], 1.0));
+    svg.rects(&bars(&panel.non_events, false), "#dcebf5", outline);
     svg.line(
         (left, middle),
         (left + PANEL.0, middle),

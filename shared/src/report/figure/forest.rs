@@ -11,9 +11,9 @@ const WIDTH: f64 = 950.0;
 const ROW: f64 = 26.0;
 const TOP: f64 = 46.0;
 const LABEL_X: f64 = 4.0;
-const N_X: f64 = 392.0;
-const PLOT: (f64, f64) = (414.0, 704.0);
-const TEXT_X: f64 = 724.0;
+const N_X: f64 = 380.0;
+const PLOT: (f64, f64) = (400.0, 684.0);
+const TEXT_X: f64 = 700.0;
 const WEIGHT_X: f64 = 946.0;
 
 /// The horizontal axis.

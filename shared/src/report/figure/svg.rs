@@ -131,7 +131,7 @@ pub(in crate::report) fn clip(text: &str, limit: usize) -> String {
 }
 
 fn number(value: f64) -> String {
-    let text = format!("{value:.2}");
+    let text = format!("{value:.1}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" {
         "0".to_owned()
@@ -181,6 +181,30 @@ impl Svg {
             number(corner.1),
             number(size.0),
             number(size.1),
+            stroke.map(Stroke::attributes).unwrap_or_default()
+        ));
+    }
+
+    /// Several rectangles of one look, each by its upper left corner and size.
+    pub(in crate::report) fn rects(
+        &mut self,
+        rects: &[((f64, f64), (f64, f64))],
+        fill: &str,
+        stroke: Option<Stroke>,
+    ) {
+        let mut path = String::with_capacity(rects.len() * 28);
+        for ((x, y), (width, height)) in rects {
+            let (width, height) = (number(*width), number(*height));
+            // Writing to a String cannot fail.
+            let _ = write!(
+                path,
+                "M{} {}h{width}v{height}h-{width}z",
+                number(*x),
+                number(*y)
+            );
+        }
+        self.push(format_args!(
+            r#"<path d="{path}" fill="{fill}"{}/>"#,
             stroke.map(Stroke::attributes).unwrap_or_default()
         ));
     }
@@ -305,13 +329,17 @@ impl Svg {
 
 fn join(points: &[(f64, f64)]) -> String {
     let mut text = String::with_capacity(points.len() * 12);
-    for (index, (x, y)) in points.iter().enumerate() {
-        if index > 0 {
+    let mut last = String::new();
+    for (x, y) in points {
+        let point = format!("{},{}", number(*x), number(*y));
+        if point == last {
+            continue;
+        }
+        if !text.is_empty() {
             text.push(' ');
         }
-        text.push_str(&number(*x));
-        text.push(',');
-        text.push_str(&number(*y));
+        text.push_str(&point);
+        last = point;
     }
     text
 }

@@ -139,7 +139,11 @@ fn cmh(view: View<'_>, cmh: &Cmh) -> String {
             odds_ratio,
             odds_ratio_interval,
         } => {
-            let names: Vec<String> = sites.iter().map(|site| view.site(site)).collect();
+            let whom = if sites.len() == view.external().len() {
+                "all external hospitals".to_owned()
+            } else {
+                words::join(&sites.iter().map(|site| view.site(site)).collect::<Vec<_>>())
+            };
             let odds = match (odds_ratio, odds_ratio_interval) {
                 (Some(ratio), Some([low, high])) => format!(
                     ", Mantel-Haenszel odds ratio {} (95% CI {})",
@@ -149,9 +153,8 @@ fn cmh(view: View<'_>, cmh: &Cmh) -> String {
                 (Some(_), None) | (None, _) => String::new(),
             };
             format!(
-                "CMH({degrees_of_freedom}) = {statistic:.2}, p {}{odds}; {}",
+                "CMH({degrees_of_freedom}) = {statistic:.2}, p {}{odds}; {whom}",
                 equals(&p_value(*p)),
-                names.join(", ")
             )
         }
         Cmh::NotComputed { reason } => format!("CMH not computed: {}", reason.words()),

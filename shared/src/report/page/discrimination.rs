@@ -221,6 +221,7 @@ fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Spl
     if many {
         caption.push_str(" Grey: single hospitals, named in the table.");
     }
+    let most = if many { 8 } else { 40 };
     let mut points = Table::new(
         title.clone(),
         &[
@@ -231,7 +232,7 @@ fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Spl
     );
     for curve in external.iter().chain(apart).chain(merged) {
         points.group(curve_name(view, curve));
-        for point in thinned(curve) {
+        for point in thinned(curve, most) {
             let head = point.threshold.map_or_else(
                 || "none positive".to_owned(),
                 |at| format!("≥ {}", real(at, Style::Plain(4))),
@@ -246,9 +247,9 @@ fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Spl
         }
     }
     points.label = "Data".to_owned();
-    points
-        .notes
-        .push("At most 40 points per curve; all points are in curves.csv.".to_owned());
+    points.notes.push(format!(
+        "At most {most} points per curve; all points are in curves.csv."
+    ));
     Figure {
         label: String::new(),
         caption,
@@ -258,11 +259,11 @@ fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Spl
     }
 }
 
-/// Points where the curve moves, at most about 40 of them.
-fn thinned(curve: &MergedCurve) -> Vec<crate::pool::result::RocPoint> {
+/// Points where the curve moves, at most about `most` of them.
+fn thinned(curve: &MergedCurve, most: usize) -> Vec<crate::pool::result::RocPoint> {
     let mut moving = curve.points.clone();
     moving.dedup_by(|next, kept| next.fpr == kept.fpr && next.tpr == kept.tpr);
-    let step = moving.len().div_ceil(40).max(1);
+    let step = moving.len().div_ceil(most).max(1);
     moving.into_iter().step_by(step).collect()
 }
 

@@ -276,7 +276,7 @@ fn axis(view: View<'_>, parts: &[(String, &Analysis)], metric: Metric) -> Axis {
             let text = if metric == Metric::GapAuc {
                 "AUC of the level − AUC of the rest of the same hospital"
             } else {
-                "← favours comparator    AUC difference    favours model →"
+                "← favours comparator · AUC difference · favours model →"
             };
             fixed(
                 -half,

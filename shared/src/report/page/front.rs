@@ -123,8 +123,16 @@ fn total(view: View<'_>, pick: fn(&view::Flows) -> Cell<u64>) -> Option<Cell<u64
 }
 
 fn strip(view: View<'_>) -> Vec<(String, String, String)> {
-    let show = |cell: Option<Cell<u64>>| {
-        cell.map_or_else(|| "–".to_owned(), |cell| number::count(&cell).line())
+    let show = |cell: Option<Cell<u64>>| cell.map_or_else(Shown::none, |cell| number::count(&cell));
+    let (patients, events) = (
+        show(total(view, |flow| flow.patients)),
+        show(total(view, |flow| flow.events)),
+    );
+    let bounds = |shown: &Shown| {
+        shown
+            .sub
+            .as_ref()
+            .map_or_else(String::new, |sub| format!("{sub}; "))
     };
     let apart = view.released().len() - view.external().len();
     let mut sites = format!("of {} invited", view.invited_external());
@@ -139,13 +147,21 @@ fn strip(view: View<'_>) -> Vec<(String, String, String)> {
         ),
         (
             "Patients".to_owned(),
-            show(total(view, |flow| flow.patients)),
-            format!("{} cases analysed", show(total(view, |flow| flow.analysed))),
+            patients.text.clone(),
+            format!(
+                "{}{} cases analysed",
+                bounds(&patients),
+                show(total(view, |flow| flow.analysed)).text
+            ),
         ),
         (
             "Events".to_owned(),
-            show(total(view, |flow| flow.events)),
-            format!("{} non-events", show(total(view, |flow| flow.non_events))),
+            events.text.clone(),
+            format!(
+                "{}{} non-events",
+                bounds(&events),
+                show(total(view, |flow| flow.non_events)).text
+            ),
         ),
     ];
     let Some(primary) = view.primary() else {

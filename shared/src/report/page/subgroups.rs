@@ -194,8 +194,7 @@ fn gaps(view: View<'_>, model: &ModelId, axis: &AxisId, label: &str, blocks: &mu
         .all(|(_, analysis)| analysis.pool == PoolOutcome::ConfoundedWithSite);
     if confounded {
         blocks.push(Block::Note(format!(
-            "{label}: confounded with site; no gap. Nearly every hospital has only one level of \
-             this axis, so a gap would compare hospitals. Availability is described above."
+            "{label}: confounded with site; no gap. Its levels go with the hospitals, so a gap would compare hospitals and not patients. The levels are described above."
         )));
         return;
     }
