@@ -54,6 +54,18 @@ impl Type {
         Self { fill, ..self }
     }
 
+    /// Attributes that differ from those of the whole drawing.
+    fn attributes(self) -> String {
+        let mut out = String::new();
+        if self.size != LABEL.size {
+            out.push_str(&format!(r#" font-size="{}""#, number(self.size)));
+        }
+        if self.fill != LABEL.fill {
+            out.push_str(&format!(r#" fill="{}""#, self.fill));
+        }
+        out
+    }
+
     /// The same in another size.
     pub(in crate::report) fn size(self, size: f64) -> Self {
         Self { size, ..self }
@@ -268,11 +280,10 @@ impl Svg {
             ""
         };
         self.push(format_args!(
-            r#"<text x="{}" y="{}" font-size="{}" fill="{}"{anchor}{weight}>{}</text>"#,
+            r#"<text x="{}" y="{}"{}{anchor}{weight}>{}</text>"#,
             number(point.0),
             number(point.1),
-            number(face.size),
-            face.fill,
+            face.attributes(),
             escape(text)
         ));
     }
@@ -314,10 +325,12 @@ impl Svg {
         format!(
             concat!(
                 r#"<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{id}-t {id}-d" "#,
-                r#"viewBox="0 0 {width} {height}" width="{width}" height="{height}">"#,
+                r#"viewBox="0 0 {width} {height}" width="{width}" height="{height}" font-size="{size}" fill="{fill}">"#,
                 r#"<title id="{id}-t">{title}</title><desc id="{id}-d">{description}</desc>{body}</svg>"#
             ),
             id = id,
+            size = number(LABEL.size),
+            fill = LABEL.fill,
             width = number(self.width),
             height = number(self.height),
             title = escape(title),

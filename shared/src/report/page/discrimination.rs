@@ -391,32 +391,7 @@ fn distribution_figure(
         .collect();
     let name = view.model(model);
     let title = format!("Predictions of {name} by outcome");
-    let mut data = Table::new(
-        title.clone(),
-        &["Prediction", "Share of events", "Share of non-events"],
-    );
-    for panel in &panels {
-        data.group(panel.label.clone());
-        let mut low = 0_u32;
-        for (event, other) in panel.events.iter().zip(&panel.non_events) {
-            let head = format!(
-                "0.{low:02} to {}",
-                if low == 95 {
-                    "1.00".to_owned()
-                } else {
-                    format!("0.{:02}", low + 5)
-                }
-            );
-            data.push(Row::new(
-                head,
-                vec![
-                    Shown::number(real(*event, Style::Percent)),
-                    Shown::number(real(*other, Style::Percent)),
-                ],
-            ));
-            low += 5;
-        }
-    }
+    let mut data = shares_table(&title, &panels);
     data.label = "Data".to_owned();
     let description = panels
         .iter()
@@ -452,3 +427,46 @@ fn distribution_figure(
 fn upper_half(shares: &[f64; BARS]) -> String {
     real(shares[BARS / 2..].iter().sum(), Style::Percent)
 }
+
+/// The bars behind the panels; for many hospitals one line each.
+fn shares_table(title: &str, panels: &[Panel]) -> Table {
+    let percent = |share: f64| Shown::number(real(share, Style::Percent));
+    if panels.len() > MANY {
+        let head = [
+            "Hospital",
+            "Events at 0.5 or more",
+            "Non-events at 0.5 or more",
+        ];
+        let mut data = Table::new(title, &head);
+        for panel in panels {
+            let cells = [upper_half(&panel.events), upper_half(&panel.non_events)];
+            data.push(Row::new(&panel.label, cells.map(Shown::number).to_vec()));
+        }
+        data.notes.push("All bars are in curves.csv.".to_owned());
+        return data;
+    }
+    let mut data = Table::new(
+        title,
+        &["Prediction", "Share of events", "Share of non-events"],
+    );
+    for panel in panels {
+        data.group(panel.label.clone());
+        let mut low = 0_u32;
+        for (event, other) in panel.events.iter().zip(&panel.non_events) {
+            let high = low + 5;
+            let head = format!(
+                "{}.{:02} to {}.{:02}",
+                low / 100,
+                low % 100,
+                high / 100,
+                high % 100
+            );
+            data.push(Row::new(head, vec![percent(*event), percent(*other)]));
+            low = high;
+        }
+    }
+    data
+}
+
+/// Hospitals beyond which data tables of figures are shortened.
+const MANY: usize = 8;

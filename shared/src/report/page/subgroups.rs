@@ -250,7 +250,7 @@ fn gap_cell(metric: Metric, analysis: &Analysis) -> Shown {
         PoolOutcome::Pooled(pooled) => {
             let shown = words::pooled_cell(metric, pooled);
             let sub = format!(
-                "{}; k = {}",
+                "{}; k\u{a0}=\u{a0}{}",
                 shown.sub.clone().unwrap_or_default(),
                 pooled.k
             );
