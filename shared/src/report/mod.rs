@@ -1,1 +1,131 @@
-//! (in progress)
+//! Station 8, the report: one bundle of files from one pooled study. It adds words, pictures
+//! and formats, and no number of its own.
+//!
+//! Read in this order: `document` (what a report consists of), `number` and `words` (how
+//! things are said), `page` (what is said), `figure` (what is drawn), `html`, `csv`, `schema`.
+//!
+//! From: `pool::result`.
+//! To: files on disk, written by `coordinator`, and by `node` for its own report.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::identity::{CanonicalError, Digest, to_canonical};
+use crate::pool::result::PooledStudy;
+
+mod csv;
+mod document;
+mod figure;
+mod html;
+mod number;
+mod page;
+mod schema;
+mod view;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use csv::slug as analysis_slug;
+
+/// Version of `report.json`.
+pub const SCHEMA: &str = "fedval.report/1";
+
+/// Facts about the making of one report that may differ between two builds; nothing else does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// Name and version of the program: `fedval 0.1.0`.
+    pub software: String,
+    /// Further facts by name, such as the compiler or the versions of the nodes.
+    #[serde(default)]
+    pub facts: BTreeMap<String, String>,
+}
+
+/// The content of `report.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// What may differ between two builds.
+    pub provenance: Provenance,
+    /// Every number of the report.
+    pub study: PooledStudy,
+}
+
+/// The files of a report by their path inside the bundle.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bundle {
+    /// Path, with `/`, and bytes.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// Why no report can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportFault {
+    /// The study holds a number that JSON cannot say.
+    #[error("the pooled study has no JSON form: {0}")]
+    Form(#[from] CanonicalError),
+    /// A template failed.
+    #[error("the page cannot be set: {0}")]
+    Page(#[from] askama::Error),
+}
+
+/// Makes every file of the report: `report.html`, `report.json`, its schema, the CSV files, and
+/// `manifest.json` with the SHA-256 of all of them. The same input gives the same bytes.
+///
+/// # Errors
+/// [`ReportFault::Form`] when a number is NaN or infinite, [`ReportFault::Page`] when a template
+/// fails.
+pub fn bundle(study: &PooledStudy, provenance: &Provenance) -> Result<Bundle, ReportFault> {
+    let view = view::View { study };
+    let report = Report {
+        schema: SCHEMA.to_owned(),
+        provenance: provenance.clone(),
+        study: study.clone(),
+    };
+    let document = page::document(view, provenance);
+    let mut files = BTreeMap::from([
+        (
+            "report.html".to_owned(),
+            html::render(&document)?.into_bytes(),
+        ),
+        ("report.json".to_owned(), to_canonical(&report)?),
+        ("schema/report.schema.json".to_owned(), schema::report()?),
+    ]);
+    for (name, text) in csv::files(view) {
+        files.insert(name.to_owned(), text.into_bytes());
+    }
+    let manifest = manifest(&files)?;
+    files.insert("manifest.json".to_owned(), manifest);
+    Ok(Bundle { files })
+}
+
+#[derive(Serialize)]
+struct Manifest {
+    schema: &'static str,
+    files: BTreeMap<String, ManifestEntry>,
+}
+
+#[derive(Serialize)]
+struct ManifestEntry {
+    sha256: String,
+    bytes: usize,
+}
+
+fn manifest(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>, CanonicalError> {
+    let entry = |bytes: &Vec<u8>| ManifestEntry {
+        sha256: Digest::of(bytes).hex(),
+        bytes: bytes.len(),
+    };
+    to_canonical(&Manifest {
+        schema: "fedval.manifest/1",
+        files: files
+            .iter()
+            .map(|(name, bytes)| (name.clone(), entry(bytes)))
+            .collect(),
+    })
+}

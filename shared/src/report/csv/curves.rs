@@ -1,0 +1,86 @@
+//! `curves.csv`: ROC curves and distributions of predictions, point by point.
+//!
+//! From: merged curves.
+//! To: R, Python, spreadsheets.
+
+use super::super::view::View;
+use super::{Sheet, real, real_or_empty};
+use crate::pool::result::{BlockShare, MergedCurve};
+use crate::study::SiteRole;
+
+const HEAD: [&str; 16] = [
+    "study",
+    "model",
+    "endpoint",
+    "scope",
+    "site",
+    "axis",
+    "level",
+    "curve",
+    "outcome",
+    "threshold",
+    "x",
+    "x_high",
+    "y",
+    "y_low",
+    "y_high",
+    "n",
+];
+
+/// The file.
+pub(super) fn table(view: View<'_>) -> String {
+    let mut sheet = Sheet::new(&HEAD);
+    for curve in &view.study.merged {
+        let start = start(view, curve);
+        for point in &curve.points {
+            let mut row = start.clone();
+            row.extend([
+                "roc".to_owned(),
+                String::new(),
+                real_or_empty(point.threshold),
+            ]);
+            row.extend([real(point.fpr), String::new(), real(point.tpr)]);
+            row.extend([String::new(), String::new(), String::new()]);
+            sheet.push(&row);
+        }
+        for (outcome, blocks) in [("event", &curve.events), ("non-event", &curve.non_events)] {
+            for block in blocks {
+                sheet.push(&density(&start, outcome, block));
+            }
+        }
+    }
+    sheet.finish()
+}
+
+fn start(view: View<'_>, curve: &MergedCurve) -> Vec<String> {
+    let scope = match curve.site.as_ref().and_then(|site| view.role(site)) {
+        None => "merged",
+        Some(SiteRole::External) => "site",
+        Some(
+            SiteRole::Development
+            | SiteRole::Tuning
+            | SiteRole::ThresholdSelection
+            | SiteRole::Recalibration,
+        ) => "development",
+    };
+    vec![
+        view.study.protocol.slug.to_string(),
+        curve.model.to_string(),
+        curve.endpoint.to_string(),
+        scope.to_owned(),
+        curve
+            .site
+            .as_ref()
+            .map_or_else(String::new, ToString::to_string),
+        "overall".to_owned(),
+        "overall".to_owned(),
+    ]
+}
+
+fn density(start: &[String], outcome: &str, block: &BlockShare) -> Vec<String> {
+    let mut row = start.to_vec();
+    row.extend(["density".to_owned(), outcome.to_owned(), String::new()]);
+    row.extend([real(block.from), real(block.to), real(block.share)]);
+    row.extend([String::new(), String::new(), String::new()]);
+    row
+}

@@ -1,0 +1,152 @@
+//! ROC curves on a square of 1:1, with a key inside the empty corner.
+//!
+//! From: `page::discrimination`.
+//! To: `document::Figure`.
+
+use super::svg::{Anchor, LABEL, Stroke, Svg, clip};
+use super::{DASHES, HUES, INK, SOFT};
+
+const LEFT: f64 = 58.0;
+const TOP: f64 = 14.0;
+const SIDE: f64 = 440.0;
+
+/// One curve.
+pub(in crate::report) struct Curve {
+    /// Name in the key.
+    pub(in crate::report) label: String,
+    /// Points (fpr, tpr) from (0, 0) to (1, 1).
+    pub(in crate::report) points: Vec<(f64, f64)>,
+    /// Prespecified operating points.
+    pub(in crate::report) operating: Vec<(f64, f64)>,
+    /// How it is drawn.
+    pub(in crate::report) look: Look,
+}
+
+/// How a curve is drawn.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(in crate::report) enum Look {
+    /// One of four hues with its marker and dash.
+    Hue(usize),
+    /// Thin and grey: not in the pool, or one of many.
+    Grey,
+    /// Black and bold: merged.
+    Bold,
+}
+
+impl Look {
+    fn stroke(self) -> Stroke {
+        match self {
+            Self::Hue(index) => Stroke::dashed(HUES[index % 4], 2.0, DASHES[index % 4]),
+            Self::Grey => Stroke::dashed("#767676", 1.3, "1 3"),
+            Self::Bold => Stroke::solid(INK, 2.6),
+        }
+    }
+
+    fn marker(self) -> (usize, &'static str) {
+        match self {
+            Self::Hue(index) => (index, HUES[index % 4]),
+            Self::Grey => (0, "#767676"),
+            Self::Bold => (3, INK),
+        }
+    }
+}
+
+/// The drawing of `curves`.
+pub(in crate::report) fn draw(
+    id: &str,
+    title: &str,
+    description: &str,
+    curves: &[Curve],
+) -> String {
+    let mut svg = Svg::new(LEFT + SIDE + 16.0, TOP + SIDE + 52.0);
+    draw_frame(&mut svg);
+    for curve in curves {
+        let points: Vec<(f64, f64)> = curve.points.iter().map(|&point| place(point)).collect();
+        svg.polyline(&points, curve.look.stroke());
+    }
+    for curve in curves {
+        let (kind, fill) = curve.look.marker();
+        for &point in &curve.operating {
+            svg.marker(kind, place(point), fill);
+        }
+    }
+    draw_key(&mut svg, curves);
+    svg.finish(id, title, description)
+}
+
+fn place((fpr, tpr): (f64, f64)) -> (f64, f64) {
+    (LEFT + fpr * SIDE, TOP + (1.0 - tpr) * SIDE)
+}
+
+fn draw_frame(svg: &mut Svg) {
+    for step in 0..=5_u8 {
+        let share = f64::from(step) / 5.0;
+        let text = format!("{share:.1}");
+        let (x, y) = place((share, share));
+        svg.line((x, TOP), (x, TOP + SIDE), Stroke::solid("#ececec", 1.0));
+        svg.line((LEFT, y), (LEFT + SIDE, y), Stroke::solid("#ececec", 1.0));
+        svg.text(
+            (x, TOP + SIDE + 19.0),
+            Anchor::Middle,
+            LABEL.size(12.0),
+            &text,
+        );
+        svg.text((LEFT - 8.0, y + 4.0), Anchor::End, LABEL.size(12.0), &text);
+    }
+    svg.line(
+        place((0.0, 0.0)),
+        place((1.0, 1.0)),
+        Stroke::dashed("#8a8a8a", 1.0, "4 4"),
+    );
+    svg.rect(
+        (LEFT, TOP),
+        (SIDE, SIDE),
+        "none",
+        Some(Stroke::solid(INK, 1.0)),
+    );
+    let soft = LABEL.size(12.5).fill(SOFT);
+    let middle = (LEFT + SIDE / 2.0, TOP + SIDE + 42.0);
+    svg.text(
+        middle,
+        Anchor::Middle,
+        soft,
+        "False positive rate (1 − specificity)",
+    );
+    svg.text_up(
+        (16.0, TOP + SIDE / 2.0),
+        soft,
+        "True positive rate (sensitivity)",
+    );
+}
+
+fn draw_key(svg: &mut Svg, curves: &[Curve]) {
+    let shown: Vec<&Curve> = curves
+        .iter()
+        .filter(|curve| !curve.label.is_empty())
+        .collect();
+    let rows = f64::from(u32::try_from(shown.len()).unwrap_or(0));
+    let (width, row) = (306.0, 21.0);
+    let corner = (LEFT + SIDE - width - 8.0, TOP + SIDE - rows * row - 18.0);
+    svg.rect(
+        corner,
+        (width, rows * row + 10.0),
+        "#ffffff",
+        Some(Stroke::solid("#d0d0d0", 1.0)),
+    );
+    let mut y = corner.1 + 16.0;
+    for curve in shown {
+        let x = corner.0 + 10.0;
+        svg.line((x, y), (x + 30.0, y), curve.look.stroke());
+        let (kind, fill) = curve.look.marker();
+        if !curve.operating.is_empty() {
+            svg.marker(kind, (x + 15.0, y), fill);
+        }
+        svg.text(
+            (x + 38.0, y + 4.0),
+            Anchor::Start,
+            LABEL.size(12.0),
+            &clip(&curve.label, 38),
+        );
+        y += row;
+    }
+}

@@ -1,0 +1,373 @@
+//! Front page: the answer to the protocol's question, what carries it, what it does not show.
+//!
+//! From: `view`, `words`.
+//! To: `document::Front`.
+
+use super::super::document::{Front, Row, Table};
+use super::super::number::{self, Shown, range};
+use super::super::view::{self, View};
+use super::super::words::{self, join, plural};
+use crate::pool::result::{PoolOutcome, SiteOutcome};
+use crate::statistic::Cell;
+use crate::study::{Design, ModelRole, SamplingDesign, SiteRole};
+
+/// The front page.
+pub(super) fn page(view: View<'_>) -> Front {
+    let protocol = &view.study.protocol;
+    let (verdict, verdict_class) = words::answer(view.study.verdict.answer);
+    Front {
+        kicker: format!(
+            "{} · {} · {}",
+            capital(&protocol.purpose),
+            plural(
+                view.external().len(),
+                "external hospital",
+                "external hospitals"
+            ),
+            match protocol.design {
+                Design::Retrospective => "retrospective",
+                Design::Prospective => "prospective",
+            }
+        ),
+        imprint: imprint(view),
+        stamps: stamps(view),
+        question: protocol.question.clone(),
+        verdict: verdict.to_owned(),
+        verdict_class,
+        answer: words::answer_paragraphs(view),
+        strip: strip(view),
+        limits: limits(view),
+        independence: independence(view),
+        facts: vec![facts(view)],
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+fn imprint(view: View<'_>) -> Vec<(String, String)> {
+    let study = view.study;
+    let protocol = &study.protocol;
+    let mut out = vec![(
+        "Study".to_owned(),
+        format!("{}, version {}", protocol.slug, protocol.version),
+    )];
+    if let Some(model) = protocol.index_model() {
+        out.push((
+            "Model".to_owned(),
+            format!("{}, version {}", model.name, model.version),
+        ));
+    }
+    if let Some(round) = &study.round {
+        out.push(("Round".to_owned(), round.to_string()));
+    }
+    if let Some(closed) = study.closed_at {
+        let text = closed.to_string();
+        out.push((
+            "Closed".to_owned(),
+            text.get(..10).unwrap_or(&text).to_owned(),
+        ));
+    }
+    let label = if study.locked {
+        "Locked protocol"
+    } else {
+        "Protocol (not locked)"
+    };
+    out.push((label.to_owned(), study.protocol_digest.to_string()));
+    out
+}
+
+fn stamps(view: View<'_>) -> Vec<(String, String)> {
+    let study = view.study;
+    let mut out = Vec::new();
+    if view.open_data() {
+        out.push((
+            "Public data: disclosure control off".to_owned(),
+            "The policy profile open-data was in use: small counts are printed and nothing is \
+             rounded. This is permitted for published data sets only."
+                .to_owned(),
+        ));
+    }
+    if !study.locked {
+        out.push((
+            "Protocol not locked".to_owned(),
+            "The analysis plan was not frozen and signed before the results were made; every \
+             analysis counts as exploratory."
+                .to_owned(),
+        ));
+    }
+    if !study.signed {
+        out.push((
+            "Unsigned releases".to_owned(),
+            "The hospitals' files were read from disk; that each comes from the hospital it \
+             names is not verified."
+                .to_owned(),
+        ));
+    }
+    out
+}
+
+/// Counts over external sites that released.
+fn total(view: View<'_>, pick: fn(&view::Flows) -> Cell<u64>) -> Option<Cell<u64>> {
+    let endpoint = &view.study.protocol.analysis.primary.endpoint;
+    let flows: Vec<_> = view
+        .external()
+        .into_iter()
+        .filter_map(|site| view::flow(site, endpoint))
+        .collect();
+    (!flows.is_empty()).then(|| view::sum(flows.iter().map(|flow| pick(flow))))
+}
+
+fn strip(view: View<'_>) -> Vec<(String, String, String)> {
+    let show = |cell: Option<Cell<u64>>| cell.map_or_else(Shown::none, |cell| number::count(&cell));
+    let (patients, events) = (
+        show(total(view, |flow| flow.patients)),
+        show(total(view, |flow| flow.events)),
+    );
+    let bounds = |shown: &Shown| {
+        shown
+            .sub
+            .as_ref()
+            .map_or_else(String::new, |sub| format!("{sub}; "))
+    };
+    let apart = view.released().len() - view.external().len();
+    let mut sites = format!("of {} invited", view.invited_external());
+    if apart > 0 {
+        sites.push_str(&format!("; {apart} shown apart"));
+    }
+    let mut out = vec![
+        (
+            "External hospitals".to_owned(),
+            view.external().len().to_string(),
+            sites,
+        ),
+        (
+            "Patients".to_owned(),
+            patients.text.clone(),
+            format!(
+                "{}{} cases analysed",
+                bounds(&patients),
+                show(total(view, |flow| flow.analysed)).text
+            ),
+        ),
+        (
+            "Events".to_owned(),
+            events.text.clone(),
+            format!(
+                "{}{} non-events",
+                bounds(&events),
+                show(total(view, |flow| flow.non_events)).text
+            ),
+        ),
+    ];
+    let Some(primary) = view.primary() else {
+        return out;
+    };
+    let name = format!("Mean {}", words::metric(primary.key.metric));
+    if let PoolOutcome::Pooled(pooled) = &primary.pool {
+        let style = words::style(primary.key.metric);
+        out.push((
+            name,
+            number::real(pooled.estimate, style),
+            format!(
+                "{} CI {}",
+                number::level_words(pooled.level),
+                range(pooled.low, pooled.high, style)
+            ),
+        ));
+        let cell = words::prediction_cell(primary.key.metric, pooled);
+        let (value, remark) = if pooled.k >= words::PREDICTION_SENTENCE_MIN {
+            (cell.text, cell.sub.unwrap_or_default())
+        } else {
+            (
+                "not stated".to_owned(),
+                "needs five hospitals; the number is in section 3".to_owned(),
+            )
+        };
+        out.push(("Prediction interval".to_owned(), value, remark));
+    } else {
+        let reason = words::no_pool(&primary.pool).unwrap_or_default();
+        out.push((name, "no pool".to_owned(), reason));
+    }
+    out
+}
+
+fn names(view: View<'_>, keep: impl Fn(SiteRole) -> bool) -> Vec<String> {
+    view.study
+        .sites
+        .iter()
+        .filter(|site| keep(site.role))
+        .map(|site| site.display_name.clone())
+        .collect()
+}
+
+fn independence(view: View<'_>) -> String {
+    let external = names(view, |role| role == SiteRole::External);
+    let mut text = format!(
+        "{} took part as external {}: by attestation, none of their data were used to develop, \
+         tune, recalibrate or set a threshold of any model in this report.",
+        join(&external),
+        if external.len() == 1 {
+            "hospital"
+        } else {
+            "hospitals"
+        },
+    );
+    for site in view
+        .study
+        .sites
+        .iter()
+        .filter(|site| site.role != SiteRole::External)
+    {
+        text.push_str(&format!(
+            " {} has the role {}; its results are shown apart and enter no pool.",
+            site.display_name,
+            words::site_role(site.role)
+        ));
+    }
+    if view.study.locked {
+        text.push_str(
+            " The analysis plan was locked and signed before any hospital computed a result.",
+        );
+    }
+    text
+}
+
+fn limits(view: View<'_>) -> Vec<String> {
+    let protocol = &view.study.protocol;
+    let external = view.external().len();
+    let mut out = Vec::new();
+    if external < words::PREDICTION_SENTENCE_MIN {
+        out.push(format!(
+            "How the model would do at the next hospital: {} cannot describe the spread between \
+             hospitals.",
+            plural(external, "external hospital", "external hospitals")
+        ));
+    }
+    out.push(
+        "Benefit to patients: discrimination and calibration in the large were assessed, not \
+         decisions or outcomes of care."
+            .to_owned(),
+    );
+    out.push("Calibration across the range of predictions: only the total of predicted events was compared with the total observed.".to_owned());
+    if protocol.design == Design::Retrospective {
+        out.push(
+            "Prospective performance: cases were collected before the protocol was written."
+                .to_owned(),
+        );
+    }
+    if protocol.sampling.design == SamplingDesign::OutcomeDependent {
+        out.push(
+            "Predictive values and calibration in routine care: cases were sampled by outcome."
+                .to_owned(),
+        );
+    }
+    let verified = &protocol.verification;
+    if verified.fraction_model_positive < 1.0 || verified.fraction_model_negative < 1.0 {
+        out.push(format!(
+            "Patients without the reference standard: {} of model-positive and {} of \
+             model-negative cases were verified.",
+            number::real(verified.fraction_model_positive, number::Style::Percent),
+            number::real(verified.fraction_model_negative, number::Style::Percent)
+        ));
+    }
+    for model in &protocol.model {
+        out.push(format!(
+            "What {} would do with complete inputs: missing inputs were handled as follows: {}.",
+            model.name, model.missing_inputs
+        ));
+    }
+    let silent: Vec<String> = view
+        .study
+        .sites
+        .iter()
+        .filter(|site| site.outcome != SiteOutcome::Released)
+        .map(|site| format!("{} ({})", site.display_name, words::outcome(site.outcome)))
+        .collect();
+    if !silent.is_empty() {
+        out.push(format!("Results at {}.", join(&silent)));
+    }
+    if !view.study.withheld.is_empty() {
+        out.push(format!(
+            "{} withheld by the hospitals' policies; they are withheld, not at random (section 9).",
+            plural(view.study.withheld.len(), "item was", "items were").replacen(
+                "1 item was",
+                "One item was",
+                1
+            )
+        ));
+    }
+    out
+}
+
+fn facts(view: View<'_>) -> Table {
+    let protocol = &view.study.protocol;
+    let mut table = Table::prose("Model facts", &["", "Under validation"]);
+    let models: Vec<_> = protocol
+        .index_model()
+        .into_iter()
+        .chain(protocol.comparators())
+        .collect();
+    table.head = std::iter::once(String::new())
+        .chain(models.iter().map(|model| match model.role {
+            ModelRole::Index => "Under validation".to_owned(),
+            ModelRole::Comparator => "Comparator".to_owned(),
+        }))
+        .collect();
+    let mut row = |head: &str, pick: &dyn Fn(&crate::study::Model) -> String| {
+        let cells = models
+            .iter()
+            .map(|model| Shown::words(pick(model)))
+            .collect();
+        table.push(Row::new(head, cells));
+    };
+    row("Name, version", &|model| {
+        format!("{}, {}", model.name, model.version)
+    });
+    row("Development", &|model| model.description.clone());
+    row("Output", &|_| "probability from 0 to 1".to_owned());
+    row("Missing inputs", &|model| model.missing_inputs.clone());
+    row("Thresholds", &|model| {
+        let all: Vec<String> = protocol
+            .threshold
+            .iter()
+            .filter(|entry| entry.model == model.id)
+            .map(|entry| format!("{} ({})", entry.value, entry.source))
+            .collect();
+        if all.is_empty() {
+            "none declared".to_owned()
+        } else {
+            all.join("; ")
+        }
+    });
+    row("File (SHA-256)", &|model| {
+        model
+            .sha256
+            .clone()
+            .unwrap_or_else(|| "predictions supplied as a table; no model file".to_owned())
+    });
+    let use_ = &protocol.intended_use;
+    for (head, text) in [
+        ("Intended population", &use_.population),
+        (
+            "User and setting",
+            &format!("{}; {}", use_.user, use_.setting),
+        ),
+        ("Risk tier", &use_.risk_tier),
+        ("Known inequalities", &use_.known_inequalities),
+    ] {
+        let cells = models
+            .iter()
+            .map(|_| Shown::words(text.clone()))
+            .collect::<Vec<_>>();
+        table.push(Row::new(
+            head,
+            cells.into_iter().take(models.len()).collect(),
+        ));
+    }
+    table
+}

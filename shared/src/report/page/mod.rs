@@ -1,0 +1,45 @@
+//! The pages of the report, one file each: what is shown and in which order.
+//!
+//! From: `view`, `words`, `number`, `figure`.
+//! To: `document`, set by `html`.
+
+mod calibration;
+mod comparison;
+mod contingency;
+mod discrimination;
+mod estimates;
+mod flow;
+mod front;
+mod methods;
+mod operating;
+mod provenance;
+mod sites;
+mod subgroups;
+mod withheld;
+
+use super::Provenance;
+use super::document::Document;
+use super::view::View;
+
+/// The whole report of one pooled study.
+pub(super) fn document(view: View<'_>, provenance: &Provenance) -> Document {
+    let mut document = Document {
+        title: view.study.protocol.title.clone(),
+        front: front::page(view),
+        sections: vec![
+            flow::page(view),
+            sites::page(view),
+            discrimination::page(view),
+            calibration::page(view),
+            operating::page(view),
+            comparison::page(view),
+            subgroups::page(view),
+            contingency::page(view),
+            withheld::page(view),
+            methods::page(view),
+            provenance::page(view, provenance),
+        ],
+    };
+    document.number();
+    document
+}

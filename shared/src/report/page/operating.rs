@@ -1,0 +1,184 @@
+//! Operating point: the 2x2 table and its rates at each prespecified threshold.
+//!
+//! From: `statistic::confusion` as released, analyses of sensitivity and specificity.
+//! To: `document::Section`.
+
+use super::super::document::{Block, Row, Section, Table};
+use super::super::number::{self, Shown, Style};
+use super::super::view::{self, View, sum};
+use super::super::words;
+use super::estimates::{forest, heterogeneity};
+use crate::pool::result::{Analysis, Metric, PoolOutcome};
+use crate::statistic::Disclosed;
+use crate::statistic::confusion::{Confusion, RateMeasure};
+use crate::study::{SiteRole, Threshold};
+
+const RATES: [RateMeasure; 6] = [
+    RateMeasure::Sensitivity,
+    RateMeasure::Specificity,
+    RateMeasure::Ppv,
+    RateMeasure::Npv,
+    RateMeasure::SelectionRate,
+    RateMeasure::Prevalence,
+];
+
+/// The page.
+pub(super) fn page(view: View<'_>) -> Section {
+    let mut blocks = Vec::new();
+    for threshold in &view.study.protocol.threshold {
+        let tables = found(view, threshold);
+        if tables.is_empty() {
+            continue;
+        }
+        blocks.push(Block::Heading(format!(
+            "{} at {}",
+            view.model(&threshold.model),
+            threshold.value
+        )));
+        blocks.push(Block::Text(format!(
+            "Positive if and only if the prediction is at or above {}. Source of the threshold: {}.",
+            threshold.value,
+            threshold.source.trim_end_matches('.')
+        )));
+        blocks.push(Block::Table(counts(view, threshold, &tables)));
+        blocks.push(Block::Table(rates(view, threshold, &tables)));
+        let pooled: Vec<&Analysis> = [Metric::Sensitivity, Metric::Specificity]
+            .into_iter()
+            .flat_map(|metric| view.overall(metric))
+            .filter(|analysis| {
+                analysis.key.model == threshold.model
+                    && analysis.key.endpoint == threshold.endpoint
+                    && analysis.key.threshold == Some(threshold.value)
+                    && !matches!(analysis.pool, PoolOutcome::NotPooled)
+            })
+            .collect();
+        for analysis in &pooled {
+            let caption = format!(
+                "{} of {} at {} by hospital.",
+                words::metric(analysis.key.metric),
+                view.model(&threshold.model),
+                threshold.value
+            );
+            blocks.push(Block::Figure(forest(view, analysis, &caption)));
+        }
+        if !pooled.is_empty() {
+            let parts: Vec<_> = pooled
+                .iter()
+                .map(|analysis| (words::metric(analysis.key.metric).to_owned(), *analysis))
+                .collect();
+            let caption =
+                "Sensitivity and specificity: mean over hospitals and spread between them";
+            blocks.push(Block::Table(heterogeneity(&parts, caption)));
+        }
+    }
+    if blocks.is_empty() {
+        blocks.push(Block::Note(
+            "The protocol declares no threshold, or no hospital released a 2x2 table.".to_owned(),
+        ));
+    }
+    Section {
+        id: "operating-point",
+        title: "Operating point",
+        blocks,
+    }
+}
+
+type Found<'a> = Vec<(String, SiteRole, &'a Confusion<Disclosed>)>;
+
+fn found<'a>(view: View<'a>, threshold: &Threshold) -> Found<'a> {
+    let mut out = Vec::new();
+    for site in view.released() {
+        let table = view::confusions(site).find(|table| {
+            table.model == threshold.model
+                && table.endpoint == threshold.endpoint
+                && table.threshold == threshold.value
+        });
+        if let Some(table) = table {
+            out.push((site.display_name.clone(), site.role, table));
+        }
+    }
+    out
+}
+
+fn class(role: SiteRole) -> &'static str {
+    if role == SiteRole::External {
+        ""
+    } else {
+        "apart"
+    }
+}
+
+fn counts(view: View<'_>, threshold: &Threshold, tables: &Found<'_>) -> Table {
+    let mut table = Table::new(
+        format!(
+            "2×2 tables of {} at {}",
+            view.model(&threshold.model),
+            threshold.value
+        ),
+        &[
+            "Hospital",
+            "True positive",
+            "False positive",
+            "False negative",
+            "True negative",
+        ],
+    );
+    let cells = |found: &Confusion<Disclosed>| {
+        [
+            found.true_positive,
+            found.false_positive,
+            found.false_negative,
+            found.true_negative,
+        ]
+    };
+    let (external, apart): (Vec<_>, Vec<_>) = tables
+        .iter()
+        .partition(|(_, role, _)| *role == SiteRole::External);
+    let row = |(name, role, found): &(String, SiteRole, &Confusion<Disclosed>)| {
+        Row::new(name, cells(found).iter().map(number::count).collect()).class(class(*role))
+    };
+    external.iter().for_each(|entry| table.push(row(entry)));
+    if external.len() > 1 {
+        let total = (0..4)
+            .map(|index| {
+                number::count(&sum(external
+                    .iter()
+                    .map(|(_, _, found)| cells(found)[index])))
+            })
+            .collect();
+        table.push(Row::new("Sum of external hospitals", total).class("pool"));
+    }
+    apart.iter().for_each(|entry| table.push(row(entry)));
+    table
+}
+
+fn rates(view: View<'_>, threshold: &Threshold, tables: &Found<'_>) -> Table {
+    let mut head = vec!["Hospital"];
+    head.extend(RATES.map(words::rate));
+    let mut table = Table::new(
+        format!(
+            "Rates of {} at {} with 95% intervals",
+            view.model(&threshold.model),
+            threshold.value
+        ),
+        &head,
+    );
+    for (name, role, found) in tables {
+        let cells = RATES
+            .iter()
+            .map(|wanted| {
+                let rate = found.rates.iter().find(|rate| rate.measure == *wanted);
+                rate.map_or_else(Shown::none, |rate| {
+                    number::estimate(&rate.value, &rate.low, &rate.high, Style::Percent)
+                })
+            })
+            .collect();
+        table.push(Row::new(name, cells).class(class(*role)));
+    }
+    table.notes.push(
+        "Computed on exact rows at each hospital. PPV, NPV and selection rate hold at the \
+         hospital's own prevalence."
+            .to_owned(),
+    );
+    table
+}

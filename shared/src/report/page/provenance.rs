@@ -1,0 +1,116 @@
+//! Provenance: what every number rests on, the files of the bundle, and the glossary.
+//!
+//! From: digests of protocol and releases.
+//! To: `document::Section`.
+
+use super::super::Provenance;
+use super::super::document::{Block, Row, Section, Table};
+use super::super::number::Shown;
+use super::super::view::View;
+
+/// Files of the bundle with what they hold.
+const FILES: [(&str, &str); 9] = [
+    ("report.html", "this page"),
+    ("report.json", "every number behind it, with the protocol"),
+    (
+        "schema/report.schema.json",
+        "JSON Schema 2020-12 of report.json",
+    ),
+    (
+        "estimates.csv",
+        "one row per estimate, pooled and by hospital",
+    ),
+    ("curves.csv", "ROC curves and score distributions"),
+    (
+        "counts.csv",
+        "2×2 tables, contingency tables, flow, after disclosure control",
+    ),
+    ("sites.csv", "invited hospitals, roles, outcomes, digests"),
+    (
+        "meta_input.csv",
+        "yi and vi of every analysis, ready for rma()",
+    ),
+    ("manifest.json", "SHA-256 of every other file"),
+];
+
+/// The page.
+pub(super) fn page(view: View<'_>, provenance: &Provenance) -> Section {
+    let mut digests = Table::prose(
+        "Digests",
+        &[
+            "What",
+            "SHA-256 of the document",
+            "SHA-256 of the bytes as sent",
+        ],
+    );
+    let label = if view.study.locked {
+        "Locked protocol"
+    } else {
+        "Protocol source"
+    };
+    digests.push(Row::new(
+        label,
+        vec![
+            Shown::words(view.study.protocol_digest.to_string()),
+            Shown::none(),
+        ],
+    ));
+    for site in &view.study.sites {
+        let show = |digest: Option<crate::identity::Digest>| {
+            digest.map_or_else(Shown::none, |digest| Shown::words(digest.to_string()))
+        };
+        let head = format!("Release of {}", site.display_name);
+        digests.push(Row::new(head, vec![show(site.release), show(site.bytes)]));
+    }
+    let mut files = Table::prose("Files of this bundle", &["File", "Content"]);
+    for (name, content) in FILES {
+        files.push(Row::new(name, vec![Shown::words(content)]));
+    }
+    files
+        .notes
+        .push("To verify: compare the SHA-256 of each file with manifest.json.".to_owned());
+    let mut build = vec![("Software".to_owned(), provenance.software.clone())];
+    build.extend(
+        provenance
+            .facts
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
+    Section {
+        id: "provenance",
+        title: "Provenance and glossary",
+        blocks: vec![
+            Block::Table(digests),
+            Block::Table(files),
+            Block::Text(
+                "The facts below may differ between two builds of the same report; everything \
+                 else is the same byte for byte."
+                    .to_owned(),
+            ),
+            Block::Build(build),
+            Block::Heading("Glossary".to_owned()),
+            Block::Terms(glossary()),
+        ],
+    }
+}
+
+fn glossary() -> Vec<(String, String)> {
+    [
+        ("AUC", "probability that a random event is scored above a random non-event of the same hospital; 0.5 is chance, 1 is perfect"),
+        ("Brier score", "mean squared difference of prediction and outcome; lower is better"),
+        ("Confidence interval", "range of values compatible with the data, at the stated level"),
+        ("Cramér's V", "strength of association in a contingency table, from 0 to 1"),
+        ("External hospital", "a hospital whose data no model in this report has seen"),
+        ("Gap", "result at one level of a subgroup axis minus the result of the rest of the same hospital"),
+        ("I²", "share of the variation between estimates that is not chance"),
+        ("O:E", "observed events over the sum of predicted probabilities; 1 is perfect in the large"),
+        ("Pool", "random-effects combination of hospitals with a measure of their spread"),
+        ("Prediction interval", "range for the true value at a further, exchangeable hospital"),
+        ("Q", "Cochran's test of whether hospitals differ more than chance explains"),
+        ("Suppressed", "hidden by the hospital's disclosure rules because few patients stand behind it"),
+        ("τ²", "variance of true values between hospitals, on the pooling scale"),
+    ]
+    .into_iter()
+    .map(|(term, text)| (term.to_owned(), text.to_owned()))
+    .collect()
+}

@@ -1,0 +1,550 @@
+//! Properties of whole bundles over three studies: as pooled, under disclosure control, and
+//! with too few sites.
+
+use super::*;
+use crate::pool::result::{Answer, PoolOutcome, SiteOutcome, Withheld};
+use crate::statistic::{Cell, Statistic};
+
+const HOSTILE: &str = "<script>alert('x')</script> \"q\" & =cmd()";
+
+/// Three external hospitals and one development hospital, public data.
+pub(super) fn heart() -> PooledStudy {
+    serde_json::from_str(include_str!("testdata/heart.json")).unwrap()
+}
+
+/// The same under `standard`: small counts hidden, others rounded to 5, and one hospital that
+/// does not release, so that two external hospitals remain and there is no pool.
+pub(super) fn guarded() -> PooledStudy {
+    let mut study = heart();
+    study.profiles = vec!["standard".to_owned()];
+    for site in &mut study.sites {
+        site.profile = Some("standard".to_owned());
+    }
+    let mut value = serde_json::to_value(&study).unwrap();
+    guard(&mut value);
+    let mut study: PooledStudy = serde_json::from_value(value).unwrap();
+    for analysis in &mut study.analyses {
+        analysis
+            .sites
+            .retain(|site| site.site.as_str() != "switzerland");
+        for site in &mut analysis.sites {
+            site.weight = None;
+        }
+        if !matches!(
+            analysis.pool,
+            PoolOutcome::NotPooled | PoolOutcome::ConfoundedWithSite
+        ) {
+            analysis.pool = PoolOutcome::TooFewSites {
+                sites: 2,
+                minimum: 3,
+            };
+        }
+    }
+    for table in &mut study.tables {
+        table
+            .sites
+            .retain(|site| site.site.as_str() != "switzerland");
+    }
+    study.merged.retain(|curve| {
+        curve
+            .site
+            .as_ref()
+            .is_none_or(|site| site.as_str() != "switzerland")
+    });
+    let silent = study
+        .sites
+        .iter_mut()
+        .find(|site| site.site.as_str() == "switzerland")
+        .unwrap();
+    silent.outcome = SiteOutcome::NotReleased;
+    silent.statistics.clear();
+    (silent.profile, silent.release, silent.bytes) = (None, None, None);
+    study.verdict.answer = Answer::NotAnswered;
+    (study.verdict.sites, study.verdict.interval) = (2, None);
+    study.withheld = vec![
+        Withheld {
+            site: "switzerland".parse().unwrap(),
+            item: None,
+            known: "nothing".to_owned(),
+            effect: "two external hospitals remain; no pool".to_owned(),
+        },
+        Withheld {
+            site: "va".parse().unwrap(),
+            item: Some("subgroup sex, level female".to_owned()),
+            known: "between 0 and 9 patients".to_owned(),
+            effect: "no gap for sex at this hospital".to_owned(),
+        },
+    ];
+    study
+}
+
+/// Hides integers below 10 and rounds the others to 5, wherever a cell stands.
+fn guard(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Array(items) => items.iter_mut().for_each(guard),
+        serde_json::Value::Object(fields) => {
+            let number = fields.get("value").and_then(serde_json::Value::as_u64);
+            let is_cell = fields.get("state").is_some_and(|state| state == "value");
+            if let (true, Some(number)) = (is_cell, number) {
+                let cell = if number < 10 {
+                    serde_json::json!({"state": "suppressed", "lo": 0, "hi": 9})
+                } else {
+                    let rounded = (number + 2) / 5 * 5;
+                    serde_json::json!({"state": "rounded", "value": rounded, "lo": rounded - 2, "hi": rounded + 2})
+                };
+                *value = cell;
+            } else {
+                fields.values_mut().for_each(guard);
+            }
+        }
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
+}
+
+fn provenance() -> Provenance {
+    Provenance {
+        software: "fedval 0.1.0".to_owned(),
+        facts: BTreeMap::from([("Transport".to_owned(), "QUIC".to_owned())]),
+    }
+}
+
+fn text(bundle: &Bundle, name: &str) -> String {
+    String::from_utf8(bundle.files[name].clone()).unwrap()
+}
+
+/// Writes the bundles below the folder named by FEDVAL_REPORT_DIR, for a person to look at.
+#[test]
+fn every_file_is_there_and_the_manifest_holds_its_digest() {
+    for (name, study) in [
+        ("heart", heart()),
+        ("guarded", guarded()),
+        ("many", many(30)),
+    ] {
+        let out = bundle(&study, &provenance()).unwrap();
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&out.files["manifest.json"]).unwrap();
+        assert_eq!(out.files.len(), 9);
+        for (path, bytes) in out
+            .files
+            .iter()
+            .filter(|(path, _)| *path != "manifest.json")
+        {
+            assert_eq!(
+                manifest["files"][path]["sha256"],
+                Digest::of(bytes).hex(),
+                "{path}"
+            );
+        }
+        let Ok(folder) = std::env::var("FEDVAL_REPORT_DIR") else {
+            continue;
+        };
+        for (path, bytes) in &out.files {
+            let path = std::path::Path::new(&folder).join(name).join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+    }
+}
+
+/// `count` external hospitals, each a copy of one of the three.
+fn many(count: usize) -> PooledStudy {
+    let mut study = heart();
+    let copy =
+        |index: usize| -> crate::study::SiteSlug { format!("site-{index:02}").parse().unwrap() };
+    let sites: Vec<_> = study
+        .sites
+        .iter()
+        .filter(|site| site.site.as_str() != "cleveland")
+        .cloned()
+        .collect();
+    for index in 0..count - 3 {
+        let mut site = sites[index % 3].clone();
+        (site.site, site.display_name) = (copy(index), format!("Hospital {index}"));
+        study.sites.push(site);
+    }
+    for analysis in &mut study.analyses {
+        let own: Vec<_> = analysis.sites[1..].to_vec();
+        for index in 0..count - 3 {
+            let mut site = own[index % 3].clone();
+            site.site = copy(index);
+            analysis.sites.push(site);
+        }
+        if let PoolOutcome::Pooled(pool) = &mut analysis.pool {
+            pool.k = count;
+        }
+    }
+    for table in &mut study.tables {
+        let own: Vec<_> = table.sites[1..].to_vec();
+        for index in 0..count - 3 {
+            let mut site = own[index % 3].clone();
+            site.site = copy(index);
+            table.sites.push(site);
+        }
+    }
+    let curves: Vec<_> = study
+        .merged
+        .iter()
+        .filter(|curve| curve.site.is_some())
+        .cloned()
+        .collect();
+    for index in 0..2 * (count - 3) {
+        let mut curve = curves[index % curves.len()].clone();
+        curve.site = Some(copy(index / 2));
+        study.merged.push(curve);
+    }
+    study
+}
+
+#[test]
+fn thirty_hospitals_stay_below_a_megabyte() {
+    let out = bundle(&many(30), &provenance()).unwrap();
+    assert!(
+        out.files["report.html"].len() < 1_000_000,
+        "{}",
+        out.files["report.html"].len()
+    );
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_and_provenance_stays_in_its_place() {
+    let first = bundle(&heart(), &provenance()).unwrap();
+    assert_eq!(first, bundle(&heart(), &provenance()).unwrap());
+    let other = bundle(
+        &heart(),
+        &Provenance {
+            software: "other 9.9".to_owned(),
+            ..Provenance::default()
+        },
+    )
+    .unwrap();
+    for (name, bytes) in &first.files {
+        let differs = *bytes != other.files[name];
+        assert_eq!(
+            differs,
+            ["report.html", "report.json", "manifest.json"].contains(&name.as_str()),
+            "{name}"
+        );
+    }
+    let cut = |bundle: &Bundle| {
+        let page = text(bundle, "report.html");
+        let (head, tail) = page
+            .split_once("<dl class=\"terms\" id=\"build\">")
+            .unwrap();
+        (
+            head.to_owned(),
+            tail.split_once("</dl>").unwrap().1.to_owned(),
+        )
+    };
+    assert_eq!(cut(&first), cut(&other));
+}
+
+#[test]
+fn nothing_is_fetched_or_run_and_the_policy_says_so() {
+    for study in [heart(), guarded()] {
+        let page = text(&bundle(&study, &provenance()).unwrap(), "report.html");
+        assert!(
+            page.contains("default-src &#39;none&#39;")
+                || page.contains("default-src &#x27;none&#x27;")
+                || page.contains("default-src 'none'")
+        );
+        for forbidden in [
+            "<script", "<img", "<link", " src=", "@import", "url(", "style=", "<iframe",
+        ] {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
+        assert!(!page.contains("href=\"http"));
+    }
+}
+
+#[test]
+fn report_json_reads_back_and_follows_its_schema() {
+    for study in [heart(), guarded()] {
+        let out = bundle(&study, &provenance()).unwrap();
+        let report: Report = serde_json::from_slice(&out.files["report.json"]).unwrap();
+        assert_eq!((report.schema.as_str(), &report.study), (SCHEMA, &study));
+        let schema: serde_json::Value =
+            serde_json::from_slice(&out.files["schema/report.schema.json"]).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&out.files["report.json"]).unwrap();
+        let validator = jsonschema::draft202012::new(&schema).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|error| error.to_string())
+            .take(3)
+            .collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        let mut broken = value;
+        broken["study"]["verdict"]["answer"] = "perhaps".into();
+        assert!(!validator.is_valid(&broken));
+    }
+}
+
+/// Fields by row; quotes as in RFC 4180.
+fn parse(csv: &str) -> Vec<Vec<String>> {
+    let mut rows = vec![vec![String::new()]];
+    let mut quoted = false;
+    let mut letters = csv.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let row = rows.last_mut().unwrap();
+        match (letter, quoted) {
+            ('"', true) if letters.peek() == Some(&'"') => {
+                row.last_mut().unwrap().push(letters.next().unwrap())
+            }
+            ('"', _) => quoted = !quoted,
+            (',', false) => row.push(String::new()),
+            ('\n', false) => rows.push(vec![String::new()]),
+            (other, _) => row.last_mut().unwrap().push(other),
+        }
+    }
+    rows.pop();
+    rows
+}
+
+fn column<'a>(rows: &'a [Vec<String>], name: &str, row: usize) -> &'a str {
+    let index = rows[0].iter().position(|head| head == name).unwrap();
+    &rows[row][index]
+}
+
+#[test]
+fn csv_rows_are_as_wide_as_their_heads() {
+    for study in [heart(), guarded()] {
+        let out = bundle(&study, &provenance()).unwrap();
+        for name in [
+            "estimates.csv",
+            "curves.csv",
+            "counts.csv",
+            "sites.csv",
+            "meta_input.csv",
+        ] {
+            let rows = parse(&text(&out, name));
+            assert!(rows.len() > 1, "{name}");
+            assert!(rows.iter().all(|row| row.len() == rows[0].len()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn meta_input_gives_exactly_the_rows_of_each_pool() {
+    let study = heart();
+    let rows = parse(&text(
+        &bundle(&study, &provenance()).unwrap(),
+        "meta_input.csv",
+    ));
+    let mut names = std::collections::BTreeSet::new();
+    for analysis in &study.analyses {
+        let name = analysis_slug(&analysis.key);
+        assert!(names.insert(name.clone()), "{name} stands twice");
+        let found: Vec<usize> = (1..rows.len())
+            .filter(|&row| {
+                column(&rows, "analysis", row) == name && column(&rows, "in_pool", row) == "true"
+            })
+            .collect();
+        let PoolOutcome::Pooled(pool) = &analysis.pool else {
+            assert!(found.is_empty(), "{name}");
+            continue;
+        };
+        assert_eq!(found.len(), pool.k, "{name}");
+        let inside: Vec<_> = analysis
+            .sites
+            .iter()
+            .filter(|site| site.excluded.is_none())
+            .collect();
+        for (row, site) in found.iter().zip(inside) {
+            assert_eq!(column(&rows, "yi", *row).parse::<f64>().ok(), site.yi);
+            assert_eq!(column(&rows, "vi", *row).parse::<f64>().ok(), site.vi);
+        }
+    }
+    assert!(names.contains("auc.p_b.disease"));
+    assert!(names.contains("gap-tpr.p_b.disease.age-band.60-and-over.at-0.5"));
+}
+
+#[test]
+fn estimates_read_back_and_suppressed_ones_say_so() {
+    let study = heart();
+    let rows = parse(&text(
+        &bundle(&study, &provenance()).unwrap(),
+        "estimates.csv",
+    ));
+    let PoolOutcome::Pooled(pool) = &study.analyses[0].pool else {
+        panic!("no pool")
+    };
+    assert_eq!(column(&rows, "scope", 1), "pooled");
+    for (name, value) in [
+        ("estimate", pool.estimate),
+        ("ci_low", pool.low),
+        ("ci_high", pool.high),
+        ("tau2", pool.tau2),
+        ("q", pool.q),
+        ("p_value", pool.p_value),
+    ] {
+        assert_eq!(
+            column(&rows, name, 1).parse::<f64>().unwrap(),
+            value,
+            "{name}"
+        );
+    }
+    assert_eq!(column(&rows, "scope", 2), "development");
+    assert_eq!(column(&rows, "k_sites", 1), "3");
+    let counts = parse(&text(
+        &bundle(&guarded(), &provenance()).unwrap(),
+        "counts.csv",
+    ));
+    let hidden: Vec<usize> = (1..counts.len())
+        .filter(|&row| column(&counts, "suppressed", row) == "true")
+        .collect();
+    assert!(!hidden.is_empty());
+    for row in hidden {
+        assert_eq!(column(&counts, "count", row), "");
+        assert_eq!(
+            (
+                column(&counts, "count_low", row),
+                column(&counts, "count_high", row)
+            ),
+            ("0", "9")
+        );
+        assert!(!column(&counts, "reason", row).is_empty());
+    }
+}
+
+#[test]
+fn hostile_names_stay_text_everywhere() {
+    let mut study = heart();
+    study.protocol.title = HOSTILE.to_owned();
+    study.protocol.question = HOSTILE.to_owned();
+    study.sites[1].display_name = format!("={HOSTILE}");
+    study.protocol.model[0].name = HOSTILE.to_owned();
+    study.tables[0].levels[0] = HOSTILE.to_owned();
+    study.profiles.push(HOSTILE.to_owned());
+    let out = bundle(
+        &study,
+        &Provenance {
+            software: HOSTILE.to_owned(),
+            ..Provenance::default()
+        },
+    )
+    .unwrap();
+    let page = text(&out, "report.html");
+    assert!(!page.contains("<script"));
+    assert!(page.contains("script&") && page.contains("alert("));
+    for name in ["sites.csv", "meta_input.csv", "counts.csv"] {
+        let rows = parse(&text(&out, name));
+        assert!(
+            rows.iter()
+                .flatten()
+                .all(|field| !field.starts_with(['=', '@'])),
+            "{name}"
+        );
+        assert!(rows.iter().all(|row| row.len() == rows[0].len()), "{name}");
+    }
+}
+
+#[test]
+fn the_four_states_look_different_on_the_page() {
+    let page = text(&bundle(&guarded(), &provenance()).unwrap(), "report.html");
+    for sample in [
+        "<td class=\"suppressed\">&lt;10</td>",
+        "<td class=\"num rounded\">about ",
+        "<td class=\"num zero\">0</td>",
+        "<td class=\"not-computed\">not computed: ",
+    ] {
+        assert!(page.contains(sample), "{sample}");
+    }
+    assert!(
+        !page.contains("<td>0</td>"),
+        "a plain zero may not be printed"
+    );
+}
+
+#[test]
+fn restrictions_are_stamped_and_absent_otherwise() {
+    let page = text(&bundle(&heart(), &provenance()).unwrap(), "report.html");
+    assert!(page.contains("Public data: disclosure control off"));
+    assert!(!page.contains("Unsigned releases") && !page.contains("Protocol not locked"));
+    let mut study = guarded();
+    (study.signed, study.locked) = (false, false);
+    let page = text(&bundle(&study, &provenance()).unwrap(), "report.html");
+    assert!(!page.contains("Public data: disclosure control off"));
+    assert!(page.contains("Unsigned releases") && page.contains("Protocol not locked"));
+}
+
+#[test]
+fn too_few_sites_means_no_pool_and_every_site_is_shown() {
+    let page = text(&bundle(&guarded(), &provenance()).unwrap(), "report.html");
+    assert!(
+        page.contains("There is no pooled result. 2 external hospitals gave a usable estimate")
+    );
+    assert!(page.contains("not released under its own policy"));
+    assert!(page.contains("Withheld, not at random"));
+    assert!(page.contains("0.888 (0.839 to 0.923) at Hungarian"));
+    assert!(!page.contains("Random-effects mean, k ="));
+}
+
+#[test]
+fn a_study_without_results_still_has_a_report() {
+    let mut study = guarded();
+    study.analyses.clear();
+    study.merged.clear();
+    study.tables.clear();
+    for site in &mut study.sites {
+        site.statistics.clear();
+        site.outcome = SiteOutcome::NoAnswer;
+    }
+    let page = text(&bundle(&study, &provenance()).unwrap(), "report.html");
+    assert!(page.contains("no answer before the round closed"));
+}
+
+#[test]
+fn headings_and_tables_are_in_order() {
+    let page = text(&bundle(&heart(), &provenance()).unwrap(), "report.html");
+    let mut last = 1;
+    for (at, _) in page.match_indices("<h") {
+        let Some(level) = page[at + 2..]
+            .chars()
+            .next()
+            .and_then(|level| level.to_digit(10))
+        else {
+            continue;
+        };
+        assert!(level <= last + 1, "h{level} after h{last}");
+        last = level;
+    }
+    assert_eq!(page.matches("<h1").count(), 1);
+    assert!(page.matches("<th ").count() == page.matches(" scope=\"").count());
+    let mut ids = std::collections::BTreeSet::new();
+    for part in page.split(" id=\"").skip(1) {
+        let id = part.split('"').next().unwrap();
+        assert!(ids.insert(id.to_owned()), "id {id} stands twice");
+    }
+}
+
+#[test]
+fn fixtures_have_what_the_tests_are_about() {
+    let hidden = |study: &PooledStudy| {
+        study
+            .sites
+            .iter()
+            .flat_map(|site| &site.statistics)
+            .any(|statistic| match statistic {
+                Statistic::Confusion(table) => table.false_positive.is_suppressed(),
+                Statistic::Flow(_)
+                | Statistic::Characteristics(_)
+                | Statistic::Auc(_)
+                | Statistic::PairedAuc(_)
+                | Statistic::Histogram(_)
+                | Statistic::ObservedExpected(_)
+                | Statistic::Brier(_)
+                | Statistic::SubgroupTable(_)
+                | Statistic::Contingency(_) => false,
+            })
+    };
+    assert!(hidden(&guarded()) && !hidden(&heart()));
+    let first = &heart().analyses[0];
+    assert_eq!(
+        first.sites[1].estimate,
+        Cell::Value {
+            value: first.sites[1].estimate.number().unwrap()
+        }
+    );
+}
