@@ -5,13 +5,15 @@
 //! From: `store::inbox` (accepted releases), `round::view` (who did what).
 //! To: `shared::pool`, `shared::report`, the bundle's files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use shared::disclosure::document::ReceivedRelease;
 use shared::fault::{Code, Fault};
-use shared::identity::{Digest, to_canonical};
+use shared::identity::Digest;
 use shared::pool::result::{PooledStudy, SiteOutcome};
 use shared::pool::study::{RoundFacts, SiteAnswer};
+use shared::report::{self, Provenance};
 use shared::study::lock::LockedProtocol;
 use shared::study::{RoundId, SiteSlug, Timestamp};
 
@@ -121,7 +123,7 @@ pub struct Built {
 }
 
 /// The files of a bundle by name, made from a frozen round.
-type Files = Vec<(String, Vec<u8>)>;
+pub type Files = Vec<(String, Vec<u8>)>;
 
 /// Pools a frozen round: the same input gives the same result, byte for byte.
 pub fn pool(frozen: &FrozenRound) -> PooledStudy {
@@ -151,10 +153,21 @@ pub fn pool(frozen: &FrozenRound) -> PooledStudy {
 /// # Errors
 /// [`Fault`] when the pooled study has no text, which is a defect.
 pub fn make(frozen: &FrozenRound) -> Result<Files, Fault> {
-    let pooled = pool(frozen);
-    let bytes = to_canonical(&pooled)
-        .map_err(|error| Fault::internal(format!("the pooled study has no text: {error}")))?;
-    Ok(vec![("report.json".to_owned(), bytes)])
+    files(&pool(frozen))
+}
+
+/// Makes the bundle's files from a pooled study.
+///
+/// # Errors
+/// [`Fault`] when the pooled study has no text, which is a defect.
+pub fn files(pooled: &PooledStudy) -> Result<Files, Fault> {
+    let provenance = Provenance {
+        software: concat!("fedval ", env!("CARGO_PKG_VERSION")).to_owned(),
+        facts: BTreeMap::new(),
+    };
+    let bundle = report::bundle(pooled, &provenance)
+        .map_err(|error| Fault::internal(format!("the report cannot be made: {error}")))?;
+    Ok(bundle.files.into_iter().collect())
 }
 
 /// Writes the bundle of a closed round into `out` and notes it.
@@ -183,7 +196,11 @@ pub fn build(
     })
 }
 
-fn write(files: &Files, out: &Path) -> Result<Vec<PathBuf>, Fault> {
+/// Writes the files of a bundle into `out`.
+///
+/// # Errors
+/// [`Fault`] when `out` cannot be written.
+pub fn write(files: &Files, out: &Path) -> Result<Vec<PathBuf>, Fault> {
     let unwritable = |path: &Path, error: &std::io::Error| {
         Fault::new(
             Code::OutputUnwritable,
@@ -197,6 +214,9 @@ fn write(files: &Files, out: &Path) -> Result<Vec<PathBuf>, Fault> {
         .iter()
         .map(|(name, bytes)| {
             let path = out.join(name);
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+            }
             std::fs::write(&path, bytes).map_err(|error| unwritable(&path, &error))?;
             Ok(path)
         })

@@ -14,6 +14,7 @@ pub mod link;
 pub mod roster;
 pub mod round;
 pub mod serve;
+pub mod sim;
 pub mod store;
 
 /// The whole `fedval` command, with the process' own arguments.

@@ -134,8 +134,6 @@ codes! {
     // releases and reports
     ReleaseInvalid = "FV-REPORT-001", No, "a release file is not valid";
     ReleaseMismatch = "FV-REPORT-002", No, "release files do not belong together";
-    // the command line
-    Usage = "FV-USE-001", Usage, "the command was used wrongly";
     // ours
     StoreFailed = "FV-INT-001", Internal, "the local database failed";
     Internal = "FV-INT-002", Internal, "a defect in this program";

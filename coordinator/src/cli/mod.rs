@@ -8,9 +8,11 @@ mod check;
 mod generate;
 mod init;
 mod output;
+mod pool;
 mod report;
 mod round;
 mod serve;
+mod sim;
 mod site;
 mod study;
 #[cfg(test)]
@@ -79,6 +81,10 @@ enum Command {
     /// Build and verify report bundles.
     #[command(subcommand)]
     Report(report::Report),
+    /// Pool release files into a report, without a server.
+    Pool(pool::Pool),
+    /// Run the bundled four-hospital study on this machine and write its report.
+    Sim(sim::Sim),
     /// Print the completion script of a shell.
     Completion(generate::Completion),
     /// Write the manual pages.
@@ -95,6 +101,8 @@ impl Command {
             Self::Serve(_) => "serve",
             Self::Round(round) => round.name(),
             Self::Report(report) => report.name(),
+            Self::Pool(_) => "pool",
+            Self::Sim(_) => "sim",
             Self::Completion(_) => "completion",
             Self::Man(_) => "man",
         }
@@ -128,6 +136,8 @@ fn answer(cli: &Cli, manners: Manners) -> Result<Answer, Fault> {
         Command::Completion(completion) => completion.run(),
         Command::Man(man) => man.run(),
         Command::Study(study) => study.run(&cli.dir),
+        Command::Pool(pool) => pool.run(),
+        Command::Sim(sim) => sim.run(manners),
         Command::Check => check::run(&cli.dir),
         Command::Site(site) => site.run(&Home::open(&cli.dir)?),
         Command::Serve(serve) => serve.run(&Home::open(&cli.dir)?, manners),

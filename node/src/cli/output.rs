@@ -100,7 +100,7 @@ pub(super) fn usage(fault: &clap::Error) -> ExitCode {
     let json_asked = std::env::args().any(|word| word == "--format=json" || word == "json");
     if fault.use_stderr() && json_asked {
         let fault = Fault::new(
-            shared::fault::Code::Usage,
+            shared::fault::Code::UsageInvalid,
             "the command was used wrongly",
             fault.kind().to_string(),
             "see: fedval-node --help",

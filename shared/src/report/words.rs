@@ -136,6 +136,7 @@ pub(super) fn excluded(reason: Excluded) -> &'static str {
         Excluded::Suppressed => "withheld",
         Excluded::NotEstimable => "not estimable",
         Excluded::NoVariance => "no variance",
+        Excluded::SmallGroup => "fewer than ten cases on one side",
     }
 }
 

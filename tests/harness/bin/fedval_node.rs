@@ -1,1 +1,8 @@
-fn main() {}
+//! `fedval-node` for tests: cargo builds no other package's programs for this one.
+//!
+//! From: tests.
+//! To: `node`.
+
+fn main() -> std::process::ExitCode {
+    node::cli::main()
+}

@@ -1,0 +1,131 @@
+//! `fedval sim`: four hospitals and a coordinator on this machine, one real report.
+//!
+//! From: the bundled study and data.
+//! To: `sim`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use shared::fault::{Code, Fault};
+
+use super::output::{Answer, Manners};
+use crate::sim::{Plan, SimPolicy, simulate};
+
+/// Run the bundled four-hospital study on this machine and write its report.
+#[derive(Debug, Args)]
+pub(super) struct Sim {
+    /// Disclosure policy of every simulated hospital.
+    #[arg(long, value_enum, default_value_t = Policy::OpenData)]
+    policy: Policy,
+    /// Where to write the report bundle.
+    #[arg(long, value_name = "DIR", default_value = "fedval-report")]
+    out: PathBuf,
+    /// Open the report in the browser.
+    #[arg(long)]
+    open: bool,
+    /// The node's program; default: `fedval-node` beside this one.
+    #[arg(long, value_name = "FILE")]
+    node: Option<PathBuf>,
+    /// Keep the coordinator's and the hospitals' state in this folder, to look around.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Policy {
+    /// The bundled data are public: no disclosure control, stamped on the report.
+    OpenData,
+    /// As a hospital would.
+    Standard,
+}
+
+impl From<Policy> for SimPolicy {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::OpenData => Self::OpenData,
+            Policy::Standard => Self::Standard,
+        }
+    }
+}
+
+impl Sim {
+    pub(super) fn run(&self, manners: Manners) -> Result<Answer, Fault> {
+        let fedval = std::env::current_exe()
+            .map_err(|fault| Fault::internal(format!("this program's path: {fault}")))?;
+        let node = match &self.node {
+            Some(node) => node.clone(),
+            None => beside(&fedval)?,
+        };
+        let out = absolute(&self.out)?;
+        let keep = self.keep.as_deref().map(absolute).transpose()?;
+        let policy = SimPolicy::from(self.policy);
+        let say = |words: &str| {
+            if !manners.quiet {
+                eprintln!("{words}");
+            }
+        };
+        simulate(&Plan {
+            policy,
+            out: &out,
+            fedval: &fedval,
+            node: &node,
+            state: keep.as_deref(),
+            say: &say,
+        })?;
+        let report = out.join("report.html");
+        if self.open {
+            open(&report);
+        }
+        let other = format!(
+            "fedval sim --policy {} --out {}-{}",
+            policy.other().as_str(),
+            self.out.display(),
+            policy.other().as_str()
+        );
+        let data = json!({
+            "report": report,
+            "policy": policy.as_str(),
+            "state": keep,
+        });
+        let text = format!("report  {}\n", report.display());
+        Ok(Answer::new(text, &data)?.next(other))
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Fault> {
+    std::path::absolute(path).map_err(|fault| {
+        Fault::new(
+            Code::OutputUnwritable,
+            format!("{} is no usable path", path.display()),
+            fault.to_string(),
+            "name another folder",
+        )
+    })
+}
+
+fn beside(fedval: &Path) -> Result<PathBuf, Fault> {
+    let node = fedval.with_file_name("fedval-node");
+    if node.exists() {
+        return Ok(node);
+    }
+    Err(Fault::new(
+        Code::UsageInvalid,
+        "the node's program was not found",
+        format!("there is no {}", node.display()),
+        "build it (cargo build --release), or name it with --node",
+    ))
+}
+
+/// The desktop's opener; that there is none changes nothing.
+fn open(report: &Path) {
+    let opened = std::process::Command::new("xdg-open")
+        .arg(report)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn();
+    if opened.is_err() {
+        eprintln!("no program to open {} was found", report.display());
+    }
+}

@@ -1,0 +1,334 @@
+//! A whole consortium on one machine: this program as coordinator and one `fedval-node` process
+//! per hospital, on loopback, with the bundled public data. Every step is a command that a
+//! person would type, run as a process of its own and shown as it runs.
+//!
+//! From: `cli::sim`, the bundled example.
+//! To: a report bundle, written by the same `fedval report build` as any other.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use shared::disclosure::policy::{OPEN_DATA, STANDARD};
+use shared::fault::{Code, Fault};
+
+mod process;
+
+use process::{Child, run};
+
+/// The bundled study.
+pub const STUDY: &str = include_str!("../../../configs/examples/heart/study.toml");
+
+/// One simulated hospital: its slug, its name, its table.
+struct Hospital {
+    slug: &'static str,
+    name: &'static str,
+    table: &'static [u8],
+}
+
+const HOSPITALS: [Hospital; 4] = [
+    Hospital {
+        slug: "cleveland",
+        name: "Cleveland Clinic",
+        table: include_bytes!("../../../configs/examples/heart/data/cleveland.csv"),
+    },
+    Hospital {
+        slug: "hungarian",
+        name: "Hungarian Institute of Cardiology",
+        table: include_bytes!("../../../configs/examples/heart/data/hungarian.csv"),
+    },
+    Hospital {
+        slug: "switzerland",
+        name: "University Hospitals Zurich and Basel",
+        table: include_bytes!("../../../configs/examples/heart/data/switzerland.csv"),
+    },
+    Hospital {
+        slug: "va",
+        name: "VA Medical Center Long Beach",
+        table: include_bytes!("../../../configs/examples/heart/data/va.csv"),
+    },
+];
+
+/// The study's short name, as in [`STUDY`].
+const SLUG: &str = "heart-disease";
+/// Longest wait for all hospitals.
+const PATIENCE: &str = "120s";
+
+/// Which policy every simulated hospital uses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SimPolicy {
+    /// The bundled data are public: no disclosure control.
+    OpenData,
+    /// As a hospital would.
+    Standard,
+}
+
+impl SimPolicy {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenData => "open-data",
+            Self::Standard => "standard",
+        }
+    }
+
+    /// The other one, for the last line.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::OpenData => Self::Standard,
+            Self::Standard => Self::OpenData,
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::OpenData => OPEN_DATA,
+            Self::Standard => STANDARD,
+        }
+    }
+}
+
+/// What to simulate.
+pub struct Plan<'a> {
+    /// Policy of every hospital.
+    pub policy: SimPolicy,
+    /// Where the report goes.
+    pub out: &'a Path,
+    /// This program.
+    pub fedval: &'a Path,
+    /// The node's program.
+    pub node: &'a Path,
+    /// Where coordinator and hospitals live; absent for a folder that is removed at the end.
+    pub state: Option<&'a Path>,
+    /// Hears of every step.
+    pub say: &'a dyn Fn(&str),
+}
+
+/// Runs the simulation.
+///
+/// # Errors
+/// The first command that fails, with what it printed. Every process started here has ended.
+pub fn simulate(plan: &Plan<'_>) -> Result<(), Fault> {
+    let scratch = match plan.state {
+        Some(_) => None,
+        None => Some(Scratch::make()?),
+    };
+    let state = plan
+        .state
+        .or(scratch.as_ref().map(|scratch| scratch.0.as_path()));
+    let state = state.ok_or_else(|| Fault::internal("no state folder"))?;
+    let sim = Sim {
+        plan,
+        state,
+        begun: Instant::now(),
+    };
+    let serve = sim.consortium()?;
+    let nodes = sim.hospitals()?;
+    sim.round()?;
+    for node in nodes {
+        node.stop()?;
+    }
+    serve.stop()
+}
+
+/// A folder that goes when the simulation ends.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn make() -> Result<Self, Fault> {
+        // Short, because the path of a Unix socket has at most 107 bytes.
+        let path = std::env::temp_dir().join(format!("fedval-sim-{}", std::process::id()));
+        std::fs::create_dir_all(&path).map_err(|fault| unwritable(&path, &fault))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn unwritable(path: &Path, fault: &std::io::Error) -> Fault {
+    Fault::new(
+        Code::OutputUnwritable,
+        format!("{} cannot be written", path.display()),
+        fault.to_string(),
+        "name a folder you may write, with --out or --keep",
+    )
+}
+
+struct Sim<'a> {
+    plan: &'a Plan<'a>,
+    state: &'a Path,
+    begun: Instant,
+}
+
+impl Sim<'_> {
+    fn say(&self, words: &str) {
+        let seconds = self.begun.elapsed().as_secs_f32();
+        (self.plan.say)(&format!("{seconds:6.1} s  {words}"));
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|fault| unwritable(folder, &fault))?;
+        }
+        std::fs::write(path, bytes).map_err(|fault| unwritable(path, &fault))
+    }
+
+    /// One command of the coordinator's, shown as typed.
+    fn fedval(&self, arguments: &[&str]) -> Result<String, Fault> {
+        self.say(&format!("$ fedval {}", shown(arguments)));
+        let dir = self.state.join("coordinator");
+        run(self.plan.fedval, &dir, arguments, &[])
+    }
+
+    /// Station 1 and the server.
+    fn consortium(&self) -> Result<Child, Fault> {
+        let address = format!("127.0.0.1:{}", free_port()?);
+        self.fedval(&["init", "--name", "Fedval simulation", "--address", &address])?;
+        let source = self.state.join("study.toml");
+        self.write(&source, STUDY.as_bytes())?;
+        let locked = self.locked();
+        self.fedval(&[
+            "study",
+            "lock",
+            &text(&source),
+            "--signoff",
+            "clinical-owner=A simulated clinician",
+            "--signoff",
+            "statistician=A simulated statistician",
+            "--signoff",
+            "coordinator=A simulated coordinator",
+            "--out",
+            &text(&locked),
+        ])?;
+        self.say("$ fedval serve");
+        let dir = self.state.join("coordinator");
+        let serve = Child::spawn(self.plan.fedval, &[("FEDVAL_DIR", &text(&dir))], &["serve"])?;
+        serve.wait_for("listening on", Duration::from_secs(20))?;
+        Ok(serve)
+    }
+
+    fn locked(&self) -> PathBuf {
+        self.state.join("study.locked.json")
+    }
+
+    /// Four enrolments, then four running nodes.
+    fn hospitals(&self) -> Result<Vec<Child>, Fault> {
+        for hospital in &HOSPITALS {
+            self.enrol(hospital)?;
+        }
+        HOSPITALS
+            .iter()
+            .map(|hospital| {
+                self.say(&format!(
+                    "$ fedval-node run                      # at {}",
+                    hospital.name
+                ));
+                let config = self.config(hospital);
+                Child::spawn(self.plan.node, &[], &["--config", &text(&config), "run"])
+            })
+            .collect()
+    }
+
+    fn config(&self, hospital: &Hospital) -> PathBuf {
+        self.state.join(hospital.slug).join("node.toml")
+    }
+
+    fn enrol(&self, hospital: &Hospital) -> Result<(), Fault> {
+        let home = self.state.join(hospital.slug);
+        self.write(&home.join("predictions.csv"), hospital.table)?;
+        self.write(
+            &home.join("policy.toml"),
+            self.plan.policy.text().as_bytes(),
+        )?;
+        let config = self.config(hospital);
+        self.write(&config, node_toml(hospital).as_bytes())?;
+        let invited = self.fedval(&["site", "invite", hospital.slug, "--format", "json"])?;
+        let token = field(&invited, "/data/token")?;
+        self.say(&format!(
+            "$ fedval-node join {}...             # at {}",
+            &token[..token.len().min(18)],
+            hospital.name
+        ));
+        let arguments = ["--config", &text(&config), "join", &token, "--wait", "60"];
+        let join = Child::spawn(self.plan.node, &[], &arguments)?;
+        let line = join.wait_for("words to compare", Duration::from_secs(30))?;
+        let words = line
+            .rsplit("  ")
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
+        self.fedval(&["site", "approve", hospital.slug, "--words", &words])?;
+        join.finish(Duration::from_secs(60))
+    }
+
+    fn round(&self) -> Result<(), Fault> {
+        let round = format!("{SLUG}.r1");
+        self.fedval(&["round", "launch", &text(&self.locked()), "--round", &round])?;
+        self.fedval(&["round", "wait", &round, "--timeout", PATIENCE])?;
+        // Too few releases close the round with exit code 1: an answer, not a failure.
+        self.say(&format!("$ fedval round close {round}"));
+        let dir = self.state.join("coordinator");
+        run(self.plan.fedval, &dir, &["round", "close", &round], &[1])?;
+        self.fedval(&["report", "build", &round, "--out", &text(self.plan.out)])?;
+        Ok(())
+    }
+}
+
+fn node_toml(hospital: &Hospital) -> String {
+    let Hospital { slug, name, .. } = hospital;
+    format!(
+        "# Written by fedval sim. A real hospital keeps mode = \"manual\".\n\
+         config_version = 1\n\n\
+         [site]\nslug = \"{slug}\"\ndisplay_name = \"{name}\"\n\n\
+         [identity]\ndir = \"identity\"\n\n\
+         [storage]\ndir = \"state\"\n\n\
+         [access]\nstudies = [\"{SLUG}\"]\n\n\
+         [release]\nmode = \"automatic\"\n\n\
+         [disclosure]\npolicy = \"policy.toml\"\n\n\
+         [study.{SLUG}.table]\npath = \"predictions.csv\"\nkey = \"case_id\"\n"
+    )
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// A command line as a person would type it.
+fn shown(arguments: &[&str]) -> String {
+    let quote = |word: &&str| {
+        if word.contains(' ') {
+            format!("\"{word}\"")
+        } else {
+            (*word).to_owned()
+        }
+    };
+    arguments.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+/// A UDP port that is free now.
+fn free_port() -> Result<u16, Fault> {
+    std::net::UdpSocket::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .map(|address| address.port())
+        .map_err(|fault| {
+            Fault::new(
+                Code::Unreachable,
+                "no UDP port can be opened on 127.0.0.1",
+                fault.to_string(),
+                "allow this user UDP sockets on the loopback interface",
+            )
+        })
+}
+
+/// A text inside a JSON answer.
+fn field(answer: &str, pointer: &str) -> Result<String, Fault> {
+    serde_json::from_str::<serde_json::Value>(answer)
+        .ok()
+        .and_then(|value| value.pointer(pointer)?.as_str().map(str::to_owned))
+        .ok_or_else(|| Fault::internal(format!("a command's answer has no {pointer}")))
+}
