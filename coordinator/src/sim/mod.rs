@@ -196,11 +196,9 @@ impl Sim<'_> {
             "lock",
             &text(&source),
             "--signoff",
-            "clinical-owner=A simulated clinician",
+            "principal-investigator=Simulated principal-investigator",
             "--signoff",
-            "statistician=A simulated statistician",
-            "--signoff",
-            "coordinator=A simulated coordinator",
+            "statistician=Simulated statistician",
             "--out",
             &text(&locked),
         ])?;
