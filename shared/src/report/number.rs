@@ -187,6 +187,15 @@ pub(super) fn count(cell: &Cell<u64>) -> Shown {
     }
 }
 
+/// A count in few characters, for figures: `≈130`, `<10`, `–`.
+pub(super) fn short_count(cell: &Cell<u64>) -> String {
+    match cell {
+        Cell::Rounded { value, .. } => format!("\u{2248}{}", whole(*value)),
+        Cell::NotComputed { .. } => "–".to_owned(),
+        Cell::Value { .. } | Cell::Zero | Cell::Suppressed { .. } => count(cell).text,
+    }
+}
+
 /// `<10`, `150 to 159`, or `withheld` when the bounds say next to nothing.
 fn hidden_count(lo: u64, hi: u64) -> String {
     const TELLING: u64 = 1 << 40;

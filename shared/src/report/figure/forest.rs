@@ -249,7 +249,7 @@ impl Forest {
                     (LABEL_X, base),
                     Anchor::Start,
                     LABEL.fill(SOFT),
-                    &clip(text, 120),
+                    &clip(text, 52),
                 );
             }
         }
