@@ -221,9 +221,22 @@ fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Spl
     if many {
         caption.push_str(" Grey: single hospitals, named in the table.");
     }
+    let points = points_table(view, &title, split, many);
+    Figure {
+        label: String::new(),
+        caption,
+        svg: roc::draw(&id, &title, &description, &lines),
+        data: points,
+        narrow: true,
+    }
+}
+
+/// The points behind the curves; fewer of them for many hospitals.
+fn points_table(view: View<'_>, title: &str, split: Split<'_>, many: bool) -> Table {
+    let (external, apart, merged) = split;
     let most = if many { 8 } else { 40 };
     let mut points = Table::new(
-        title.clone(),
+        title,
         &[
             "Curve and threshold",
             "False positive rate",
@@ -250,13 +263,7 @@ fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Spl
     points.notes.push(format!(
         "At most {most} points per curve; all points are in curves.csv."
     ));
-    Figure {
-        label: String::new(),
-        caption,
-        svg: roc::draw(&id, &title, &description, &lines),
-        data: points,
-        narrow: true,
-    }
+    points
 }
 
 /// Points where the curve moves, at most about `most` of them.
