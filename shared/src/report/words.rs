@@ -196,6 +196,17 @@ pub(super) fn no_pool(pool: &PoolOutcome) -> Option<String> {
     }
 }
 
+/// The same after `not computed: `.
+pub(super) fn no_pool_reason(pool: &PoolOutcome) -> String {
+    let text = no_pool_short(pool);
+    let text = text.strip_prefix("No pool: ").unwrap_or(&text);
+    let mut letters = text.trim_end_matches('.').chars();
+    let first = letters
+        .next()
+        .map(|first| first.to_lowercase().collect::<String>());
+    format!("{}{}", first.unwrap_or_default(), letters.as_str())
+}
+
 /// The same for the narrow column of a figure.
 pub(super) fn no_pool_short(pool: &PoolOutcome) -> String {
     match pool {

@@ -67,10 +67,15 @@ fn caption(view: View<'_>, analysis: &Analysis) -> String {
         .sites
         .iter()
         .any(|site| site.role != SiteRole::External);
+    let marks = if matches!(analysis.pool, PoolOutcome::Pooled(_)) {
+        "Squares: estimate, area in proportion to the weight; lines: 95% confidence interval; \
+         diamond: random-effects mean."
+    } else {
+        "Squares: estimate; lines: 95% confidence interval; there is no pool."
+    };
     let mut text = format!(
-        "AUC of {} for {} by hospital ({} analysis). Squares: estimate, area in proportion to \
-         the weight; lines: 95% confidence interval; diamond: random-effects mean. An arrow marks \
-         an interval that runs beyond the axis.",
+        "AUC of {} for {} by hospital ({} analysis). {marks} An arrow marks an interval that runs \
+         beyond the axis.",
         view.model(&analysis.key.model),
         view.endpoint(&analysis.key.endpoint),
         words::analysis_role(analysis.role),

@@ -454,7 +454,7 @@ fn pool_line(analysis: &Analysis) -> Row {
             Shown::none(),
             Shown::none(),
             Shown::none(),
-            Shown::not_computed(&words::no_pool(&analysis.pool).unwrap_or_default()),
+            Shown::not_computed(&words::no_pool_reason(&analysis.pool)),
             Shown::none(),
             Shown::none(),
         ],
@@ -493,7 +493,7 @@ pub(super) fn heterogeneity(parts: &[(String, &Analysis)], caption: &str) -> Tab
             | PoolOutcome::ConfoundedWithSite
             | PoolOutcome::NotPooled
             | PoolOutcome::Failed => {
-                let reason = words::no_pool(&analysis.pool).unwrap_or_default();
+                let reason = words::no_pool_reason(&analysis.pool);
                 let mut cells = vec![Shown::none(), Shown::not_computed(&reason)];
                 cells.extend((0..5).map(|_| Shown::none()));
                 cells
