@@ -363,7 +363,7 @@ fn within_site(view: View<'_>, curve: &MergedCurve) -> Option<Row> {
         PoolOutcome::TooFewSites { .. }
         | PoolOutcome::ConfoundedWithSite
         | PoolOutcome::NotPooled
-        | PoolOutcome::Failed => Shown::not_computed(&words::no_pool(&analysis.pool)?),
+        | PoolOutcome::Failed => Shown::not_computed(&words::no_pool_reason(&analysis.pool)),
     };
     Some(Row::new(
         "Random-effects mean (headline)",
