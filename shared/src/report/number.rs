@@ -127,7 +127,7 @@ pub(super) fn whole(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 && digits.len() > 4 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) && digits.len() > 4 {
             text.push('\u{2009}');
         }
         text.push(digit);
@@ -184,6 +184,15 @@ pub(super) fn count(cell: &Cell<u64>) -> Shown {
         Cell::Zero => Shown::of(State::Zero, "0"),
         Cell::Suppressed { lo, hi } => Shown::of(State::Suppressed, hidden_count(*lo, *hi)),
         Cell::NotComputed { reason } => undefined(*reason),
+    }
+}
+
+/// A count in few characters, for figures: `≈130`, `<10`, `–`.
+pub(super) fn short_count(cell: &Cell<u64>) -> String {
+    match cell {
+        Cell::Rounded { value, .. } => format!("\u{2248}{}", whole(*value)),
+        Cell::NotComputed { .. } => "–".to_owned(),
+        Cell::Value { .. } | Cell::Zero | Cell::Suppressed { .. } => count(cell).text,
     }
 }
 

@@ -115,8 +115,12 @@ fn text(bundle: &Bundle, name: &str) -> String {
     String::from_utf8(bundle.files[name].clone()).unwrap()
 }
 
-/// Writes the bundles below the folder named by FEDVAL_REPORT_DIR, for a person to look at.
+/// Also writes the bundles below the folder named by FEDVAL_REPORT_DIR, for a person to look at.
 #[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "pages are looked at in a browser"
+)]
 fn every_file_is_there_and_the_manifest_holds_its_digest() {
     for (name, study) in [
         ("heart", heart()),

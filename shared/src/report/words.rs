@@ -136,7 +136,7 @@ pub(super) fn excluded(reason: Excluded) -> &'static str {
         Excluded::Suppressed => "withheld",
         Excluded::NotEstimable => "not estimable",
         Excluded::NoVariance => "no variance",
-        Excluded::SmallGroup => "fewer than ten cases on one side",
+        Excluded::SmallGroup => "fewer than ten cases in the level or the rest",
     }
 }
 
@@ -193,6 +193,30 @@ pub(super) fn no_pool(pool: &PoolOutcome) -> Option<String> {
         PoolOutcome::ConfoundedWithSite => Some("Confounded with site; no gap.".to_owned()),
         PoolOutcome::NotPooled => Some("Described per hospital and not pooled.".to_owned()),
         PoolOutcome::Failed => Some("No pool: the estimator did not converge.".to_owned()),
+    }
+}
+
+/// The same after `not computed: `.
+pub(super) fn no_pool_reason(pool: &PoolOutcome) -> String {
+    let text = no_pool_short(pool);
+    let text = text.strip_prefix("No pool: ").unwrap_or(&text);
+    let mut letters = text.trim_end_matches('.').chars();
+    let first = letters
+        .next()
+        .map(|first| first.to_lowercase().collect::<String>());
+    format!("{}{}", first.unwrap_or_default(), letters.as_str())
+}
+
+/// The same for the narrow column of a figure.
+pub(super) fn no_pool_short(pool: &PoolOutcome) -> String {
+    match pool {
+        PoolOutcome::TooFewSites { sites, minimum } => {
+            format!("No pool: {sites} of {minimum} hospitals needed")
+        }
+        PoolOutcome::NotPooled => "Not pooled".to_owned(),
+        PoolOutcome::Pooled(_) | PoolOutcome::ConfoundedWithSite | PoolOutcome::Failed => {
+            no_pool(pool).unwrap_or_default()
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use super::super::view::{self, View};
 use super::super::words;
 use super::{Sheet, count, flag, real_or_empty, state, text};
-use crate::pool::result::PooledTable;
+use crate::pool::result::{PooledTable, SiteResult};
 use crate::statistic::Cell;
 
 const HEAD: [&str; 17] = [
@@ -62,54 +62,58 @@ pub(super) fn table(view: View<'_>) -> String {
                 push(&mut sheet, &about, &place, row, "", cell);
             }
         }
-        for found in view::confusions(site) {
-            let (endpoint, model) = (found.endpoint.as_str(), found.model.as_str());
-            let about = about(
-                view,
-                "confusion",
-                endpoint,
-                model,
-                Some(found.threshold),
-                "",
-            );
-            push(
-                &mut sheet,
-                &about,
-                &place,
-                "positive",
-                "event",
-                &found.true_positive,
-            );
-            push(
-                &mut sheet,
-                &about,
-                &place,
-                "positive",
-                "no event",
-                &found.false_positive,
-            );
-            push(
-                &mut sheet,
-                &about,
-                &place,
-                "negative",
-                "event",
-                &found.false_negative,
-            );
-            push(
-                &mut sheet,
-                &about,
-                &place,
-                "negative",
-                "no event",
-                &found.true_negative,
-            );
-        }
+        confusions(view, &mut sheet, site, &place);
     }
     for pooled in &view.study.tables {
         contingency(view, &mut sheet, pooled);
     }
     sheet.finish()
+}
+
+fn confusions(view: View<'_>, sheet: &mut Sheet, site: &SiteResult, place: &[String; 3]) {
+    for found in view::confusions(site) {
+        let (endpoint, model) = (found.endpoint.as_str(), found.model.as_str());
+        let about = about(
+            view,
+            "confusion",
+            endpoint,
+            model,
+            Some(found.threshold),
+            "",
+        );
+        push(
+            sheet,
+            &about,
+            place,
+            "positive",
+            "event",
+            &found.true_positive,
+        );
+        push(
+            sheet,
+            &about,
+            place,
+            "positive",
+            "no event",
+            &found.false_positive,
+        );
+        push(
+            sheet,
+            &about,
+            place,
+            "negative",
+            "event",
+            &found.false_negative,
+        );
+        push(
+            sheet,
+            &about,
+            place,
+            "negative",
+            "no event",
+            &found.true_negative,
+        );
+    }
 }
 
 fn about(

@@ -4,7 +4,7 @@
 //! From: `page::discrimination`.
 //! To: `document::Figure`.
 
-use super::svg::{Anchor, LABEL, Stroke, Svg, clip};
+use super::svg::{Anchor, LABEL, Rect, Stroke, Svg, clip};
 use super::{HUES, INK, SOFT};
 
 /// Bars per panel, of equal width in the prediction.
@@ -91,7 +91,7 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, corner: (f64, f64), peak: f64, named
         LABEL.bold(),
         &clip(&panel.label, 35),
     );
-    let bars = |shares: &[f64; BARS], up: bool| -> Vec<((f64, f64), (f64, f64))> {
+    let bars = |shares: &[f64; BARS], up: bool| -> Vec<Rect> {
         shares
             .iter()
             .enumerate()
@@ -114,6 +114,10 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, corner: (f64, f64), peak: f64, named
         (left + PANEL.0, middle),
         Stroke::solid(INK, 1.0),
     );
+    draw_panel_axis(svg, panel, corner, named);
+}
+
+fn draw_panel_axis(svg: &mut Svg, panel: &Panel, (left, top): (f64, f64), named: bool) {
     for threshold in &panel.thresholds {
         let x = left + threshold * PANEL.0;
         svg.line(

@@ -213,6 +213,23 @@ impl Forest {
                     self.draw_site(svg, *estimate, *interval, *weight, *apart, y);
                 }
             }
+            ForestRow::Pool { .. } | ForestRow::Prediction { .. } => {
+                self.draw_summary(svg, row, y);
+            }
+            ForestRow::Remark(text) => {
+                svg.text(
+                    (LABEL_X, base),
+                    Anchor::Start,
+                    LABEL.fill(SOFT),
+                    &clip(text, 52),
+                );
+            }
+        }
+    }
+
+    fn draw_summary(&self, svg: &mut Svg, row: &ForestRow, y: f64) {
+        let base = y + 4.5;
+        match row {
             ForestRow::Pool {
                 label,
                 n,
@@ -244,14 +261,7 @@ impl Forest {
                 svg.text((TEXT_X, base), Anchor::Start, LABEL.fill(SOFT), text);
                 self.draw_bar(svg, ends.0, ends.1, y, Stroke::solid(INK, 4.0), INK);
             }
-            ForestRow::Remark(text) => {
-                svg.text(
-                    (LABEL_X, base),
-                    Anchor::Start,
-                    LABEL.fill(SOFT),
-                    &clip(text, 120),
-                );
-            }
+            ForestRow::Heading(_) | ForestRow::Site { .. } | ForestRow::Remark(_) => {}
         }
     }
 

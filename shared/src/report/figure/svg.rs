@@ -116,6 +116,9 @@ impl Stroke {
     }
 }
 
+/// Upper left corner and size.
+pub(in crate::report) type Rect = ((f64, f64), (f64, f64));
+
 /// Text with `<`, `>`, `&` and quotes escaped.
 pub(in crate::report) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -198,12 +201,7 @@ impl Svg {
     }
 
     /// Several rectangles of one look, each by its upper left corner and size.
-    pub(in crate::report) fn rects(
-        &mut self,
-        rects: &[((f64, f64), (f64, f64))],
-        fill: &str,
-        stroke: Option<Stroke>,
-    ) {
+    pub(in crate::report) fn rects(&mut self, rects: &[Rect], fill: &str, stroke: Option<Stroke>) {
         let mut path = String::with_capacity(rects.len() * 28);
         for ((x, y), (width, height)) in rects {
             let (width, height) = (number(*width), number(*height));

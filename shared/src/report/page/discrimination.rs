@@ -67,10 +67,15 @@ fn caption(view: View<'_>, analysis: &Analysis) -> String {
         .sites
         .iter()
         .any(|site| site.role != SiteRole::External);
+    let marks = if matches!(analysis.pool, PoolOutcome::Pooled(_)) {
+        "Squares: estimate, area in proportion to the weight; lines: 95% confidence interval; \
+         diamond: random-effects mean."
+    } else {
+        "Squares: estimate; lines: 95% confidence interval; there is no pool."
+    };
     let mut text = format!(
-        "AUC of {} for {} by hospital ({} analysis). Squares: estimate, area in proportion to \
-         the weight; lines: 95% confidence interval; diamond: random-effects mean. An arrow marks \
-         an interval that runs beyond the axis.",
+        "AUC of {} for {} by hospital ({} analysis). {marks} An arrow marks an interval that runs \
+         beyond the axis.",
         view.model(&analysis.key.model),
         view.endpoint(&analysis.key.endpoint),
         words::analysis_role(analysis.role),
@@ -221,9 +226,22 @@ fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Spl
     if many {
         caption.push_str(" Grey: single hospitals, named in the table.");
     }
+    let points = points_table(view, &title, split, many);
+    Figure {
+        label: String::new(),
+        caption,
+        svg: roc::draw(&id, &title, &description, &lines),
+        data: points,
+        narrow: true,
+    }
+}
+
+/// The points behind the curves; fewer of them for many hospitals.
+fn points_table(view: View<'_>, title: &str, split: Split<'_>, many: bool) -> Table {
+    let (external, apart, merged) = split;
     let most = if many { 8 } else { 40 };
     let mut points = Table::new(
-        title.clone(),
+        title,
         &[
             "Curve and threshold",
             "False positive rate",
@@ -250,13 +268,7 @@ fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Spl
     points.notes.push(format!(
         "At most {most} points per curve; all points are in curves.csv."
     ));
-    Figure {
-        label: String::new(),
-        caption,
-        svg: roc::draw(&id, &title, &description, &lines),
-        data: points,
-        narrow: true,
-    }
+    points
 }
 
 /// Points where the curve moves, at most about `most` of them.
@@ -351,7 +363,7 @@ fn within_site(view: View<'_>, curve: &MergedCurve) -> Option<Row> {
         PoolOutcome::TooFewSites { .. }
         | PoolOutcome::ConfoundedWithSite
         | PoolOutcome::NotPooled
-        | PoolOutcome::Failed => Shown::not_computed(&words::no_pool(&analysis.pool)?),
+        | PoolOutcome::Failed => Shown::not_computed(&words::no_pool_reason(&analysis.pool)),
     };
     Some(Row::new(
         "Random-effects mean (headline)",

@@ -133,9 +133,7 @@ fn push_rows(view: View<'_>, analysis: &Analysis, rows: &mut Vec<ForestRow>, ful
         | PoolOutcome::ConfoundedWithSite
         | PoolOutcome::NotPooled
         | PoolOutcome::Failed => {
-            rows.push(ForestRow::Remark(
-                words::no_pool(&analysis.pool).unwrap_or_default(),
-            ));
+            rows.push(ForestRow::Remark(words::no_pool_short(&analysis.pool)));
         }
     }
     if full && !apart.is_empty() {
@@ -149,9 +147,9 @@ fn push_rows(view: View<'_>, analysis: &Analysis, rows: &mut Vec<ForestRow>, ful
 }
 
 fn counts(metric: Metric, events: &Cell<u64>, n: &Cell<u64>) -> String {
-    let n = number::count(n).text;
+    let n = number::short_count(n);
     if has_events(metric) {
-        format!("{} / {n}", number::count(events).text)
+        format!("{} / {n}", number::short_count(events))
     } else {
         n
     }
@@ -456,7 +454,7 @@ fn pool_line(analysis: &Analysis) -> Row {
             Shown::none(),
             Shown::none(),
             Shown::none(),
-            Shown::not_computed(&words::no_pool(&analysis.pool).unwrap_or_default()),
+            Shown::not_computed(&words::no_pool_reason(&analysis.pool)),
             Shown::none(),
             Shown::none(),
         ],
@@ -495,7 +493,7 @@ pub(super) fn heterogeneity(parts: &[(String, &Analysis)], caption: &str) -> Tab
             | PoolOutcome::ConfoundedWithSite
             | PoolOutcome::NotPooled
             | PoolOutcome::Failed => {
-                let reason = words::no_pool(&analysis.pool).unwrap_or_default();
+                let reason = words::no_pool_reason(&analysis.pool);
                 let mut cells = vec![Shown::none(), Shown::not_computed(&reason)];
                 cells.extend((0..5).map(|_| Shown::none()));
                 cells

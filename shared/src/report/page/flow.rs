@@ -141,22 +141,7 @@ fn figure(view: View<'_>, endpoint: &EndpointId, flows: &Flows<'_>) -> Figure {
         text(&events),
         text(&others)
     );
-    let mut data = Table::new(
-        "Participant flow, sums over external hospitals",
-        &["Step", "n"],
-    );
-    let mut push = |head: &str, cell: &Cell<u64>| {
-        data.push(Row::new(head, vec![number::count(cell)]));
-    };
-    push("Rows in the hospitals' tables", &counts[0]);
-    excluded
-        .iter()
-        .for_each(|(label, count)| push(&format!("Excluded: {label}"), count));
-    push("Eligible cases", &counts[1]);
-    missing.iter().for_each(|(label, count)| push(label, count));
-    push("Analysed cases", &counts[2]);
-    push("Events", &events);
-    push("Non-events", &others);
+    let mut data = data_table(&counts, &excluded, &missing, &[events, others]);
     data.label = "Data".to_owned();
     let id = format!("flow-{endpoint}");
     let title = format!("Participant flow for {label}");
@@ -171,6 +156,31 @@ fn figure(view: View<'_>, endpoint: &EndpointId, flows: &Flows<'_>) -> Figure {
         data,
         narrow: false,
     }
+}
+
+fn data_table(
+    counts: &[Cell<u64>; 3],
+    excluded: &[(String, Cell<u64>)],
+    missing: &[(String, Cell<u64>)],
+    outcomes: &[Cell<u64>; 2],
+) -> Table {
+    let mut data = Table::new(
+        "Participant flow, sums over external hospitals",
+        &["Step", "n"],
+    );
+    let mut push = |head: &str, cell: &Cell<u64>| {
+        data.push(Row::new(head, vec![number::count(cell)]));
+    };
+    push("Rows in the hospitals' tables", &counts[0]);
+    excluded
+        .iter()
+        .for_each(|(label, count)| push(&format!("Excluded: {label}"), count));
+    push("Eligible cases", &counts[1]);
+    missing.iter().for_each(|(label, count)| push(label, count));
+    push("Analysed cases", &counts[2]);
+    push("Events", &outcomes[0]);
+    push("Non-events", &outcomes[1]);
+    data
 }
 
 fn table(view: View<'_>, endpoint: &EndpointId) -> Table {

@@ -164,9 +164,16 @@ fn strip(view: View<'_>) -> Vec<(String, String, String)> {
             ),
         ),
     ];
+    out.extend(primary_strip(view));
+    out
+}
+
+/// The primary result and its prediction interval.
+fn primary_strip(view: View<'_>) -> Vec<(String, String, String)> {
     let Some(primary) = view.primary() else {
-        return out;
+        return vec![];
     };
+    let mut out = Vec::new();
     let name = format!("Mean {}", words::metric(primary.key.metric));
     if let PoolOutcome::Pooled(pooled) = &primary.pool {
         let style = words::style(primary.key.metric);
