@@ -272,9 +272,9 @@ fn tests_follow(
         let smaller = (r.min(c) - 1) as f64;
         differs("cramers_v", &it.cramers_v, (chi / (n * smaller)).sqrt());
     }
-    let free = it.columns.len() - 1;
+    let free = it.rows.len() - 1;
     for (index, cell) in it.stratum.difference.iter().enumerate() {
-        let (row, column) = (index / free, index % free);
+        let (row, column) = (index % free, index / free);
         let expected = rows[row] * columns[column] / n;
         differs("difference", cell, table[row][column] - expected);
     }

@@ -71,7 +71,7 @@ pub struct ContingencyRow<S: Stage> {
 }
 
 /// A site's part of the generalised Cochran-Mantel-Haenszel statistic: differences of observed
-/// and expected counts over all rows but the last and all columns but the last (row by row),
+/// and expected counts over all rows but the last and all columns but the last (column by column),
 /// and the covariance matrix of that vector, flattened by row.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
 #[derive(Serialize, Deserialize, JsonSchema)]
