@@ -279,7 +279,9 @@ pub fn preview_text(
         }
         text.push('\n');
     }
-    item_table(&mut text, items);
+    if !items.is_empty() {
+        item_table(&mut text, items);
+    }
     if let Some(bytes) = bytes {
         let digest = Digest::of(bytes);
         let _ = writeln!(

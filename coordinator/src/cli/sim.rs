@@ -3,11 +3,14 @@
 //! From: the bundled study and data.
 //! To: `sim`.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use shared::fault::{Code, Fault};
+use shared::pool::result::{PoolOutcome, SiteOutcome};
+use shared::report::Report;
 
 use super::output::{Answer, Manners};
 use crate::sim::{Plan, SimPolicy, simulate};
@@ -88,9 +91,56 @@ impl Sim {
             "policy": policy.as_str(),
             "state": keep,
         });
-        let text = format!("report  {}\n", report.display());
+        let mut text = format!("{}\n", summary(&out)?);
+        if policy == SimPolicy::OpenData {
+            text.push_str("the bundled data are public: disclosure control was off\n");
+        }
+        let _ = writeln!(text, "report  {}", report.display());
         Ok(Answer::new(text, &data)?.next(other))
     }
+}
+
+/// The answer in one line, read back from the report that was written.
+fn summary(out: &Path) -> Result<String, Fault> {
+    let unread = || Fault::internal("the written report.json cannot be read back");
+    let bytes = std::fs::read(out.join("report.json")).map_err(|_| unread())?;
+    let report: Report = serde_json::from_slice(&bytes).map_err(|_| unread())?;
+    let study = report.study;
+    let released = study
+        .sites
+        .iter()
+        .filter(|site| site.outcome == SiteOutcome::Released);
+    let released = released.count();
+    if let Some(site) = study
+        .sites
+        .iter()
+        .find(|site| site.outcome == SiteOutcome::Quarantined)
+    {
+        return Err(Fault::internal(format!(
+            "the release of {} was set aside",
+            site.site
+        )));
+    }
+    let sites = format!("{released} of {} hospitals released", study.sites.len());
+    let primary = study.analyses.first();
+    Ok(match primary.map(|analysis| &analysis.pool) {
+        Some(PoolOutcome::Pooled(pool)) => format!(
+            "{sites}; mean AUC over {} external hospitals {:.3} ({:.0}% CI {:.3} to {:.3})",
+            pool.k,
+            pool.estimate,
+            pool.level * 100.0,
+            pool.low,
+            pool.high
+        ),
+        Some(PoolOutcome::TooFewSites {
+            sites: usable,
+            minimum,
+        }) => format!(
+            "{sites}; no pool: {usable} external hospitals, the protocol asks for {minimum}"
+        ),
+        Some(PoolOutcome::ConfoundedWithSite | PoolOutcome::NotPooled | PoolOutcome::Failed)
+        | None => format!("{sites}; no pool"),
+    })
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Fault> {

@@ -140,7 +140,11 @@ impl<'a> Builder<'a> {
                     } else {
                         AnalysisRole::Exploratory
                     };
-                    analyses.push(self.gap(key, role, *measure));
+                    let gap = self.gap(key, role, *measure);
+                    // A level that no hospital has is no comparison.
+                    if gap.sites.iter().any(|row| row.n != Cell::Zero) {
+                        analyses.push(gap);
+                    }
                 }
             }
         }

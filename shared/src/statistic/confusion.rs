@@ -97,6 +97,18 @@ impl RateMeasure {
         Self::Prevalence,
     ];
 
+    /// The rate in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Sensitivity => "sensitivity",
+            Self::Specificity => "specificity",
+            Self::Ppv => "positive predictive value",
+            Self::Npv => "negative predictive value",
+            Self::SelectionRate => "selection rate",
+            Self::Prevalence => "prevalence",
+        }
+    }
+
     /// Whether a case counts in the denominator, and if so whether it is a hit.
     pub(crate) fn hit(self, positive: bool, event: bool) -> Option<bool> {
         match self {

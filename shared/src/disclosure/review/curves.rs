@@ -68,7 +68,7 @@ impl Gate<'_> {
             .rates
             .into_iter()
             .map(|rate| {
-                let name = format!("{name}: {:?}", rate.measure).to_lowercase();
+                let name = format!("{name}: {}", rate.measure.words());
                 Rate {
                     n: self.count_if(&format!("{name}, cases"), &rate.n, shown, rule),
                     value: self.real_if(&name, rate.value, Rule::Rate, shown),

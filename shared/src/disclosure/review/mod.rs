@@ -23,7 +23,7 @@ mod tables;
 pub enum Verdict {
     /// It may leave as it is shown.
     Pass,
-    /// It leaves, and a person should look: the protecting rules are off.
+    /// It may leave, and a person should look: it is within one rounding step of the limit.
     Review,
     /// It does not leave; its cell says so.
     Fail,
@@ -42,7 +42,7 @@ pub struct Item {
     pub rule: Rule,
     /// Its answer.
     pub verdict: Verdict,
-    /// What was done: `as is`, `rounded`, `suppressed`.
+    /// What was done: `rounded`, `suppressed`, `rules off`.
     pub action: String,
 }
 
@@ -254,10 +254,11 @@ impl Gate<'_> {
     }
 
     fn item(&mut self, name: &str, patients: u64, value: String, rule: Rule, shown: bool) {
+        let near = self.policy.min_cell() + self.policy.rounding();
         let (verdict, action) = match (shown, self.policy.protects()) {
+            (true, true) if patients < near => (Verdict::Review, "rounded"),
             (true, true) => (Verdict::Pass, "rounded"),
-            (true, false) if patients < STANDARD_CELL => (Verdict::Review, "as is"),
-            (true, false) => (Verdict::Pass, "as is"),
+            (true, false) => (Verdict::Pass, "rules off"),
             (false, _) => (Verdict::Fail, "suppressed"),
         };
         self.items.push(Item {
@@ -337,9 +338,6 @@ impl Gate<'_> {
 
 /// "Any number of cases": the largest count a release can state.
 pub const MANY: u64 = 1 << 40;
-
-/// Below this many patients an item of an unprotected release asks for a look.
-const STANDARD_CELL: u64 = 10;
 
 /// Reasons that follow from the protocol or the policy, not from the data.
 fn is_design(reason: Undefined) -> bool {

@@ -254,13 +254,28 @@ impl Gate<'_> {
         let chi_squared = test("chi-squared", one.chi_squared);
         let p_value = test("p value", one.p_value);
         let cramers_v = test("Cramer's V", one.cramers_v);
-        let mut parts = |what: &str, reals: Vec<ExactReal>| {
-            reals.into_iter().map(|real| test(what, real)).collect()
+        let (rule, smallest) = (Rule::Margin, counts.iter().flatten().min().copied());
+        let before = self.items.len();
+        let mut parts = |reals: Vec<ExactReal>| {
+            let each = reals.into_iter();
+            each.map(|real| self.real_if("", real, rule, whole))
+                .collect::<Vec<_>>()
         };
         let stratum = Stratum {
-            difference: parts("CMH difference", one.stratum.difference),
-            covariance: parts("CMH covariance", one.stratum.covariance),
+            difference: parts(one.stratum.difference),
+            covariance: parts(one.stratum.covariance),
         };
+        // Staff read one line for the vector and the matrix of the test over sites.
+        self.items.truncate(before);
+        let numbers = stratum.difference.len() + stratum.covariance.len();
+        let shown = stratum.difference.iter().any(|cell| !cell.is_suppressed());
+        let value = if shown {
+            format!("{numbers} numbers")
+        } else {
+            "withheld".to_owned()
+        };
+        let name = format!("{name}: parts of the test over sites");
+        self.item(&name, smallest.unwrap_or(0), value, rule, shown);
         Contingency {
             kind: one.kind,
             endpoint: one.endpoint,
