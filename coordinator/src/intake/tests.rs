@@ -112,15 +112,22 @@ pub(crate) fn job(protocol: &StudyProtocol, site: &str) -> Job {
 
 /// The bytes a site's node would deliver; `None` when its policy withholds the release.
 pub(crate) fn delivered(job: &Job, job_digest: Digest, policy: &str) -> Option<Vec<u8>> {
+    let cases = cases(&protocol(), job.site.as_str());
+    delivered_of(&cases, false, job, job_digest, policy)
+}
+
+fn delivered_of(
+    cases: &Cases,
+    clustered: bool,
+    job: &Job,
+    job_digest: Digest,
+    policy: &str,
+) -> Option<Vec<u8>> {
     let protocol = protocol();
     let policy = Policy::parse(policy)
         .unwrap()
         .tightened(protocol.disclosure.min_cell);
-    let exact = measure(
-        &protocol,
-        &cases(&protocol, job.site.as_str()),
-        &plan::kinds(&protocol),
-    );
+    let exact = measure(&protocol, cases, &plan::kinds(&protocol));
     let header = Header {
         schema: SCHEMA.into(),
         study: protocol.slug.clone(),
@@ -133,10 +140,10 @@ pub(crate) fn delivered(job: &Job, job_digest: Digest, policy: &str) -> Option<V
         site: job.site.clone(),
         dataset: Digest::of(job.site.as_str().as_bytes()),
         policy: policy.stamp(),
-        clustered: false,
+        clustered,
         software: "fedval-node 0.1.0".into(),
     };
-    let released = review(&policy, &protocol, exact, false).release(header)?;
+    let released = review(&policy, &protocol, exact, clustered).release(header)?;
     Some(encode(&released).unwrap().bytes().to_vec())
 }
 
@@ -170,6 +177,43 @@ fn what_honest_nodes_release_passes_under_both_policies() {
     }
     assert!(!released.contains(&"switzerland standard".to_owned()));
     assert_eq!(released.len(), 7, "{released:?}");
+}
+
+/// A table as hospitals have it: patients with two cases, and values missing everywhere.
+#[test]
+fn repeated_patients_and_missing_values_pass_too() {
+    let protocol = protocol();
+    for (site, repeats) in [("hungarian", true), ("hungarian", false), ("va", true)] {
+        let mut cases = cases(&protocol, site);
+        if repeats {
+            cases.patient = cases.patient.iter().map(|patient| patient / 2).collect();
+            cases.patients = cases.patients.div_ceil(2);
+            cases.intake.records.patients = u64::from(cases.patients);
+        }
+        for row in (0..cases.patient.len()).step_by(7) {
+            cases.outcome[0][row] = None;
+        }
+        for row in (0..cases.patient.len()).step_by(5) {
+            cases.score[0][row] = None;
+        }
+        for (axis, level) in cases.level.iter_mut().enumerate() {
+            let field = protocol.find_field(&protocol.subgroup[axis].field).unwrap();
+            let last = protocol.subgroup[axis].levels(field).len() - 1;
+            for row in (axis..level.len()).step_by(6) {
+                level[row] = last;
+            }
+        }
+        for (name, policy) in [("open-data", OPEN), ("standard", STANDARD)] {
+            let job = job(&protocol, site);
+            let bytes = delivered_of(&cases, repeats, &job, Digest::of(b"job"), policy).unwrap();
+            let found = findings(&bytes);
+            let shown = &found[..found.len().min(6)];
+            assert!(
+                found.is_empty(),
+                "{site} {name} repeats {repeats}: {shown:#?}"
+            );
+        }
+    }
 }
 
 /// Every number of `value`, as a path and what it is replaced with.
