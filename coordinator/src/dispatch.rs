@@ -277,7 +277,7 @@ impl Dispatch {
             NodeRequest::Renew { csr } => roster::renew(
                 &self.store,
                 &self.consortium,
-                &peer.site,
+                (&peer.site, &peer.serial),
                 &csr,
                 self.now(),
                 &mut SystemEntropy,
@@ -322,20 +322,5 @@ impl Handler for Dispatch {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_ledger_is_behind_when_shorter_or_rewritten() {
-        let head = |entries, text: &str| LedgerHead {
-            entries,
-            hash: Digest::of(text.as_bytes()),
-        };
-        let last = head(3, "c");
-        assert!(is_behind(&head(2, "b"), &last));
-        assert!(is_behind(&head(3, "x"), &last));
-        assert!(!is_behind(&head(3, "c"), &last));
-        assert!(!is_behind(&head(4, "d"), &last));
-        assert!(!is_behind(&head(0, ""), &head(0, "")));
-    }
-}
+#[path = "dispatch_tests.rs"]
+mod tests;

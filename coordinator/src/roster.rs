@@ -178,7 +178,7 @@ fn issue(
     })
 }
 
-/// Renews a certificate for a new key. The same request again gets the same certificate; the
+/// Renews a certificate for a new key; `current` is the certificate the node speaks with. The same request again gets the same certificate; the
 /// old one stays valid until the new one is used, so that a crash in between locks nobody out.
 ///
 /// # Errors
@@ -186,7 +186,7 @@ fn issue(
 pub fn renew(
     store: &Store,
     consortium: &Consortium,
-    site: &SiteSlug,
+    (site, current): (&SiteSlug, &Serial),
     csr: &[u8],
     now: Timestamp,
     entropy: &mut dyn Entropy,
@@ -196,14 +196,12 @@ pub fn renew(
         Err(refusal) => return Ok(NodeReply::Refused(refusal)),
     };
     let known = store.certificates(site)?;
-    let same = known.iter().rfind(|row| row.public_key == csr.public());
-    if let Some(row) = same {
+    if let Some(row) = known.iter().find(|row| row.public_key == csr.public()) {
         let usable = row.superseded_at.is_none() && row.revoked_at.is_none();
-        let fresh = known.last().is_some_and(|last| last.serial == row.serial) && known.len() > 1;
-        return Ok(if usable && fresh {
+        // A renewal proves a new key; certifying the one in use again would defeat it.
+        return Ok(if usable && row.serial != *current {
             NodeReply::Certificate(row.der.clone())
         } else {
-            // A renewal proves a new key; certifying an old one again would defeat it.
             NodeReply::Refused(Refusal::NotAllowed)
         });
     }

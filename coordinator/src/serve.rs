@@ -16,17 +16,21 @@ use shared::identity::{Serial, SigningKey};
 use crate::config::Home;
 use crate::consortium::{Consortium, no_entropy};
 use crate::dispatch::Dispatch;
-use crate::link::{Limits, Server, SystemEntropy, system_now};
+use crate::link::{Limits, Server, ServerHandle, ServerIdentity, SystemEntropy, system_now};
 use crate::store::Store;
 
 /// How often another process' commits are looked for.
 const WATCH: Duration = Duration::from_millis(100);
+/// How often the server's own certificate is renewed.
+const RENEWAL: Duration = Duration::from_secs(86_400);
 
 /// A server that listens and does not answer yet.
 pub struct Listening {
     server: Server,
     dispatch: Arc<Dispatch>,
     store: Arc<Store>,
+    consortium: Arc<Consortium>,
+    host: String,
     _lock: File,
 }
 
@@ -46,21 +50,28 @@ pub fn listen(home: &Home, listen: Option<SocketAddr>) -> Result<Listening, Faul
     }
     let address = listen.map_or_else(|| home.listen(), Ok)?;
     let host = home.address().map(|address| address.host)?;
-    let key = SigningKey::generate(&mut SystemEntropy).map_err(no_entropy)?;
-    let serial = Serial::generate(&mut SystemEntropy).map_err(no_entropy)?;
-    let identity = consortium
-        .ca
-        .server_identity(&[host], key, serial, system_now())?;
+    let identity = new_identity(&consortium, &host)?;
     let ca = consortium.ca.certificate_der();
     let server = Server::bind(address, &identity, ca, Limits::default())?;
-    let dispatch = Arc::new(Dispatch::new(Arc::clone(&store), consortium));
+    let dispatch = Arc::new(Dispatch::new(Arc::clone(&store), Arc::clone(&consortium)));
     dispatch.attach(server.handle());
     Ok(Listening {
         server,
         dispatch,
         store,
+        consortium,
+        host,
         _lock: lock,
     })
+}
+
+/// A certificate for a key that lives in memory only.
+fn new_identity(consortium: &Consortium, host: &str) -> Result<ServerIdentity, Fault> {
+    let key = SigningKey::generate(&mut SystemEntropy).map_err(no_entropy)?;
+    let serial = Serial::generate(&mut SystemEntropy).map_err(no_entropy)?;
+    consortium
+        .ca
+        .server_identity(&[host.to_owned()], key, serial, system_now())
 }
 
 /// One server per directory.
@@ -104,9 +115,28 @@ impl Listening {
         let watched = Arc::clone(&self.dispatch);
         let store = Arc::clone(&self.store);
         let watch = tokio::spawn(async move { watch(&store, &watched).await });
+        let handle = self.server.handle();
+        let renewal = tokio::spawn(async move {
+            renew_daily(&handle, &self.consortium, &self.host).await;
+        });
         self.server.serve(self.dispatch, stop).await;
         watch.abort();
+        renewal.abort();
         self.store.end_service()
+    }
+}
+
+/// A server that runs for months never shows an expired certificate.
+async fn renew_daily(server: &ServerHandle, consortium: &Consortium, host: &str) {
+    let mut tick = tokio::time::interval(RENEWAL);
+    tick.tick().await;
+    loop {
+        tick.tick().await;
+        let renewed = new_identity(consortium, host)
+            .and_then(|identity| server.renew_identity(&identity, consortium.ca.certificate_der()));
+        if let Err(fault) = renewed {
+            tracing::error!(code = fault.code.as_str(), what = %fault.what, "certificate not renewed");
+        }
     }
 }
 
@@ -122,5 +152,27 @@ async fn watch(store: &Store, dispatch: &Dispatch) {
             known = now;
             dispatch.changed_elsewhere();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desk;
+
+    #[tokio::test]
+    async fn one_server_per_directory_and_a_clean_end_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let missing = listen(&Home::open(dir.path()).unwrap(), Some(any));
+        assert_eq!(missing.err().unwrap().code, Code::NotInitialised);
+        let (home, _) =
+            desk::initialise(dir.path(), "test", "localhost:4433", None, system_now()).unwrap();
+        let first = listen(&home, Some(any)).unwrap();
+        assert_ne!(first.local_addr().unwrap().port(), 0);
+        let second = listen(&home, Some(any));
+        assert_eq!(second.err().unwrap().code, Code::StateDirLocked);
+        first.run(std::future::ready(())).await.unwrap();
+        assert!(home.store().unwrap().begin_service().unwrap());
     }
 }

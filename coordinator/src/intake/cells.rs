@@ -4,6 +4,11 @@
 //! To: findings.
 
 use shared::disclosure::document::ReceivedRelease;
+use shared::statistic::characteristics::Characteristics;
+use shared::statistic::confusion::Confusion;
+use shared::statistic::contingency::Contingency;
+use shared::statistic::flow::Flow;
+use shared::statistic::subgroup::SubgroupRow;
 use shared::statistic::{Cell, Disclosed, Statistic};
 
 use super::finding::Finding;
@@ -93,64 +98,9 @@ fn real_wrong(cell: &Cell<f64>) -> Option<&'static str> {
 pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
     let mut out = Vec::new();
     match statistic {
-        Statistic::Flow(it) => {
-            let named = [
-                ("records", &it.records),
-                ("eligible", &it.eligible),
-                ("without_reference", &it.without_reference),
-                ("without_prediction", &it.without_prediction),
-                ("analysed", &it.analysed),
-                ("patients", &it.patients),
-                ("events", &it.events),
-                ("non_events", &it.non_events),
-            ];
-            counts(&mut out, &named);
-            for entry in &it.excluded {
-                out.push(AnyCell::Count(
-                    format!("excluded, {}", entry.reason),
-                    &entry.count,
-                ));
-            }
-        }
-        Statistic::Characteristics(it) => {
-            counts(&mut out, &[("n", &it.n)]);
-            for axis in &it.axes {
-                for level in &axis.levels {
-                    out.push(AnyCell::Count(
-                        format!("{} {}", axis.axis, level.level),
-                        &level.n,
-                    ));
-                }
-            }
-            for moment in &it.moments {
-                out.push(AnyCell::Count(format!("{} n", moment.field), &moment.n));
-                out.push(AnyCell::Real(
-                    format!("{} mean", moment.field),
-                    &moment.mean,
-                ));
-                out.push(AnyCell::Real(format!("{} sd", moment.field), &moment.sd));
-            }
-        }
-        Statistic::Confusion(it) => {
-            let named = [
-                ("true_positive", &it.true_positive),
-                ("false_positive", &it.false_positive),
-                ("false_negative", &it.false_negative),
-                ("true_negative", &it.true_negative),
-            ];
-            counts(&mut out, &named);
-            for rate in &it.rates {
-                counts(&mut out, &[("rate n", &rate.n)]);
-                reals(
-                    &mut out,
-                    &[
-                        ("rate", &rate.value),
-                        ("low", &rate.low),
-                        ("high", &rate.high),
-                    ],
-                );
-            }
-        }
+        Statistic::Flow(it) => flow(&mut out, it),
+        Statistic::Characteristics(it) => characteristics(&mut out, it),
+        Statistic::Confusion(it) => confusion(&mut out, it),
         Statistic::Auc(it) => {
             counts(
                 &mut out,
@@ -178,12 +128,11 @@ pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
         }
         Statistic::ObservedExpected(it) => {
             counts(&mut out, &[("n", &it.n), ("observed", &it.observed)]);
-            let named = [
-                ("mean_prediction", &it.mean_prediction),
-                ("ratio", &it.ratio),
-                ("log_variance", &it.log_variance),
-            ];
-            reals(&mut out, &named);
+            reals(
+                &mut out,
+                &[("ratio", &it.ratio), ("log_variance", &it.log_variance)],
+            );
+            reals(&mut out, &[("mean_prediction", &it.mean_prediction)]);
         }
         Statistic::Brier(it) => {
             counts(&mut out, &[("n", &it.n)]);
@@ -202,14 +151,76 @@ pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
     out
 }
 
-fn subgroup_row<'a>(
-    out: &mut Vec<AnyCell<'a>>,
-    row: &'a shared::statistic::subgroup::SubgroupRow<Disclosed>,
-) {
+fn flow<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Flow<Disclosed>) {
+    let named = [
+        ("records", &it.records),
+        ("eligible", &it.eligible),
+        ("without_reference", &it.without_reference),
+        ("without_prediction", &it.without_prediction),
+        ("analysed", &it.analysed),
+        ("patients", &it.patients),
+        ("events", &it.events),
+        ("non_events", &it.non_events),
+    ];
+    counts(out, &named);
+    for entry in &it.excluded {
+        out.push(AnyCell::Count(
+            format!("excluded, {}", entry.reason),
+            &entry.count,
+        ));
+    }
+}
+
+fn characteristics<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Characteristics<Disclosed>) {
+    counts(out, &[("n", &it.n)]);
+    for axis in &it.axes {
+        for level in &axis.levels {
+            out.push(AnyCell::Count(
+                format!("{} {}", axis.axis, level.level),
+                &level.n,
+            ));
+        }
+    }
+    for moment in &it.moments {
+        out.push(AnyCell::Count(format!("{} n", moment.field), &moment.n));
+        out.push(AnyCell::Real(
+            format!("{} mean", moment.field),
+            &moment.mean,
+        ));
+        out.push(AnyCell::Real(format!("{} sd", moment.field), &moment.sd));
+    }
+}
+
+fn confusion<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Confusion<Disclosed>) {
+    let named = [
+        ("true_positive", &it.true_positive),
+        ("false_positive", &it.false_positive),
+        ("false_negative", &it.false_negative),
+        ("true_negative", &it.true_negative),
+    ];
+    counts(out, &named);
+    for rate in &it.rates {
+        counts(out, &[("rate n", &rate.n)]);
+        reals(
+            out,
+            &[
+                ("rate", &rate.value),
+                ("low", &rate.low),
+                ("high", &rate.high),
+            ],
+        );
+    }
+}
+
+fn subgroup_row<'a>(out: &mut Vec<AnyCell<'a>>, row: &'a SubgroupRow<Disclosed>) {
     let named = [
         ("n", &row.n),
         ("events", &row.events),
         ("non_events", &row.non_events),
+        ("true_positive", &row.true_positive),
+        ("false_positive", &row.false_positive),
+        ("false_negative", &row.false_negative),
+        ("true_negative", &row.true_negative),
     ];
     for (name, cell) in named {
         out.push(AnyCell::Count(format!("{} {name}", row.level), cell));
@@ -231,10 +242,7 @@ fn subgroup_row<'a>(
     }
 }
 
-fn contingency<'a>(
-    out: &mut Vec<AnyCell<'a>>,
-    it: &'a shared::statistic::contingency::Contingency<Disclosed>,
-) {
+fn contingency<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Contingency<Disclosed>) {
     for row in &it.rows {
         for (index, cell) in row.cells.iter().enumerate() {
             out.push(AnyCell::Count(format!("{} {index}", row.level), cell));

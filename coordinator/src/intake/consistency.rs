@@ -8,7 +8,7 @@ use shared::disclosure::document::ReceivedRelease;
 use shared::statistic::characteristics::{Characteristics, FieldMoments};
 use shared::statistic::confusion::Confusion;
 use shared::statistic::flow::Flow;
-use shared::statistic::{Disclosed, Statistic};
+use shared::statistic::{Cell, Disclosed, Statistic};
 use shared::study::{EndpointId, FieldKind, StudyProtocol};
 
 use super::finding::{Finding, at_most, equal, sums_to, within};
@@ -180,26 +180,12 @@ fn margins(
         }
         Statistic::Auc(it) => {
             if let Some(flow) = flow(release, &it.endpoint) {
-                equal(findings, "events-agree", at, &it.events, &flow.events);
-                equal(
-                    findings,
-                    "non-events-agree",
-                    at,
-                    &it.non_events,
-                    &flow.non_events,
-                );
+                classes_agree(flow, &it.events, &it.non_events, at, findings);
             }
         }
         Statistic::PairedAuc(it) => {
             if let Some(flow) = flow(release, &it.endpoint) {
-                equal(findings, "events-agree", at, &it.events, &flow.events);
-                equal(
-                    findings,
-                    "non-events-agree",
-                    at,
-                    &it.non_events,
-                    &flow.non_events,
-                );
+                classes_agree(flow, &it.events, &it.non_events, at, findings);
             }
         }
         Statistic::Histogram(it) => {
@@ -222,6 +208,23 @@ fn margins(
             }
         }
     }
+}
+
+fn classes_agree(
+    flow: &Flow<Disclosed>,
+    events: &Cell<u64>,
+    non_events: &Cell<u64>,
+    at: &str,
+    findings: &mut Vec<Finding>,
+) {
+    equal(findings, "events-agree", at, events, &flow.events);
+    equal(
+        findings,
+        "non-events-agree",
+        at,
+        non_events,
+        &flow.non_events,
+    );
 }
 
 /// A higher threshold never has more positives.

@@ -172,6 +172,23 @@ pub(super) fn ordered(
     }
 }
 
+/// Adds a finding when an exact number is not the one its exact sources give. Rounded numbers
+/// are held against their bounds elsewhere.
+pub(super) fn near(
+    findings: &mut Vec<Finding>,
+    rule: &str,
+    place: &str,
+    cell: &Cell<f64>,
+    expected: Option<f64>,
+) {
+    if let (Some(number), Some(expected)) = (cell.exact(), expected)
+        && (number - expected).abs() > 1e-9 * (1.0 + expected.abs())
+    {
+        let what = format!("{number} was released, its sources give {expected}");
+        findings.push(Finding::new(rule, place, what));
+    }
+}
+
 /// A span as text.
 pub(super) fn shown(span: Span) -> String {
     #[expect(clippy::float_cmp, reason = "both ends come from the same cell")]

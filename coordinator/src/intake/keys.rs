@@ -297,3 +297,10 @@ fn contingency(protocol: &StudyProtocol, it: &Contingency<Disclosed>, wrong: &mu
         }
     }
 }
+
+/// The declared levels of an axis, `not recorded` last.
+pub(super) fn levels(protocol: &StudyProtocol, id: &AxisId) -> Vec<String> {
+    let axis = protocol.subgroup.iter().find(|axis| axis.id == *id);
+    axis.and_then(|axis| Some(axis.levels(protocol.find_field(&axis.field)?)))
+        .unwrap_or_default()
+}

@@ -6,6 +6,7 @@
 
 mod cells;
 mod consistency;
+mod contingency;
 mod finding;
 mod histogram;
 mod keys;
@@ -13,7 +14,7 @@ mod performance;
 mod receipt;
 mod subgroups;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use shared::disclosure::document::ReceivedRelease;
 use shared::fault::Fault;
@@ -90,6 +91,7 @@ pub fn check(release: &ReceivedRelease, protocol: &StudyProtocol) -> Vec<Finding
     performance::check(release, protocol, &mut findings);
     histogram::check(release, protocol, &mut findings);
     subgroups::check(release, protocol, &mut findings);
+    contingency::check(release, protocol, &mut findings);
     findings
 }
 

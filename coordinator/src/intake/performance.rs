@@ -5,16 +5,17 @@
 //! To: findings.
 
 use shared::disclosure::document::ReceivedRelease;
+use shared::numeric::proportion;
 use shared::statistic::auc::{Auc, VarianceMethod};
 use shared::statistic::brier::Brier;
-use shared::statistic::confusion::{Confusion, RateMeasure};
+use shared::statistic::confusion::{Confusion, Rate, RateMeasure};
 use shared::statistic::observed_expected::ObservedExpected;
 use shared::statistic::paired_auc::PairedAuc;
 use shared::statistic::{Cell, Disclosed, Statistic};
 use shared::study::{EndpointId, ModelId, StudyProtocol};
 
 use super::consistency::flow;
-use super::finding::{Finding, Span, ordered, slack_of, sums_to, within};
+use super::finding::{Finding, Span, near, ordered, slack_of, sums_to, within};
 use super::keys::place;
 
 /// Largest variance of an AUC: that of a fair coin.
@@ -30,7 +31,7 @@ pub(super) fn check(
     for statistic in &release.statistics {
         let at = place(statistic);
         match statistic {
-            Statistic::Confusion(it) => rates(it, &at, slack, findings),
+            Statistic::Confusion(it) => rates(it, release.header.clustered, &at, slack, findings),
             Statistic::Auc(it) => auc(it, release.header.clustered, &at, findings),
             Statistic::PairedAuc(it) => paired(it, release, &at, slack, findings),
             Statistic::ObservedExpected(it) => {
@@ -46,7 +47,13 @@ pub(super) fn check(
     }
 }
 
-fn rates(it: &Confusion<Disclosed>, at: &str, slack: f64, findings: &mut Vec<Finding>) {
+fn rates(
+    it: &Confusion<Disclosed>,
+    clustered: bool,
+    at: &str,
+    slack: f64,
+    findings: &mut Vec<Finding>,
+) {
     let (tp, fp) = (&it.true_positive, &it.false_positive);
     let (fneg, tn) = (&it.false_negative, &it.true_negative);
     let mut seen = Vec::new();
@@ -78,7 +85,40 @@ fn rates(it: &Confusion<Disclosed>, at: &str, slack: f64, findings: &mut Vec<Fin
             within(findings, "rate-range", &place, cell, 0.0, 1.0);
         }
         ordered(findings, &place, &rate.low, &rate.value, &rate.high, slack);
+        if !clustered {
+            interval_recomputed(rate, numerator, &place, findings);
+        }
     }
+}
+
+/// Wilson's interval, from exact counts of patients with one case each.
+fn interval_recomputed(
+    rate: &Rate<Disclosed>,
+    numerator: &[&Cell<u64>],
+    place: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let hits = numerator
+        .iter()
+        .try_fold(0_u64, |sum, cell| sum.checked_add(cell.exact()?));
+    let interval = hits
+        .zip(rate.n.exact())
+        .and_then(|(hits, n)| proportion::wilson(hits, n, 0.95));
+    let rule = "interval-follows";
+    near(
+        findings,
+        rule,
+        place,
+        &rate.low,
+        interval.map(|it| it.lower),
+    );
+    near(
+        findings,
+        rule,
+        place,
+        &rate.high,
+        interval.map(|it| it.upper),
+    );
 }
 
 /// The value is the quotient of counts that lie in these spans.
@@ -140,12 +180,36 @@ fn auc(it: &Auc<Disclosed>, clustered: bool, at: &str, findings: &mut Vec<Findin
         AUC_VARIANCE_MAX,
     );
     method(it.method, clustered, at, findings);
+    if !clustered {
+        placements_bound_variance(it, at, findings);
+    }
     // Classes without cases have no AUC.
     let empty = [&it.events, &it.non_events]
         .iter()
         .any(|cell| cell.exact() == Some(0));
     if empty && it.auc.number().is_some() {
         findings.push(Finding::new("auc-range", at, "an AUC of one class"));
+    }
+}
+
+/// Placement values lie in [0, 1] with the AUC as their mean, so that DeLong's variance is at
+/// most `A (1 - A) (1/(m - 1) + 1/(n - 1))`.
+fn placements_bound_variance(it: &Auc<Disclosed>, at: &str, findings: &mut Vec<Finding>) {
+    let classes = (Span::count(&it.events), Span::count(&it.non_events));
+    if let (Some(auc), Some(variance), (Some(events), Some(rest))) =
+        (it.auc.number(), it.variance.number(), classes)
+        && events.lo > 1.0
+        && rest.lo > 1.0
+    {
+        let spread = auc * (1.0 - auc) + 1e-3;
+        let largest = spread * (1.0 / (events.lo - 1.0) + 1.0 / (rest.lo - 1.0));
+        if variance > largest {
+            findings.push(Finding::new(
+                "variance-range",
+                at,
+                "no placement of these cases gives so large a variance",
+            ));
+        }
     }
 }
 

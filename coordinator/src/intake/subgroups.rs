@@ -1,18 +1,19 @@
-//! Subgroup and contingency tables: the declared levels, sums over levels, measures in their
-//! ranges, tests that follow from exact cells.
+//! Subgroup tables: the declared levels, sums over levels, measures in their ranges, rates, gaps
+//! and intervals that follow from exact cells.
 //!
 //! From: a received release.
 //! To: findings.
 
 use shared::disclosure::document::ReceivedRelease;
-use shared::statistic::contingency::{Contingency, ContingencyKind};
+use shared::numeric::{distribution, proportion};
+use shared::statistic::confusion::Confusion;
 use shared::statistic::subgroup::{Measure, SubgroupMeasure, SubgroupRow, SubgroupTable};
 use shared::statistic::{Cell, Disclosed, Statistic};
-use shared::study::{AxisId, StudyProtocol};
+use shared::study::StudyProtocol;
 
 use super::consistency::flow;
-use super::finding::{Finding, at_most, equal, ordered, slack_of, sums_to, within};
-use super::keys::place;
+use super::finding::{Finding, equal, near, ordered, slack_of, sums_to, within};
+use super::keys::{levels, place};
 
 /// Checks every subgroup and contingency table.
 pub(super) fn check(
@@ -26,17 +27,7 @@ pub(super) fn check(
         if let Statistic::SubgroupTable(it) = statistic {
             subgroup(it, release, protocol, &at, slack, findings);
         }
-        if let Statistic::Contingency(it) = statistic {
-            contingency(it, release, protocol, &at, slack, findings);
-        }
     }
-}
-
-/// The declared levels of an axis, `not recorded` last.
-fn levels(protocol: &StudyProtocol, id: &AxisId) -> Vec<String> {
-    let axis = protocol.subgroup.iter().find(|axis| axis.id == *id);
-    axis.and_then(|axis| Some(axis.levels(protocol.find_field(&axis.field)?)))
-        .unwrap_or_default()
 }
 
 fn subgroup(
@@ -63,6 +54,7 @@ fn subgroup(
         let rest = it.rows.iter().map(|row| &row.non_events);
         sums_to(findings, "levels-sum", at, rest, &flow.non_events);
     }
+    whole_table_agrees(it, release, at, findings);
     for row in &it.rows {
         let place = format!("{at}: {}", row.level);
         let classes = [&row.events, &row.non_events];
@@ -82,8 +74,27 @@ fn subgroup(
                 "the measures are not the six known",
             ));
         }
+        let events = [&row.true_positive, &row.false_negative];
+        sums_to(
+            findings,
+            "level-classes",
+            &place,
+            events.into_iter(),
+            &row.events,
+        );
+        let rest = [&row.false_positive, &row.true_negative];
+        sums_to(
+            findings,
+            "level-classes",
+            &place,
+            rest.into_iter(),
+            &row.non_events,
+        );
         for entry in &row.measures {
             measure(entry, &place, slack, findings);
+        }
+        if !release.header.clustered {
+            recomputed(it, row, &place, findings);
         }
     }
 }
@@ -138,153 +149,259 @@ fn measure(it: &SubgroupMeasure<Disclosed>, place: &str, slack: f64, findings: &
     ordered(findings, &place, &it.gap_low, &it.gap, &it.gap_high, slack);
 }
 
-fn contingency(
-    it: &Contingency<Disclosed>,
+/// Over all levels, the 2x2 tables sum to the site's at the same threshold.
+fn whole_table_agrees(
+    it: &SubgroupTable<Disclosed>,
     release: &ReceivedRelease,
-    protocol: &StudyProtocol,
     at: &str,
-    slack: f64,
     findings: &mut Vec<Finding>,
 ) {
-    let declared = levels(protocol, &it.axis);
-    let given: Vec<&String> = it.rows.iter().map(|row| &row.level).collect();
-    // Completeness has no level `not recorded`: availability itself is what is told.
-    let complete = declared.iter().collect::<Vec<_>>() == given;
-    let without_last = declared.iter().rev().skip(1).rev().collect::<Vec<_>>() == given;
-    if !complete && !(without_last && it.kind == ContingencyKind::CompletenessByOutcome) {
-        findings.push(Finding::new(
-            "levels",
-            at,
-            "the levels are not the declared ones",
-        ));
-    }
-    let columns = it.columns.len();
-    if columns < 2 || it.rows.iter().any(|row| row.cells.len() != columns) {
-        findings.push(Finding::new("shape", at, "the rows do not fit the columns"));
+    let whole = release.statistics.iter().find_map(|statistic| {
+        let Statistic::Confusion(table) = statistic else {
+            return None;
+        };
+        let same = table.model == it.model
+            && table.endpoint == it.endpoint
+            && table.threshold.to_bits() == it.threshold.to_bits();
+        same.then_some(table)
+    });
+    let Some(whole) = whole else {
         return;
-    }
-    if let Some(flow) = flow(release, &it.endpoint) {
-        let cells = it.rows.iter().flat_map(|row| &row.cells);
-        if complete {
-            sums_to(findings, "table-sum", at, cells, &flow.analysed);
-        } else {
-            for cell in cells {
-                at_most(findings, "table-sum", at, cell, &flow.analysed);
-            }
-        }
-    }
-    within(findings, "p-range", at, &it.p_value, 0.0, 1.0);
-    within(findings, "v-range", at, &it.cramers_v, 0.0, 1.0 + 1e-12);
-    within(findings, "chi-range", at, &it.chi_squared, 0.0, f64::MAX);
-    stratum_shape(it, at, findings);
-    if let Some(table) = exact(it) {
-        tests_follow(it, &table, at, slack, findings);
+    };
+    type Of = fn(&SubgroupRow<Disclosed>) -> &Cell<u64>;
+    type In = fn(&Confusion<Disclosed>) -> &Cell<u64>;
+    let pairs: [(Of, In); 4] = [
+        (|row| &row.true_positive, |table| &table.true_positive),
+        (|row| &row.false_positive, |table| &table.false_positive),
+        (|row| &row.false_negative, |table| &table.false_negative),
+        (|row| &row.true_negative, |table| &table.true_negative),
+    ];
+    for (of, within) in pairs {
+        sums_to(
+            findings,
+            "levels-sum",
+            at,
+            it.rows.iter().map(of),
+            within(whole),
+        );
     }
 }
 
-/// The table as numbers, when every cell is exact.
+/// Exact 2x2 cells of a level, or of several.
+#[derive(Clone, Copy, Default)]
+struct Four {
+    tp: u64,
+    fp: u64,
+    missed: u64,
+    tn: u64,
+}
+
+impl Four {
+    fn of(row: &SubgroupRow<Disclosed>) -> Option<Self> {
+        Some(Self {
+            tp: row.true_positive.exact()?,
+            fp: row.false_positive.exact()?,
+            missed: row.false_negative.exact()?,
+            tn: row.true_negative.exact()?,
+        })
+    }
+
+    fn plus(self, other: Self) -> Option<Self> {
+        Some(Self {
+            tp: self.tp.checked_add(other.tp)?,
+            fp: self.fp.checked_add(other.fp)?,
+            missed: self.missed.checked_add(other.missed)?,
+            tn: self.tn.checked_add(other.tn)?,
+        })
+    }
+
+    /// Numerator and denominator of a rate; `None` for what is no rate.
+    fn rate(self, measure: Measure) -> Option<(u64, u64)> {
+        let Self { tp, fp, missed, tn } = self;
+        match measure {
+            Measure::SelectionRate => Some((tp + fp, tp + fp + missed + tn)),
+            Measure::Tpr => Some((tp, tp + missed)),
+            Measure::Fpr => Some((fp, fp + tn)),
+            Measure::Ppv => Some((tp, tp + fp)),
+            Measure::Auc | Measure::ObservedExpected => None,
+        }
+    }
+
+    /// Variance of log O:E, `(1 - O/n) / O`.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts above 2^53 are refused by `cells`"
+    )]
+    fn log_variance(self) -> Option<f64> {
+        let events = (self.tp + self.missed) as f64;
+        let n = events + (self.fp + self.tn) as f64;
+        (events > 0.0 && events < n).then(|| (1.0 - events / n) / events)
+    }
+}
+
+/// Confidence level of every interval a site sends.
+const LEVEL: f64 = 0.95;
+
+/// Whatever follows from exact cells is computed again.
+fn recomputed(
+    it: &SubgroupTable<Disclosed>,
+    row: &SubgroupRow<Disclosed>,
+    place: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let rest = it
+        .rows
+        .iter()
+        .filter(|other| other.level != row.level)
+        .try_fold(Four::default(), |sum, other| sum.plus(Four::of(other)?));
+    let (Some(own), Some(rest)) = (Four::of(row), rest) else {
+        return;
+    };
+    for entry in &row.measures {
+        let place = format!("{place}: {:?}", entry.measure);
+        if let (Some(one), Some(other)) = (own.rate(entry.measure), rest.rate(entry.measure)) {
+            rate_recomputed(entry, one, other, &place, findings);
+        } else {
+            gap_interval_follows(entry, &place, findings);
+        }
+        if entry.measure == Measure::Auc {
+            area_interval_centred(entry, &place, findings);
+        }
+        if entry.measure == Measure::ObservedExpected {
+            ratio_recomputed(entry, own, rest, &place, findings);
+        }
+    }
+}
+
 #[expect(
     clippy::cast_precision_loss,
     reason = "counts above 2^53 are refused by `cells`"
 )]
-fn exact(it: &Contingency<Disclosed>) -> Option<Vec<Vec<f64>>> {
-    let number = |cell: &Cell<u64>| cell.exact().map(|count| count as f64);
-    it.rows
-        .iter()
-        .map(|row| row.cells.iter().map(number).collect())
-        .collect()
-}
-
-fn stratum_shape(it: &Contingency<Disclosed>, at: &str, findings: &mut Vec<Finding>) {
-    let free = it.rows.len().saturating_sub(1) * it.columns.len().saturating_sub(1);
-    let stratum = &it.stratum;
-    if stratum.difference.is_empty() && stratum.covariance.is_empty() {
-        return;
-    }
-    if stratum.difference.len() != free || stratum.covariance.len() != free * free {
-        findings.push(Finding::new(
-            "stratum",
-            at,
-            "the stratum has another shape than the table",
-        ));
-        return;
-    }
-    for row in 0..free {
-        let diagonal = &stratum.covariance[row * free + row];
-        within(findings, "stratum", at, diagonal, 0.0, f64::MAX);
-        for column in 0..row {
-            let one = stratum.covariance[row * free + column].number();
-            let other = stratum.covariance[column * free + row].number();
-            if let (Some(one), Some(other)) = (one, other)
-                && (one - other).abs() > 1e-9 * (1.0 + one.abs())
-            {
-                findings.push(Finding::new(
-                    "stratum",
-                    at,
-                    "the covariance is not symmetric",
-                ));
-            }
-        }
-    }
-}
-
-/// Chi-squared, its degrees of freedom, Cramer's V and the stratum's differences follow from
-/// exact cells.
-fn tests_follow(
-    it: &Contingency<Disclosed>,
-    table: &[Vec<f64>],
-    at: &str,
-    slack: f64,
+fn rate_recomputed(
+    entry: &SubgroupMeasure<Disclosed>,
+    (hits, n): (u64, u64),
+    (other_hits, m): (u64, u64),
+    place: &str,
     findings: &mut Vec<Finding>,
 ) {
-    let rows: Vec<f64> = table.iter().map(|row| row.iter().sum()).collect();
-    let columns: Vec<f64> = (0..it.columns.len())
-        .map(|column| table.iter().map(|row| row[column]).sum())
-        .collect();
-    let n: f64 = rows.iter().sum();
-    if n <= 0.0 {
+    let rule = "rate-follows";
+    let share = |hits: u64, n: u64| (n > 0).then(|| hits as f64 / n as f64);
+    let (p, q) = (share(hits, n), share(other_hits, m));
+    near(findings, rule, place, &entry.value, p);
+    let wilson = proportion::wilson(hits, n, LEVEL);
+    near(
+        findings,
+        rule,
+        place,
+        &entry.low,
+        wilson.map(|interval| interval.lower),
+    );
+    near(
+        findings,
+        rule,
+        place,
+        &entry.high,
+        wilson.map(|interval| interval.upper),
+    );
+    let gap = proportion::newcombe_difference(hits, n, other_hits, m, LEVEL);
+    near(
+        findings,
+        rule,
+        place,
+        &entry.gap,
+        gap.map(|gap| gap.difference),
+    );
+    near(
+        findings,
+        rule,
+        place,
+        &entry.gap_low,
+        gap.map(|gap| gap.interval.lower),
+    );
+    near(
+        findings,
+        rule,
+        place,
+        &entry.gap_high,
+        gap.map(|gap| gap.interval.upper),
+    );
+    let variance = p
+        .zip(q)
+        .map(|(p, q)| p * (1.0 - p) / n as f64 + q * (1.0 - q) / m as f64);
+    near(findings, rule, place, &entry.gap_variance, variance);
+}
+
+/// The gap's interval is the gap and its standard error, normal, inside the measure's range.
+fn gap_interval_follows(
+    entry: &SubgroupMeasure<Disclosed>,
+    place: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let (Some(gap), Some(variance)) = (entry.gap.exact(), entry.gap_variance.exact()) else {
         return;
-    }
-    let filled = |sums: &[f64]| sums.iter().filter(|sum| **sum > 0.0).count();
-    let (r, c) = (filled(&rows), filled(&columns));
-    let mut chi = 0.0;
-    for (row, total) in table.iter().zip(&rows) {
-        for (cell, column) in row.iter().zip(&columns) {
-            let expected = total * column / n;
-            if expected > 0.0 {
-                chi += (cell - expected) * (cell - expected) / expected;
-            }
-        }
-    }
-    let mut differs = |name: &str, cell: &Cell<f64>, expected: f64| {
-        let room = slack.max(1e-9) * (1.0 + expected.abs());
-        if cell
-            .number()
-            .is_some_and(|number| (number - expected).abs() > room)
-        {
-            let what = format!("the cells give {expected}");
-            findings.push(Finding::new("test-follows", format!("{at}: {name}"), what));
-        }
     };
-    if r >= 2 && c >= 2 {
-        differs("chi_squared", &it.chi_squared, chi);
-        #[expect(clippy::cast_precision_loss, reason = "a table has few rows")]
-        let smaller = (r.min(c) - 1) as f64;
-        differs("cramers_v", &it.cramers_v, (chi / (n * smaller)).sqrt());
-    }
-    let free = it.rows.len() - 1;
-    for (index, cell) in it.stratum.difference.iter().enumerate() {
-        let (row, column) = (index % free, index / free);
-        let expected = rows[row] * columns[column] / n;
-        differs("difference", cell, table[row][column] - expected);
-    }
-    let freedom = r.saturating_sub(1) * c.saturating_sub(1);
-    let told = usize::try_from(it.degrees_of_freedom).unwrap_or(usize::MAX);
-    if it.chi_squared.number().is_some() && told != freedom {
+    let Some(critical) = distribution::normal_critical(LEVEL).filter(|_| variance >= 0.0) else {
+        return;
+    };
+    let reach = if entry.measure == Measure::Auc {
+        1.0
+    } else {
+        f64::MAX
+    };
+    let half = critical * variance.sqrt();
+    let ends = [(gap - half).max(-reach), (gap + half).min(reach)];
+    near(
+        findings,
+        "gap-interval",
+        place,
+        &entry.gap_low,
+        Some(ends[0]),
+    );
+    near(
+        findings,
+        "gap-interval",
+        place,
+        &entry.gap_high,
+        Some(ends[1]),
+    );
+}
+
+/// An AUC's interval is symmetric about it on the logit scale.
+fn area_interval_centred(
+    entry: &SubgroupMeasure<Disclosed>,
+    place: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let logit = |cell: &Cell<f64>| cell.exact().and_then(distribution::logit);
+    if let (Some(value), Some(low), Some(high)) =
+        (logit(&entry.value), logit(&entry.low), logit(&entry.high))
+        && (low + high - 2.0 * value).abs() > 1e-6 * (1.0 + low.abs() + high.abs())
+    {
         findings.push(Finding::new(
-            "test-follows",
-            at,
-            "the degrees of freedom are others",
+            "interval-contains-value",
+            place,
+            "the interval is not centred on its value on the logit scale",
         ));
     }
+}
+
+fn ratio_recomputed(
+    entry: &SubgroupMeasure<Disclosed>,
+    own: Four,
+    rest: Four,
+    place: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let rule = "ratio-follows";
+    let variance = own.log_variance();
+    let sum = variance.zip(rest.log_variance()).map(|(a, b)| a + b);
+    near(findings, rule, place, &entry.gap_variance, sum);
+    let critical = distribution::normal_critical(LEVEL);
+    let (Some(ratio), Some(variance), Some(critical)) = (entry.value.exact(), variance, critical)
+    else {
+        return;
+    };
+    let factor = (critical * variance.sqrt()).exp();
+    near(findings, rule, place, &entry.low, Some(ratio / factor));
+    near(findings, rule, place, &entry.high, Some(ratio * factor));
 }

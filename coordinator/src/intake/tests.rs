@@ -1,1 +1,352 @@
+use std::collections::BTreeMap;
 
+use serde::Deserialize;
+use serde_json::Value;
+use shared::disclosure::document::{Header, SCHEMA};
+use shared::disclosure::{Policy, ReceivedRelease, review};
+use shared::identity::Digest;
+use shared::statistic::cases::{Cases, Column, Intake, Tally};
+use shared::statistic::measure::measure;
+use shared::study::job::{Job, MEASURE};
+use shared::study::{AxisRule, FieldKind, StudyProtocol, Timestamp, plan, source, validate};
+use shared::wire::{Refusal, encode};
+
+use super::*;
+
+const OPEN: &str = include_str!("../../../configs/policy.open-data.toml");
+const STANDARD: &str = include_str!("../../../configs/policy.standard.toml");
+
+fn now() -> Timestamp {
+    Timestamp::from_unix(1_800_000_000).unwrap()
+}
+
+pub(crate) fn protocol() -> StudyProtocol {
+    let text = include_str!("../../../configs/examples/heart/study.toml");
+    validate::expand(&source::parse(text).unwrap())
+}
+
+fn table(site: &str) -> &'static str {
+    match site {
+        "cleveland" => include_str!("../../../configs/examples/heart/data/cleveland.csv"),
+        "hungarian" => include_str!("../../../configs/examples/heart/data/hungarian.csv"),
+        "switzerland" => include_str!("../../../configs/examples/heart/data/switzerland.csv"),
+        _ => include_str!("../../../configs/examples/heart/data/va.csv"),
+    }
+}
+
+/// The bundled table of a site as cases; every column is named as in the protocol.
+fn cases(protocol: &StudyProtocol, site: &str) -> Cases {
+    let mut reader = csv::Reader::from_reader(table(site).as_bytes());
+    let rows: Vec<BTreeMap<String, String>> =
+        reader.deserialize().collect::<Result<_, _>>().unwrap();
+    let number = |name: &str| -> Vec<Option<f64>> {
+        rows.iter().map(|row| row[name].parse().ok()).collect()
+    };
+    let level = |field: &str, rule: AxisRule| -> Vec<usize> {
+        let declared = protocol.find_field(&field.parse().unwrap()).unwrap();
+        rows.iter()
+            .map(|row| match rule {
+                AxisRule::Level => declared
+                    .levels
+                    .iter()
+                    .position(|l| *l == row[field])
+                    .unwrap(),
+                AxisRule::Band => declared.band_of(row[field].parse().unwrap()).unwrap(),
+                AxisRule::Availability => usize::from(row[field] != "1"),
+            })
+            .collect()
+    };
+    let count = u32::try_from(rows.len()).unwrap();
+    let tally = Tally {
+        rows: u64::from(count),
+        patients: u64::from(count),
+    };
+    Cases {
+        patient: (0..count).collect(),
+        patients: count,
+        outcome: vec![rows.iter().map(|row| Some(row["y"] == "1")).collect()],
+        score: protocol
+            .model
+            .iter()
+            .map(|model| number(model.field.as_str()))
+            .collect(),
+        level: protocol
+            .subgroup
+            .iter()
+            .map(|axis| level(axis.field.as_str(), axis.rule))
+            .collect(),
+        column: protocol
+            .field
+            .iter()
+            .map(|field| match field.kind {
+                FieldKind::Identifier => Column::Withheld,
+                FieldKind::Category => Column::Category(
+                    level(field.name.as_str(), AxisRule::Level)
+                        .into_iter()
+                        .map(Some)
+                        .collect(),
+                ),
+                FieldKind::Binary
+                | FieldKind::Probability
+                | FieldKind::Integer
+                | FieldKind::Number => Column::Number(number(field.name.as_str())),
+            })
+            .collect(),
+        intake: Intake {
+            records: tally,
+            excluded: Vec::new(),
+        },
+    }
+}
+
+pub(crate) fn job(protocol: &StudyProtocol, site: &str) -> Job {
+    Job::measure(
+        protocol,
+        Digest::of(b"locked"),
+        "heart.r1".parse().unwrap(),
+        site.parse().unwrap(),
+        now(),
+        MEASURE.parse().unwrap(),
+    )
+}
+
+/// The bytes a site's node would deliver; `None` when its policy withholds the release.
+pub(crate) fn delivered(job: &Job, job_digest: Digest, policy: &str) -> Option<Vec<u8>> {
+    let cases = cases(&protocol(), job.site.as_str());
+    delivered_of(&cases, false, job, job_digest, policy)
+}
+
+fn delivered_of(
+    cases: &Cases,
+    clustered: bool,
+    job: &Job,
+    job_digest: Digest,
+    policy: &str,
+) -> Option<Vec<u8>> {
+    let protocol = protocol();
+    let policy = Policy::parse(policy)
+        .unwrap()
+        .tightened(protocol.disclosure.min_cell);
+    let exact = measure(&protocol, cases, &plan::kinds(&protocol));
+    let header = Header {
+        schema: SCHEMA.into(),
+        study: protocol.slug.clone(),
+        study_version: protocol.version.clone(),
+        protocol: job.protocol,
+        round: Some(job.round.clone()),
+        job: Some(job_digest),
+        exchange: MEASURE.parse().unwrap(),
+        step: 1,
+        site: job.site.clone(),
+        dataset: Digest::of(job.site.as_str().as_bytes()),
+        policy: policy.stamp(),
+        clustered,
+        software: "fedval-node 0.1.0".into(),
+    };
+    let released = review(&policy, &protocol, exact, clustered).release(header)?;
+    Some(encode(&released).unwrap().bytes().to_vec())
+}
+
+pub(crate) fn open_data(site: &str) -> (Job, Digest, Vec<u8>) {
+    let job = job(&protocol(), site);
+    let digest = Digest::of(site.as_bytes());
+    let bytes = delivered(&job, digest, OPEN).unwrap();
+    (job, digest, bytes)
+}
+
+fn findings(bytes: &[u8]) -> Vec<Finding> {
+    check(&ReceivedRelease::read(bytes).unwrap(), &protocol())
+}
+
+#[test]
+fn what_honest_nodes_release_passes_under_both_policies() {
+    let mut released = Vec::new();
+    for site in ["cleveland", "hungarian", "switzerland", "va"] {
+        let job = job(&protocol(), site);
+        for (name, policy) in [("open-data", OPEN), ("standard", STANDARD)] {
+            if let Some(bytes) = delivered(&job, Digest::of(b"job"), policy) {
+                let found = findings(&bytes);
+                assert!(
+                    found.is_empty(),
+                    "{site} {name}: {:#?}",
+                    &found[..found.len().min(8)]
+                );
+                released.push(format!("{site} {name}"));
+            }
+        }
+    }
+    assert!(!released.contains(&"switzerland standard".to_owned()));
+    assert_eq!(released.len(), 7, "{released:?}");
+}
+
+/// A table as hospitals have it: patients with two cases, and values missing everywhere.
+#[test]
+fn repeated_patients_and_missing_values_pass_too() {
+    let protocol = protocol();
+    for (site, repeats) in [("hungarian", true), ("hungarian", false), ("va", true)] {
+        let mut cases = cases(&protocol, site);
+        if repeats {
+            cases.patient = cases.patient.iter().map(|patient| patient / 2).collect();
+            cases.patients = cases.patients.div_ceil(2);
+            cases.intake.records.patients = u64::from(cases.patients);
+        }
+        for row in (0..cases.patient.len()).step_by(7) {
+            cases.outcome[0][row] = None;
+        }
+        for row in (0..cases.patient.len()).step_by(5) {
+            cases.score[0][row] = None;
+        }
+        for (axis, level) in cases.level.iter_mut().enumerate() {
+            let field = protocol.find_field(&protocol.subgroup[axis].field).unwrap();
+            let last = protocol.subgroup[axis].levels(field).len() - 1;
+            for row in (axis..level.len()).step_by(6) {
+                level[row] = last;
+            }
+        }
+        for (name, policy) in [("open-data", OPEN), ("standard", STANDARD)] {
+            let job = job(&protocol, site);
+            let bytes = delivered_of(&cases, repeats, &job, Digest::of(b"job"), policy).unwrap();
+            let found = findings(&bytes);
+            let shown = &found[..found.len().min(6)];
+            assert!(
+                found.is_empty(),
+                "{site} {name} repeats {repeats}: {shown:#?}"
+            );
+        }
+    }
+}
+
+/// Every number of `value`, as a path and what it is replaced with.
+fn mutations(value: &Value, path: &str, out: &mut Vec<(String, Value)>) {
+    match value {
+        Value::Number(number) => {
+            let float = number.as_f64().unwrap();
+            let count = number.is_u64() && float.fract() == 0.0;
+            if count {
+                let old = number.as_u64().unwrap();
+                out.push((path.to_owned(), Value::from(old + 1)));
+                out.push((path.to_owned(), Value::from(old * 10 + 10)));
+                if old > 0 {
+                    out.push((path.to_owned(), Value::from(old - 1)));
+                }
+            } else {
+                out.push((path.to_owned(), Value::from(float * 10.0 + 0.1)));
+                out.push((path.to_owned(), Value::from(-float)));
+                out.push((path.to_owned(), Value::from(float * 1.01 + 1e-6)));
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                mutations(item, &format!("{path}/{index}"), out);
+            }
+        }
+        Value::Object(map) => {
+            for (key, item) in map {
+                mutations(item, &format!("{path}/{key}"), out);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn a_changed_number_is_found() {
+    let protocol = protocol();
+    let (_, _, bytes) = open_data("va");
+    let valid: Value = serde_json::from_slice(&bytes).unwrap();
+    let mut changes = Vec::new();
+    mutations(&valid["statistics"], "/statistics", &mut changes);
+    let mut missed: BTreeMap<String, usize> = BTreeMap::new();
+    let mut changed = valid.clone();
+    let mut total = 0;
+    for (path, new) in changes.into_iter().step_by(3) {
+        total += 1;
+        let place = changed.pointer_mut(&path).unwrap();
+        let old = std::mem::replace(place, new);
+        let read = ReceivedRelease::deserialize(&changed);
+        *changed.pointer_mut(&path).unwrap() = old;
+        let Ok(release) = read else {
+            continue;
+        };
+        if check(&release, &protocol).is_empty() {
+            let index = path.split('/').nth(2).unwrap();
+            let kind = &valid["statistics"][index.parse::<usize>().unwrap()]["statistic"];
+            let field = path.split('/').rfind(|word| {
+                !matches!(*word, "value" | "state") && word.parse::<usize>().is_err()
+            });
+            *missed
+                .entry(format!("{kind} {}", field.unwrap()))
+                .or_default() += 1;
+        }
+    }
+    let count: usize = missed.values().sum();
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand changes")]
+    let share = count as f64 / total as f64;
+    assert!(
+        share < 0.01,
+        "{count} of {total} changes were missed: {missed:#?}"
+    );
+}
+
+#[test]
+fn only_bytes_that_answer_the_job_are_received() {
+    let (job, digest, bytes) = open_data("va");
+    let id = ReceivedRelease::read(&bytes).unwrap().id;
+    assert!(receive(&bytes, &id, &job, &digest).is_ok());
+
+    let other = Digest::of(b"other");
+    let refused = |job: &Job, digest: &Digest, id: &Digest| receive(&bytes, id, job, digest).err();
+    assert_eq!(refused(&job, &digest, &other), Some(Refusal::UnknownForm));
+    assert_eq!(refused(&job, &other, &id), Some(Refusal::UnknownForm));
+    let mut elsewhere = job.clone();
+    elsewhere.site = "hungarian".parse().unwrap();
+    assert_eq!(refused(&elsewhere, &digest, &id), Some(Refusal::WrongSite));
+    let mut later = job.clone();
+    later.round = "heart.r2".parse().unwrap();
+    assert_eq!(refused(&later, &digest, &id), Some(Refusal::UnknownForm));
+
+    let spaced = [b" ".as_slice(), &bytes].concat();
+    for bad in [&bytes[1..], &bytes[..bytes.len() - 1], b"", b"{}", &spaced] {
+        assert_eq!(
+            receive(bad, &id, &job, &digest).err(),
+            Some(Refusal::UnknownForm)
+        );
+    }
+}
+
+#[test]
+fn a_profile_keys_and_levels_outside_the_protocol_are_found() {
+    let (_, _, bytes) = open_data("va");
+    let release = ReceivedRelease::read(&bytes).unwrap();
+    let rules = |release: &ReceivedRelease, protocol: &StudyProtocol| {
+        let found = check(release, protocol);
+        found.iter().map(|f| f.rule.clone()).collect::<Vec<_>>()
+    };
+
+    let mut private = protocol();
+    private.visibility = shared::study::Visibility::Private;
+    assert!(rules(&release, &private).contains(&"open-data".to_owned()));
+    let mut unlisted = protocol();
+    unlisted
+        .public_dataset
+        .retain(|data| data.site.as_str() != "va");
+    assert!(rules(&release, &unlisted).contains(&"open-data".to_owned()));
+
+    let mut twice = release.clone();
+    twice.statistics.push(release.statistics[0].clone());
+    assert_eq!(rules(&twice, &protocol()), ["once"]);
+
+    let mut fewer = protocol();
+    fewer.subgroup.pop();
+    assert!(rules(&release, &fewer).contains(&"declared".to_owned()));
+    let mut renamed = protocol();
+    let sex = renamed
+        .field
+        .iter_mut()
+        .find(|field| field.name.as_str() == "sex");
+    sex.unwrap().levels.reverse();
+    assert!(rules(&release, &renamed).contains(&"levels".to_owned()));
+    let mut other = protocol();
+    other.threshold[0].value = 0.4;
+    assert!(rules(&release, &other).contains(&"declared".to_owned()));
+}

@@ -598,6 +598,9 @@ pub(super) fn ledger_head(
     }))
 }
 
+/// Request, certificate, and when it was revoked.
+type Answered = (Vec<u8>, Option<Vec<u8>>, Option<i64>);
+
 /// The answer to a secret that was used before; with `csr`, only for the same request.
 fn answer_again(
     transaction: &Transaction<'_>,
@@ -605,7 +608,7 @@ fn answer_again(
     secret: &str,
     csr: Option<&[u8]>,
 ) -> Result<Enrolled, Fault> {
-    let found: Option<(Vec<u8>, Option<Vec<u8>>, Option<i64>)> = transaction
+    let found: Option<Answered> = transaction
         .query_row(
             "SELECT enrolment.csr, certificate.der, certificate.revoked_at FROM enrolment
              LEFT JOIN certificate ON certificate.serial = enrolment.serial

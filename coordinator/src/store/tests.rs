@@ -1,1 +1,430 @@
+use shared::identity::{CountingEntropy, Digest, InvitationSecret, Serial, SigningKey};
+use shared::study::{RoundId, SiteSlug, SiteState};
+use shared::wire::{LedgerHead, Refusal};
 
+use super::*;
+use crate::intake::Finding;
+use crate::round::{RoundEvent, RoundState};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix(1_800_000_000 + seconds).unwrap()
+}
+
+fn site(name: &str) -> SiteSlug {
+    name.parse().unwrap()
+}
+
+fn round() -> RoundId {
+    "study.r1".parse().unwrap()
+}
+
+fn open(dir: &tempfile::TempDir) -> Store {
+    Store::open(&dir.path().join("fedval.db")).unwrap()
+}
+
+fn head(entries: u64) -> LedgerHead {
+    LedgerHead {
+        entries,
+        hash: Digest::of(&entries.to_be_bytes()),
+    }
+}
+
+fn launch() -> Launch {
+    let jobs = ["a", "b"].map(|name| NewJob {
+        site: site(name),
+        digest: Digest::of(name.as_bytes()),
+        bytes: name.as_bytes().to_vec(),
+    });
+    Launch {
+        round: round(),
+        study: "study".parse().unwrap(),
+        version: "1".into(),
+        protocol: Digest::of(b"protocol"),
+        protocol_bytes: b"protocol".to_vec(),
+        sites: vec![site("a"), site("b"), site("c")],
+        jobs: jobs.to_vec(),
+        left_out: vec![site("c")],
+        launched_at: at(0),
+        expires_at: at(1000),
+    }
+}
+
+/// A store with sites `a` and `b` enrolled and a round launched.
+fn launched(dir: &tempfile::TempDir) -> Store {
+    let store = open(dir);
+    for (seed, name) in ["a", "b"].into_iter().enumerate() {
+        enrolled(&store, &site(name), seed as u64);
+    }
+    store.launch(&launch()).unwrap();
+    store
+}
+
+fn certificate(site: &SiteSlug, seed: u64, issued: i64) -> CertificateRow {
+    let mut entropy = CountingEntropy::new(seed);
+    CertificateRow {
+        serial: Serial::generate(&mut entropy).unwrap(),
+        site: site.clone(),
+        public_key: SigningKey::generate(&mut entropy).unwrap().public(),
+        der: vec![u8::try_from(seed).unwrap()],
+        issued_at: at(issued),
+        not_after: at(10_000),
+        superseded_at: None,
+        revoked_at: None,
+    }
+}
+
+fn enrolment(seed: u64, csr: &[u8]) -> Enrolment {
+    let secret = InvitationSecret::generate(&mut CountingEntropy::new(seed)).unwrap();
+    Enrolment {
+        secret: secret.digest(),
+        csr: csr.to_vec(),
+        words: "six words".into(),
+        remote: "192.0.2.1".into(),
+        requested_at: at(0),
+    }
+}
+
+fn enrolled(store: &Store, site: &SiteSlug, seed: u64) -> CertificateRow {
+    let request = enrolment(seed, b"csr");
+    store
+        .add_invitation(site, None, &request.secret, at(0), at(100))
+        .unwrap();
+    store.enrol(site, &request, at(1)).unwrap();
+    let certificate = certificate(site, seed, 2);
+    store.approve(&request.secret, &certificate, at(2)).unwrap();
+    certificate
+}
+
+fn delivery(name: &str, bytes: &[u8]) -> InboxItem {
+    InboxItem {
+        release: Digest::of(name.as_bytes()),
+        digest: Digest::of(bytes),
+        job: Digest::of(name.as_bytes()),
+        site: site(name),
+        bytes: bytes.to_vec(),
+        fingerprint: Digest::of(bytes),
+        received_at: at(10),
+        status: InboxStatus::Accepted,
+        findings: Vec::new(),
+    }
+}
+
+fn state(store: &Store, name: &str) -> SiteState {
+    store
+        .job(&Digest::of(name.as_bytes()))
+        .unwrap()
+        .unwrap()
+        .state
+}
+
+#[test]
+fn an_invitation_works_once_and_until_it_expires() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let a = site("a");
+    let request = enrolment(1, b"csr");
+    assert_eq!(store.enrol(&a, &request, at(1)).unwrap(), Enrolled::Invalid);
+    store
+        .add_invitation(&a, Some("it@a"), &request.secret, at(0), at(100))
+        .unwrap();
+    assert_eq!(
+        store.enrol(&site("b"), &request, at(1)).unwrap(),
+        Enrolled::Invalid
+    );
+    assert_eq!(
+        store.enrol(&a, &request, at(100)).unwrap(),
+        Enrolled::Invalid
+    );
+    assert_eq!(
+        store.enrol(&a, &request, at(99)).unwrap(),
+        Enrolled::Pending
+    );
+    assert_eq!(
+        store.enrol(&a, &request, at(200)).unwrap(),
+        Enrolled::Pending
+    );
+    let other_key = Enrolment {
+        csr: b"other".to_vec(),
+        ..request.clone()
+    };
+    assert_eq!(
+        store.enrol(&a, &other_key, at(99)).unwrap(),
+        Enrolled::Invalid
+    );
+
+    let issued = certificate(&a, 1, 101);
+    store.approve(&request.secret, &issued, at(101)).unwrap();
+    let got = store.collect(&a, &request.secret).unwrap();
+    assert_eq!(got, Enrolled::Issued(issued.der.clone()));
+    assert!(store.pending_enrolment(&a).unwrap().is_none());
+    assert!(
+        store
+            .add_invitation(&a, None, &Digest::of(b"2"), at(0), at(9))
+            .is_err()
+    );
+    store.withdraw(&a, Standing::Revoked, at(102)).unwrap();
+    assert_eq!(
+        store.collect(&a, &request.secret).unwrap(),
+        Enrolled::Invalid
+    );
+}
+
+#[test]
+fn a_superseded_certificate_that_comes_back_suspends_the_site() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let a = site("a");
+    let old = enrolled(&store, &a, 1);
+    let admitted = |serial: &Serial, now| store.admit(&a, serial, at(now)).unwrap();
+    assert_eq!(store.certificate_used(&a, &old.serial, at(3)).unwrap(), []);
+    let new = certificate(&a, 2, 50);
+    store.add_renewal(&new, at(50)).unwrap();
+    // Until the new one is used, a crash at the node must not lock it out.
+    assert_eq!(admitted(&old.serial, 60), Ok(()));
+    assert_eq!(
+        store.certificate_used(&a, &new.serial, at(61)).unwrap(),
+        [old.serial]
+    );
+    assert_eq!(admitted(&new.serial, 62), Ok(()));
+    assert_eq!(admitted(&old.serial, 62), Err(Refusal::CertificateInvalid));
+    assert_eq!(
+        admitted(&new.serial, 63),
+        Ok(()),
+        "a request under way is no theft"
+    );
+    assert_eq!(admitted(&old.serial, 200), Err(Refusal::CertificateInvalid));
+    assert_eq!(admitted(&new.serial, 201), Err(Refusal::CertificateInvalid));
+    assert_eq!(
+        store.site(&a).unwrap().unwrap().standing,
+        Standing::Suspended
+    );
+    assert_eq!(
+        store.admit(&site("b"), &new.serial, at(1)).unwrap(),
+        Err(Refusal::CertificateInvalid)
+    );
+}
+
+#[test]
+fn a_round_is_launched_once_and_offered_until_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    let (a, job) = (site("a"), Digest::of(b"a"));
+    assert_eq!(store.launch(&launch()).unwrap().launched_at, at(0));
+    let mut other = launch();
+    other.protocol = Digest::of(b"other");
+    assert!(store.launch(&other).is_err());
+
+    let offers = store.offers(&a, &[], 16, at(1)).unwrap();
+    assert_eq!(offers.len(), 1);
+    assert_eq!(
+        (offers[0].job, offers[0].document.as_slice()),
+        (job, b"a".as_slice())
+    );
+    assert_eq!(
+        store.offers(&a, &[], 16, at(2)).unwrap().len(),
+        1,
+        "until answered"
+    );
+    assert!(
+        store.offers(&a, &[job], 16, at(2)).unwrap().is_empty(),
+        "known"
+    );
+    assert!(
+        store.offers(&a, &[], 16, at(1000)).unwrap().is_empty(),
+        "expired"
+    );
+    assert!(
+        store.offers(&site("c"), &[], 16, at(2)).unwrap().is_empty(),
+        "left out"
+    );
+    let row = store.round(&round()).unwrap().unwrap();
+    assert_eq!(row.state, RoundState::Collecting { launched_at: at(0) });
+
+    let told = |site: &SiteSlug, state| store.progress(site, &job, state, at(3)).unwrap();
+    assert_eq!(told(&a, SiteState::Computing), Ok(()));
+    assert_eq!(
+        told(&site("b"), SiteState::Computing),
+        Err(Refusal::WrongSite)
+    );
+    assert_eq!(
+        store
+            .decline(&a, &job, Refusal::NotReleased, at(4))
+            .unwrap(),
+        Ok(())
+    );
+    assert_eq!(
+        store
+            .decline(&a, &job, Refusal::NotReleased, at(5))
+            .unwrap(),
+        Ok(())
+    );
+    assert_eq!(
+        told(&a, SiteState::Computing),
+        Ok(()),
+        "late words change nothing"
+    );
+    assert_eq!(state(&store, "a"), SiteState::RejectedBySite);
+    assert!(store.offers(&a, &[], 16, at(6)).unwrap().is_empty());
+    assert!(
+        store
+            .takes_part(&Digest::of(b"protocol"), &site("c"))
+            .unwrap()
+    );
+    assert!(
+        !store
+            .takes_part(&Digest::of(b"protocol"), &site("d"))
+            .unwrap()
+    );
+}
+
+#[test]
+fn a_release_is_stored_once_whatever_is_repeated() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    let item = delivery("a", b"bytes");
+    let put = |store: &Store, item: &InboxItem, receipt: &[u8], entries| {
+        store
+            .deliver(item, receipt, &head(entries), at(10))
+            .unwrap()
+    };
+    let first = Stored::Receipt(b"receipt".to_vec());
+    assert_eq!(put(&store, &item, b"receipt", 3), first);
+    drop(store);
+    // The same bytes after a restart, whatever happened to the reply.
+    let store = open(&dir);
+    assert_eq!(put(&store, &item, b"another receipt", 4), first);
+    assert_eq!(store.inbox(&round()).unwrap().len(), 1);
+    assert_eq!(store.ledger_head(&site("a")).unwrap(), head(3));
+    assert_eq!(state(&store, "a"), SiteState::Delivered);
+    assert_eq!(
+        store
+            .decline(&site("a"), &item.job, Refusal::NotReleased, at(11))
+            .unwrap(),
+        Err(Refusal::Conflict)
+    );
+
+    let other = InboxItem {
+        digest: Digest::of(b"other"),
+        bytes: b"other".to_vec(),
+        ..item.clone()
+    };
+    let refused = Stored::Refused(Refusal::Conflict);
+    assert_eq!(put(&store, &other, b"r", 5), refused);
+    assert_eq!(put(&store, &other, b"r", 5), refused);
+    let kept = store.inbox(&round()).unwrap();
+    assert_eq!(kept.len(), 2, "both are kept");
+    for item in &kept {
+        assert_eq!(item.status, InboxStatus::Quarantined);
+        assert_eq!(item.findings.len(), 1);
+    }
+    assert_eq!(
+        put(&store, &item, b"r", 5),
+        first,
+        "the first keeps its receipt"
+    );
+}
+
+#[test]
+fn late_behind_foreign_and_copied_releases_are_not_pooled() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    let mut foreign = delivery("a", b"x");
+    foreign.site = site("b");
+    let put =
+        |item: &InboxItem, entries| store.deliver(item, b"r", &head(entries), at(10)).unwrap();
+    assert_eq!(put(&foreign, 1), Stored::Refused(Refusal::WrongSite));
+    let mut unknown = delivery("a", b"x");
+    unknown.job = Digest::of(b"nothing");
+    assert_eq!(put(&unknown, 1), Stored::Refused(Refusal::NotAllowed));
+
+    assert!(matches!(
+        put(&delivery("a", b"same"), 2),
+        Stored::Receipt(_)
+    ));
+    let mut copy = delivery("b", b"same");
+    copy.findings = vec![Finding::new("rule", "place", "what")];
+    assert!(matches!(put(&copy, 2), Stored::Receipt(_)));
+    for item in store.inbox(&round()).unwrap() {
+        assert_eq!(item.status, InboxStatus::Quarantined);
+        assert!(item.findings.iter().any(|f| f.rule == "fingerprint-unique"));
+    }
+
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    store
+        .advance(&round(), &RoundEvent::Close { at: at(20) }, at(20))
+        .unwrap();
+    let late = store
+        .deliver(&delivery("a", b"x"), b"r", &head(1), at(21))
+        .unwrap();
+    assert_eq!(late, Stored::Refused(Refusal::RoundClosed));
+    assert!(store.inbox(&round()).unwrap().is_empty());
+}
+
+#[test]
+fn a_change_that_did_not_commit_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    let before = store.verify_audit().unwrap().unwrap();
+    let outcome: Result<(), Fault> = store.change(|transaction| {
+        transaction
+            .execute("UPDATE job SET state = 'delivered'", [])
+            .map_err(|error| broken(&error))?;
+        Err(Fault::internal("the process ends here"))
+    });
+    assert!(outcome.is_err());
+    drop(store);
+    let store = open(&dir);
+    assert_eq!(state(&store, "a"), SiteState::JobOffered);
+    assert_eq!(store.verify_audit().unwrap(), Ok(before));
+}
+
+#[test]
+fn an_unclean_end_is_noticed_and_a_foreign_file_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    assert!(store.begin_service().unwrap());
+    drop(store);
+    let store = open(&dir);
+    assert!(!store.begin_service().unwrap());
+    store.end_service().unwrap();
+    assert!(store.begin_service().unwrap());
+
+    let version = store.data_version().unwrap();
+    open(&dir)
+        .note(&AuditEntry::new(at(1), "seen by the other"))
+        .unwrap();
+    assert_ne!(store.data_version().unwrap(), version);
+
+    let path = dir.path().join("other.db");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.pragma_update(None, "user_version", 1).unwrap();
+    assert!(Store::open(&path).is_err());
+    other
+        .pragma_update(None, "application_id", APPLICATION_ID)
+        .unwrap();
+    other.pragma_update(None, "user_version", 99).unwrap();
+    assert!(Store::open(&path).is_err());
+}
+
+#[test]
+fn the_audit_trail_is_append_only_and_shows_tampering() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    let entries = store.verify_audit().unwrap().unwrap();
+    assert!(entries >= 7, "{entries}");
+    assert_eq!(
+        store.audit().unwrap().len(),
+        usize::try_from(entries).unwrap()
+    );
+    let raw = rusqlite::Connection::open(store.path()).unwrap();
+    assert!(
+        raw.execute("UPDATE audit SET body = '{}' WHERE seq = 3", [])
+            .is_err()
+    );
+    assert!(raw.execute("DELETE FROM audit", []).is_err());
+    raw.execute_batch("DROP TRIGGER audit_no_update").unwrap();
+    raw.execute("UPDATE audit SET body = '{}' WHERE seq = 3", [])
+        .unwrap();
+    assert_eq!(store.verify_audit().unwrap(), Err(AuditFault { seq: 3 }));
+}

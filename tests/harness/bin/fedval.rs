@@ -1,7 +1,7 @@
-//! `fedval` for tests: cargo builds no other package's programs for this one.
+//! `fedval` for whole-round tests: the same library as the shipped command.
 //!
-//! From: tests.
-//! To: `coordinator`.
+//! From: tests that start real processes.
+//! To: `coordinator::main`.
 
 fn main() -> std::process::ExitCode {
     coordinator::main()
