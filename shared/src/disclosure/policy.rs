@@ -109,7 +109,11 @@ impl Policy {
     #[must_use]
     pub fn tightened(mut self, min_cell: u64) -> Self {
         if self.protects() {
-            self.file.min_cell = self.file.min_cell.max(min_cell);
+            // The classes and the whole follow, or a margin would show what a cell hides.
+            let file = &mut self.file;
+            file.min_cell = file.min_cell.max(min_cell);
+            file.min_class = file.min_class.max(file.min_cell);
+            file.min_patients = file.min_patients.max(file.min_class.saturating_mul(2));
         }
         self
     }
@@ -295,6 +299,8 @@ mod tests {
     fn a_study_can_only_tighten() {
         let policy = Policy::parse(STANDARD).unwrap();
         assert_eq!(policy.clone().tightened(3).min_cell(), 10);
-        assert_eq!(policy.tightened(20).min_cell(), 20);
+        let tight = policy.tightened(40);
+        assert_eq!(tight.min_cell(), 40);
+        assert_eq!((tight.min_class(), tight.min_patients()), (40, 80));
     }
 }

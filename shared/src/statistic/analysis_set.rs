@@ -28,6 +28,7 @@ pub struct AnalysisSet<'a> {
     /// Level index by axis, protocol order.
     pub level: Vec<Vec<usize>>,
     patients: u32,
+    clustered: bool,
 }
 
 impl<'a> AnalysisSet<'a> {
@@ -45,10 +46,12 @@ impl<'a> AnalysisSet<'a> {
             .iter()
             .map(|score| row.iter().filter_map(|row| score[*row]).collect())
             .collect();
+        let patient: Vec<u32> = row.iter().map(|row| cases.patient[*row]).collect();
+        let all = count(&patient, cases.patients, |_| true);
         Some(Self {
             protocol,
             endpoint: id,
-            patient: row.iter().map(|row| cases.patient[*row]).collect(),
+            patient,
             outcome: row.iter().filter_map(|row| outcomes[*row]).collect(),
             score,
             level: cases
@@ -58,6 +61,7 @@ impl<'a> AnalysisSet<'a> {
                 .collect(),
             row,
             patients: cases.patients,
+            clustered: all.patients < all.rows,
         })
     }
 
@@ -73,7 +77,38 @@ impl<'a> AnalysisSet<'a> {
 
     /// The cases for which `holds`, and their distinct patients.
     pub fn count(&self, holds: impl Fn(usize) -> bool) -> ExactCount {
-        count(&self.patient, self.patients, holds)
+        if self.clustered {
+            return count(&self.patient, self.patients, holds);
+        }
+        let rows = (0..self.len()).filter(|row| holds(*row)).count() as u64;
+        ExactCount::new(rows, rows)
+    }
+
+    /// The cases of each of `groups` groups, in one pass; `group_of` names a case's group.
+    pub fn counts(&self, groups: usize, group_of: impl Fn(usize) -> usize) -> Vec<ExactCount> {
+        let mut rows = vec![0_u64; groups];
+        let mut owners = Vec::with_capacity(if self.clustered { self.len() } else { 0 });
+        for row in 0..self.len() {
+            let group = group_of(row);
+            let Some(count) = rows.get_mut(group) else {
+                continue;
+            };
+            *count += 1;
+            if self.clustered {
+                owners.push((group, self.patient[row]));
+            }
+        }
+        let mut patients = rows.clone();
+        if self.clustered {
+            patients.fill(0);
+            owners.sort_unstable();
+            owners.dedup();
+            owners.iter().for_each(|(group, _)| patients[*group] += 1);
+        }
+        rows.into_iter()
+            .zip(patients)
+            .map(|(rows, patients)| ExactCount::new(rows, patients))
+            .collect()
     }
 
     /// Distinct patients among the cases for which `holds`.
@@ -83,8 +118,7 @@ impl<'a> AnalysisSet<'a> {
 
     /// True when patients contribute several cases.
     pub fn clustered(&self) -> bool {
-        let all = self.count(|_| true);
-        all.patients < all.rows
+        self.clustered
     }
 }
 

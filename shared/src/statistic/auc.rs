@@ -14,9 +14,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, dominance};
+use super::paired_auc::changed;
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
 use crate::numeric::delong::{self, AucStatus, Comparison, Placements};
-use crate::study::{EndpointId, ModelId};
+use crate::study::{EndpointId, ModelId, ModelRole};
 
 /// AUC of one model at one site.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
@@ -57,15 +58,23 @@ pub enum VarianceMethod {
 /// Every model's area on the same cases, with what the gate must know of each.
 pub(crate) struct Areas {
     pub(crate) comparison: Option<Comparison>,
+    /// By model: the people behind its difference from the models that come before it.
+    alike: Vec<Basis>,
 }
 
 impl Areas {
     /// The areas of every model, protocol order.
     pub(crate) fn of(set: &AnalysisSet<'_>) -> Self {
         let scores: Vec<&[f64]> = set.score.iter().map(Vec::as_slice).collect();
-        Self {
-            comparison: Comparison::of(&set.outcome, &scores, &set.patient).ok(),
-        }
+        let comparison = Comparison::of(&set.outcome, &scores, &set.patient).ok();
+        let alike = alike(set, comparison.as_ref());
+        Self { comparison, alike }
+    }
+
+    /// What the gate must know of a number about the model with index `model` beside the
+    /// numbers about other models.
+    pub(crate) fn beside(&self, model: usize) -> Basis {
+        self.alike.get(model).copied().unwrap_or(Basis::of(0))
     }
 
     pub(crate) fn method(set: &AnalysisSet<'_>) -> VarianceMethod {
@@ -74,6 +83,48 @@ impl Areas {
         } else {
             VarianceMethod::Delong
         }
+    }
+}
+
+/// Two scores that differ for a few patients only tell, by subtraction, about these patients
+/// (rulings D3): at least k patients of each class must change, and none may carry most of the
+/// change. The index model comes first; a comparator answers for its likeness to it.
+fn alike(set: &AnalysisSet<'_>, comparison: Option<&Comparison>) -> Vec<Basis> {
+    let models = set.score.len();
+    let role = |model: usize| set.protocol.model.get(model).map(|model| model.role);
+    let rank = |model: usize| (role(model) != Some(ModelRole::Index), model);
+    (0..models)
+        .map(|model| {
+            let before = (0..models).filter(|other| rank(*other) < rank(model));
+            before
+                .map(|other| change_basis(set, comparison, model, other))
+                .fold(Basis::of(u64::MAX), Basis::and)
+        })
+        .collect()
+}
+
+fn change_basis(
+    set: &AnalysisSet<'_>,
+    comparison: Option<&Comparison>,
+    model: usize,
+    other: usize,
+) -> Basis {
+    let (one, two) = (&set.score[model], &set.score[other]);
+    let moved = |row: usize| one[row].to_bits() != two[row].to_bits();
+    let mut basis = Basis::of(u64::MAX);
+    if !(0..set.len()).any(moved) {
+        return basis;
+    }
+    for class in [true, false] {
+        let changed = |row: usize| set.outcome[row] == class && moved(row);
+        basis = basis.and(Basis::of(set.patients(changed)));
+    }
+    let Some(comparison) = comparison else {
+        return basis;
+    };
+    match changed(set, comparison, model, other) {
+        Some(found) if found.smallest > 0 => basis.and(found),
+        Some(_) | None => basis,
     }
 }
 
@@ -117,7 +168,8 @@ impl Auc<Exact> {
         let id = set.protocol.model.get(model)?.id.clone();
         let comparison = areas.comparison.as_ref()?;
         let area = comparison.area(model);
-        let basis = area_basis(&set.patient, area.sizes, comparison.placements.get(model)?);
+        let basis = area_basis(&set.patient, area.sizes, comparison.placements.get(model)?)
+            .and(areas.beside(model));
         let (value, variance) = area_values(&area);
         Some(Self {
             model: id,

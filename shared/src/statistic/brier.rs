@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, clustered_variance, dominance};
+use super::auc::Areas;
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
 use crate::numeric::sum::sum;
 use crate::study::{EndpointId, ModelId, SamplingDesign};
@@ -42,7 +43,7 @@ pub struct Brier<S: Stage> {
 
 impl Brier<Exact> {
     /// The Brier score of the model with index `model`.
-    pub fn measure(set: &AnalysisSet<'_>, model: usize) -> Option<Self> {
+    pub(crate) fn measure(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Option<Self> {
         let id = set.protocol.model.get(model)?.id.clone();
         let score = set.score.get(model)?;
         let event = |row: usize| f64::from(u8::from(set.outcome[row]));
@@ -59,7 +60,9 @@ impl Brier<Exact> {
         let events = set.patients(|row| set.outcome[row]);
         let others = set.patients(|row| !set.outcome[row]);
         let share = dominance(set.patient.iter().copied().zip(squares.iter().copied()));
-        let basis = Basis::of(events.min(others)).dominated(share);
+        let basis = Basis::of(events.min(others))
+            .dominated(share)
+            .and(areas.beside(model));
         let forbidden = set.protocol.sampling.design == SamplingDesign::OutcomeDependent;
         let allow = |value: Result<f64, Undefined>| match value {
             Ok(_) | Err(_) if forbidden => Err(Undefined::DesignForbids),

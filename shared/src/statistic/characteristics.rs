@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, dominance};
 use super::cases::{Cases, Column};
+use super::overlap;
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
 use crate::numeric::sum::Moments;
 use crate::study::{AxisId, EndpointId, FieldKind, FieldName};
@@ -97,15 +98,16 @@ impl Characteristics<Exact> {
                 continue;
             };
             let levels = axis.levels(field);
-            let count = |level| set.count(|row| set.level[index][row] == level);
+            let near = overlap::nearest(set, index);
+            let counts = set.counts(levels.len(), |row| set.level[index][row]);
             axes.push(AxisCounts {
                 axis: axis.id.clone(),
                 levels: levels
                     .into_iter()
-                    .enumerate()
-                    .map(|(level, name)| LevelCount {
-                        level: name,
-                        n: count(level),
+                    .zip(counts.into_iter().zip(near))
+                    .map(|(level, (n, near))| LevelCount {
+                        level,
+                        n: n.beside(near),
                     })
                     .collect(),
             });

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::analysis_set::AnalysisSet;
+use super::overlap;
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
 use crate::numeric::generalised::GeneralAssociation;
 use crate::numeric::table;
@@ -166,14 +167,17 @@ impl Contingency<Exact> {
         let declared = set.protocol.subgroup.get(axis)?;
         let levels = declared.levels(set.protocol.find_field(&declared.field)?);
         let level = set.level.get(axis)?;
+        let group = |row: usize| level[row] * columns.len() + column(row);
+        let mut counts = set.counts(levels.len() * columns.len(), group).into_iter();
         let rows: Vec<ContingencyRow<Exact>> = levels
             .into_iter()
-            .enumerate()
-            .map(|(index, name)| ContingencyRow {
-                level: name,
-                cells: (0..columns.len())
-                    .map(|place| set.count(|row| level[row] == index && column(row) == place))
-                    .collect(),
+            .zip(overlap::nearest(set, axis))
+            .map(|(level, near)| {
+                let cells = counts.by_ref().take(columns.len());
+                ContingencyRow {
+                    level,
+                    cells: cells.map(|cell| cell.beside(near)).collect(),
+                }
             })
             .collect();
         let tests = Tests::of(&rows);

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, count};
 use super::cases::{Cases, Exclusion};
+use super::overlap;
 use super::stage::{Exact, ExactCount, Stage};
 use crate::study::{EndpointId, StudyProtocol, Term};
 
@@ -85,7 +86,9 @@ impl Flow<Exact> {
             eligible: eligible(&|_| true),
             without_reference: eligible(&|row| outcome[row].is_none()),
             without_prediction: eligible(&|row| outcome[row].is_some() && !predicted(row)),
-            analysed: set.count(|_| true),
+            analysed: set
+                .count(|_| true)
+                .beside(overlap::nearest_endpoint(cases, endpoint)),
             patients: ExactCount::new(patients, patients),
             events: set.count(|row| set.outcome[row]),
             non_events: set.count(|row| !set.outcome[row]),

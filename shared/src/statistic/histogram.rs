@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::analysis_set::AnalysisSet;
-use super::stage::{Exact, Stage};
+use super::stage::{Exact, ExactCount, Stage};
 use crate::study::{EndpointId, ModelId};
 
 /// Histogram of one model's predictions, by outcome class.
@@ -63,30 +63,30 @@ impl Histogram<Exact> {
     pub fn measure(set: &AnalysisSet<'_>, model: usize) -> Option<Self> {
         let id = set.protocol.model.get(model)?.id.clone();
         let edges = &set.protocol.histogram.edges;
-        let bins: Vec<usize> = set
-            .score
-            .get(model)?
-            .iter()
-            .map(|score| bin_of(edges, *score))
-            .collect();
-        let class = |event: bool| -> Option<Vec<Block<Exact>>> {
-            (0..=edges.len())
-                .map(|bin| {
-                    let number = u32::try_from(bin).ok()?;
-                    let count = set.count(|row| bins[row] == bin && set.outcome[row] == event);
-                    Some(Block {
-                        first: number,
-                        last: number,
-                        count,
-                    })
-                })
-                .collect()
-        };
+        let score = set.score.get(model)?;
+        let bins = edges.len() + 1;
+        let group =
+            |row: usize| bin_of(edges, score[row]) + if set.outcome[row] { bins } else { 0 };
+        let mut non_events = set.counts(2 * bins, group);
+        let events = non_events.split_off(bins);
         Some(Self {
             model: id,
             endpoint: set.endpoint.clone(),
-            events: class(true)?,
-            non_events: class(false)?,
+            events: blocks(events)?,
+            non_events: blocks(non_events)?,
         })
     }
+}
+
+/// One block per bin.
+fn blocks(counts: Vec<ExactCount>) -> Option<Vec<Block<Exact>>> {
+    let block = |(bin, count)| {
+        let number = u32::try_from(bin).ok()?;
+        Some(Block {
+            first: number,
+            last: number,
+            count,
+        })
+    };
+    counts.into_iter().enumerate().map(block).collect()
 }

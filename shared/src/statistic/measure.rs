@@ -84,11 +84,11 @@ impl Planned<'_> {
                 .map(Statistic::Histogram)
                 .collect(),
             StatisticKind::ObservedExpected => models
-                .filter_map(|model| ObservedExpected::measure(set, model))
+                .filter_map(|model| ObservedExpected::measure(set, self.areas, model))
                 .map(Statistic::ObservedExpected)
                 .collect(),
             StatisticKind::Brier => models
-                .filter_map(|model| Brier::measure(set, model))
+                .filter_map(|model| Brier::measure(set, self.areas, model))
                 .map(Statistic::Brier)
                 .collect(),
             StatisticKind::Subgroup => self.subgroups(),

@@ -18,6 +18,7 @@ pub mod flow;
 pub mod histogram;
 pub mod measure;
 pub mod observed_expected;
+pub mod overlap;
 pub mod paired_auc;
 pub mod stage;
 pub mod subgroup;

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, clustered_variance, dominance};
+use super::auc::Areas;
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
 use crate::numeric::sum::sum_iter;
 use crate::study::{EndpointId, ModelId, SamplingDesign};
@@ -126,17 +127,18 @@ fn log_variance(
 
 impl ObservedExpected<Exact> {
     /// O:E of the model with index `model`.
-    pub fn measure(set: &AnalysisSet<'_>, model: usize) -> Option<Self> {
+    pub(crate) fn measure(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Option<Self> {
         let id = set.protocol.model.get(model)?.id.clone();
         let found = ratio_of(set, set.score.get(model)?, |_| true);
+        let basis = found.basis.and(areas.beside(model));
         Some(Self {
             model: id,
             endpoint: set.endpoint.clone(),
             n: set.count(|_| true),
             observed: set.count(|row| set.outcome[row]),
-            mean_prediction: ExactReal::new(found.mean_prediction, Form::AREA, found.basis),
-            ratio: ExactReal::new(found.ratio, Form::RATIO, found.basis),
-            log_variance: ExactReal::new(found.log_variance, Form::SPREAD, found.basis),
+            mean_prediction: ExactReal::new(found.mean_prediction, Form::AREA, basis),
+            ratio: ExactReal::new(found.ratio, Form::RATIO, basis),
+            log_variance: ExactReal::new(found.log_variance, Form::SPREAD, basis),
         })
     }
 }

@@ -78,7 +78,7 @@ impl PairedAuc<Exact> {
 
 /// The people behind a difference: patients of each class whose placement changes between the
 /// two scores, and the largest share of one of them (rulings D3).
-fn changed(
+pub(crate) fn changed(
     set: &AnalysisSet<'_>,
     comparison: &Comparison,
     model: usize,

@@ -44,12 +44,28 @@ impl Stage for Disclosed {
 pub struct ExactCount {
     pub(crate) rows: u64,
     pub(crate) patients: u64,
+    /// Distinct patients by which this group differs from the nearest other group that the same
+    /// release speaks about; `u64::MAX` where it equals it or nobody has compared them.
+    pub(crate) nearest: u64,
 }
 
 impl ExactCount {
     /// A count of `rows` cases that belong to `patients` distinct patients.
     pub fn new(rows: u64, patients: u64) -> Self {
-        Self { rows, patients }
+        Self {
+            rows,
+            patients,
+            nearest: u64::MAX,
+        }
+    }
+
+    /// The same group, which differs from another one by `patients` distinct patients.
+    #[must_use]
+    pub fn beside(self, patients: u64) -> Self {
+        Self {
+            nearest: self.nearest.min(patients),
+            ..self
+        }
     }
 }
 

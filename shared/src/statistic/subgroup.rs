@@ -16,6 +16,7 @@ use super::analysis_set::{AnalysisSet, LEVEL, clustered_variance};
 use super::auc::{area_basis, area_values};
 use super::confusion::{Proportion, RateMeasure, proportion_of};
 use super::observed_expected::{Ratio, ratio_of};
+use super::overlap;
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
 use crate::numeric::delong::{self, Comparison};
 use crate::numeric::{Interval, distribution, proportion};
@@ -179,15 +180,16 @@ impl SubgroupTable<Exact> {
         let rows = declared
             .levels(field)
             .into_iter()
+            .zip(overlap::nearest(set, axis))
             .enumerate()
-            .map(|(index, name)| {
+            .map(|(index, (name, near))| {
                 let group = Group {
                     set,
                     score,
                     threshold,
                     member: &|row| level[row] == index,
                 };
-                group.row(name)
+                group.row(name, near)
             })
             .collect();
         Some(Self {
@@ -209,7 +211,7 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    fn row(&self, level: String) -> SubgroupRow<Exact> {
+    fn row(&self, level: String, near: u64) -> SubgroupRow<Exact> {
         let (set, member) = (self.set, self.member);
         let measures = Measure::ALL
             .iter()
@@ -228,7 +230,7 @@ impl Group<'_> {
             false_negative: cell(false, true),
             true_negative: cell(false, false),
             level,
-            n: set.count(member),
+            n: set.count(member).beside(near),
             events: set.count(|row| member(row) && set.outcome[row]),
             non_events: set.count(|row| member(row) && !set.outcome[row]),
             measures,

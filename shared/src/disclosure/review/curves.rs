@@ -22,18 +22,20 @@ impl Gate<'_> {
             }
         }
         let k = self.policy.min_cell();
-        let mut last: Option<&Confusion<Exact>> = None;
+        let mut shown: Vec<&Confusion<Exact>> = Vec::new();
         for table in tables {
-            let same =
-                last.filter(|last| last.model == table.model && last.endpoint == table.endpoint);
-            let apart = same.is_none_or(|last| {
-                let gap = |before: &ExactCount, after: &ExactCount| {
-                    before.patients.abs_diff(after.patients)
-                };
-                let events = gap(&last.true_positive, &table.true_positive);
-                let others = gap(&last.false_positive, &table.false_positive);
-                [events, others].iter().all(|gap| *gap == 0 || *gap >= k)
-            });
+            // The patients between two thresholds are at least as many as the two counts differ
+            // by; where patients repeat, equal numbers of patients may hide a case or two.
+            let gap = |before: &ExactCount, after: &ExactCount| {
+                before.rows == after.rows || before.patients.abs_diff(after.patients) >= k
+            };
+            let apart = shown
+                .iter()
+                .filter(|other| other.model == table.model && other.endpoint == table.endpoint)
+                .all(|other| {
+                    gap(&other.true_positive, &table.true_positive)
+                        && gap(&other.false_positive, &table.false_positive)
+                });
             let large = cells(table).iter().all(|cell| cell.patients >= k);
             if !self.policy.protects() || (large && apart) {
                 let key = (
@@ -42,7 +44,7 @@ impl Gate<'_> {
                     table.threshold,
                 );
                 self.shown_cuts.push(key);
-                last = Some(table);
+                shown.push(table);
             }
         }
     }
@@ -93,16 +95,25 @@ impl Gate<'_> {
     pub(super) fn histogram(&mut self, one: Histogram<Exact>) -> Histogram<Disclosed> {
         let (model, endpoint) = (one.model.to_string(), one.endpoint.to_string());
         let edges = &self.protocol.histogram.edges;
-        let cuts: Vec<usize> = self
+        let thresholds: Vec<f64> = self
             .shown_cuts
             .iter()
             .filter(|(m, e, _)| *m == model && *e == endpoint)
-            .map(|(_, _, threshold)| bin_of(edges, *threshold))
+            .map(|(_, _, threshold)| *threshold)
             .collect();
+        let cuts = thresholds.iter().map(|cut| bin_of(edges, *cut)).collect();
+        // A threshold inside a bin would leave a seam between table and block: then the class
+        // stays one block (rulings D2).
+        let on_grid = thresholds.iter().all(|cut| edges.contains(cut));
+        let cuts: Option<Vec<usize>> = Some(cuts).filter(|_| on_grid);
         let name = format!("score histogram of {model}");
         Histogram {
-            events: self.class(&format!("{name}, events"), one.events, &cuts),
-            non_events: self.class(&format!("{name}, non-events"), one.non_events, &cuts),
+            events: self.class(&format!("{name}, events"), one.events, cuts.as_deref()),
+            non_events: self.class(
+                &format!("{name}, non-events"),
+                one.non_events,
+                cuts.as_deref(),
+            ),
             model: one.model,
             endpoint: one.endpoint,
         }
@@ -112,7 +123,7 @@ impl Gate<'_> {
         &mut self,
         name: &str,
         bins: Vec<Block<Exact>>,
-        cuts: &[usize],
+        cuts: Option<&[usize]>,
     ) -> Vec<Block<Disclosed>> {
         if !self.policy.protects() {
             return bins
@@ -128,13 +139,10 @@ impl Gate<'_> {
         let total: u64 = rows.iter().sum();
         // Distinct patients of merged bins are not the sum of the bins': where patients repeat
         // the class stays one block.
-        let most = if self.clustered {
-            1
-        } else {
-            self.most_blocks(total)
-        };
-        let cuts = if self.clustered { &[] } else { cuts };
-        blocks::merge(&rows, cuts, self.policy.min_cell(), most)
+        let cuts = cuts.filter(|_| !self.clustered);
+        let most = cuts.map_or(1, |_| self.most_blocks(total));
+        let cuts = inhabited(&rows, cuts.unwrap_or(&[]));
+        blocks::merge(&rows, &cuts, self.policy.min_cell(), most)
             .into_iter()
             .map(|block| {
                 let rows = rows[block.first..=block.last].iter().sum();
@@ -165,4 +173,19 @@ fn cells(table: &Confusion<Exact>) -> [&ExactCount; 4] {
         &table.false_negative,
         &table.true_negative,
     ]
+}
+
+/// The cuts without those that part nobody from the cut before: an empty block between two
+/// thresholds would be a released zero.
+fn inhabited(rows: &[u64], cuts: &[usize]) -> Vec<usize> {
+    let mut kept = Vec::new();
+    let mut from = 0;
+    for cut in cuts {
+        let between: u64 = rows.get(from..*cut).map_or(0, |part| part.iter().sum());
+        if between > 0 {
+            kept.push(*cut);
+            from = *cut;
+        }
+    }
+    kept
 }

@@ -5,7 +5,7 @@
 
 use super::Gate;
 use crate::disclosure::rule::Rule;
-use crate::statistic::stage::{Disclosed, Exact};
+use crate::statistic::stage::{Cell, Disclosed, Exact};
 use crate::statistic::{auc, brier, observed_expected, paired_auc};
 
 impl Gate<'_> {
@@ -48,19 +48,16 @@ impl Gate<'_> {
         let name = format!("O:E of {}", one.model);
         let n = self.count(&format!("{name}: cases"), &one.n);
         let observed = self.count(&format!("{name}: observed events"), &one.observed);
+        let rounded = self.policy.protects() && !self.clustered;
+        let counts = rounded.then(|| variance_of_counts(n, observed)).flatten();
+        let words = format!("{name}: variance of the logarithm");
         let mut log_variance = one.log_variance;
-        if self.policy.protects()
-            && !self.clustered
-            && let (Some(cases), Some(events)) = (n.number(), observed.number())
-        {
-            #[allow(
-                clippy::cast_precision_loss,
-                reason = "counts of cases stay far below 2^53"
-            )]
-            let (cases, events) = (cases as f64, events as f64);
-            if events > 0.0 && events < cases {
-                log_variance.value = log_variance.value.map(|_| (1.0 - events / cases) / events);
-            }
+        if let Some((value, _, _)) = counts {
+            log_variance.value = log_variance.value.map(|_| value);
+        }
+        let mut log_variance = self.real(&words, log_variance, Rule::Estimate);
+        if let (Cell::Rounded { lo, hi, .. }, Some((_, low, high))) = (&mut log_variance, counts) {
+            (*lo, *hi) = (lo.min(low), hi.max(high));
         }
         observed_expected::ObservedExpected {
             n,
@@ -71,11 +68,7 @@ impl Gate<'_> {
                 Rule::Estimate,
             ),
             ratio: self.real(&name, one.ratio, Rule::Estimate),
-            log_variance: self.real(
-                &format!("{name}: variance of the logarithm"),
-                log_variance,
-                Rule::Estimate,
-            ),
+            log_variance,
             model: one.model,
             endpoint: one.endpoint,
         }
@@ -92,4 +85,20 @@ impl Gate<'_> {
             endpoint: one.endpoint,
         }
     }
+}
+
+/// `1 / O - 1 / n` of rounded counts, and the interval that the counts' intervals leave to it.
+fn variance_of_counts(n: Cell<u64>, observed: Cell<u64>) -> Option<(f64, f64, f64)> {
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "counts of cases stay far below 2^53"
+    )]
+    let variance = |events: u64, cases: u64| 1.0 / events as f64 - 1.0 / cases as f64;
+    let ((n_lo, n_hi), (o_lo, o_hi)) = (n.bounds()?, observed.bounds()?);
+    let (cases, events) = (n.number()?, observed.number()?);
+    if events == 0 || o_lo == 0 || events >= cases {
+        return None;
+    }
+    let low = variance(o_hi, n_lo).max(0.0);
+    Some((variance(events, cases), low, variance(o_lo, n_hi)))
 }

@@ -4,6 +4,8 @@
 //! From: `statistic::measure`, `policy`.
 //! To: `released` (the document), the node's preview (items).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::policy::Policy;
@@ -13,6 +15,7 @@ use crate::statistic::stage::{Cell, Disclosed, Exact, ExactCount, ExactReal, Und
 use crate::statistic::{Statistic, flow};
 use crate::study::StudyProtocol;
 
+mod axes;
 mod curves;
 mod estimates;
 mod tables;
@@ -86,9 +89,11 @@ pub fn review(
         clustered,
         items: Vec::new(),
         shown_cuts: Vec::new(),
+        axes: BTreeMap::new(),
     };
     // 2x2 tables come first: the histogram's blocks depend on which of them are shown.
     gate.note_tables(&statistics);
+    gate.note_axes(&statistics);
     let statistics = statistics
         .into_iter()
         .map(|statistic| gate.statistic(statistic))
@@ -140,6 +145,19 @@ fn decide(policy: &Policy, statistics: &[Statistic<Exact>]) -> Decision {
                 why,
             };
         }
+        if policy.protects() && flow.analysed.nearest < policy.min_cell() {
+            let why = format!(
+                "endpoint {}: its cases and those of an earlier endpoint differ by {} patients; \
+                 the policy asks for {} or none",
+                flow.endpoint,
+                flow.analysed.nearest,
+                policy.min_cell()
+            );
+            return Decision::Withhold {
+                rule: Rule::Margin,
+                why,
+            };
+        }
     }
     if seen || !policy.protects() {
         Decision::Release
@@ -161,6 +179,8 @@ struct Gate<'a> {
     items: Vec<Item>,
     /// Per model and endpoint: thresholds whose 2x2 table is shown.
     shown_cuts: Vec<(String, String, f64)>,
+    /// Per endpoint and axis: the levels that are shown.
+    axes: BTreeMap<(String, String), axes::Visible>,
 }
 
 impl Gate<'_> {

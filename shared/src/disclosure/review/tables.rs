@@ -5,66 +5,29 @@
 //! From: `statistic`.
 //! To: the release's statistics.
 
-use super::{Gate, MANY};
-use crate::disclosure::audit::Audit;
-use crate::disclosure::rule::{Rule, complement};
+use super::Gate;
+use crate::disclosure::rule::Rule;
 use crate::statistic::characteristics::{AxisCounts, Characteristics, FieldMoments, LevelCount};
-use crate::statistic::contingency::{Contingency, ContingencyRow, Stratum};
+use crate::statistic::contingency::{Contingency, ContingencyKind, ContingencyRow, Stratum};
 use crate::statistic::stage::{Cell, Disclosed, Exact, ExactCount, ExactReal};
 use crate::statistic::subgroup::{SubgroupMeasure, SubgroupRow, SubgroupTable};
 
 impl Gate<'_> {
-    /// Which rows are shown: the complement rule, then the audit over what would be released.
-    fn visible_rows(&self, rows: &[Vec<u64>]) -> Vec<bool> {
-        let shown = complement::visible(self.policy, rows);
-        if !self.policy.protects() || self.survives_audit(rows, &shown) {
-            return shown;
-        }
-        vec![false; rows.len()]
-    }
-
-    /// Column totals are known up to rounding, shown cells likewise; hidden cells are anything.
-    fn survives_audit(&self, rows: &[Vec<u64>], shown: &[bool]) -> bool {
-        let (k, base) = (self.policy.min_cell(), self.policy.rounding());
-        let slack = |count: u64| (count.saturating_sub(base / 2), count + base / 2);
-        let mut audit = Audit::default();
-        for column in 0..rows.first().map_or(0, Vec::len) {
-            let total: u64 = rows.iter().map(|row| row[column]).sum();
-            let (lo, hi) = slack(total);
-            let whole = audit.cell(lo, hi, false);
-            let empty = rows
-                .iter()
-                .zip(shown)
-                .all(|(row, shown)| *shown || row.iter().all(|c| *c == 0));
-            let parts = rows
-                .iter()
-                .zip(shown)
-                .map(|(row, shown)| {
-                    let count = row[column];
-                    if *shown {
-                        let (lo, hi) = slack(count);
-                        audit.cell(lo, hi, false)
-                    } else {
-                        // Levels that hold nobody at all are no secret of any patient.
-                        audit.cell(0, MANY, count < k && !empty)
-                    }
-                })
-                .collect();
-            audit.sum(whole, parts);
-        }
-        audit.violations(k, base) == 0
-    }
-
     pub(super) fn characteristics(
         &mut self,
         one: Characteristics<Exact>,
     ) -> Characteristics<Disclosed> {
         let n = self.count("characteristics: cases", &one.n);
-        let axes = one.axes.into_iter().map(|axis| self.axis(axis)).collect();
+        let endpoint = one.endpoint.to_string();
+        let axes = one
+            .axes
+            .into_iter()
+            .map(|axis| self.axis(&endpoint, axis))
+            .collect();
         let moments = one
             .moments
             .into_iter()
-            .map(|field| self.moments(field))
+            .map(|field| self.moments(&one.n, field))
             .collect();
         Characteristics {
             endpoint: one.endpoint,
@@ -74,13 +37,8 @@ impl Gate<'_> {
         }
     }
 
-    fn axis(&mut self, axis: AxisCounts<Exact>) -> AxisCounts<Disclosed> {
-        let rows: Vec<Vec<u64>> = axis
-            .levels
-            .iter()
-            .map(|level| vec![level.n.patients])
-            .collect();
-        let shown = self.visible_rows(&rows);
+    fn axis(&mut self, endpoint: &str, axis: AxisCounts<Exact>) -> AxisCounts<Disclosed> {
+        let shown = self.axis_plan(endpoint, axis.axis.as_str()).cases;
         let name = &axis.axis;
         let levels = axis
             .levels
@@ -97,16 +55,21 @@ impl Gate<'_> {
         }
     }
 
-    fn moments(&mut self, field: FieldMoments<Exact>) -> FieldMoments<Disclosed> {
+    /// Cases with a value and those without one are told apart only if both are enough, or if
+    /// nobody is without (rulings D5). A field that never varies says everybody's value.
+    fn moments(&mut self, all: &ExactCount, field: FieldMoments<Exact>) -> FieldMoments<Disclosed> {
         let name = field.field.to_string();
+        let k = self.policy.min_cell();
+        let missing = all.patients.saturating_sub(field.n.patients);
+        let counted = field.n.rows == all.rows || missing >= k;
+        let varies = field.sd.value.is_ok();
+        let shown = !self.policy.protects() || (counted && field.n.patients >= k);
+        let told = !self.policy.protects() || (shown && varies);
+        let rule = Rule::Moment;
         FieldMoments {
-            n: self.count(&format!("{name}: cases with a value"), &field.n),
-            mean: self.real(&format!("{name}: mean"), field.mean, Rule::Moment),
-            sd: self.real(
-                &format!("{name}: standard deviation"),
-                field.sd,
-                Rule::Moment,
-            ),
+            n: self.row_count(&format!("{name}: cases with a value"), &field.n, shown),
+            mean: self.real_if(&format!("{name}: mean"), field.mean, rule, told),
+            sd: self.real_if(&format!("{name}: standard deviation"), field.sd, rule, told),
             field: field.field,
         }
     }
@@ -119,24 +82,12 @@ impl Gate<'_> {
     /// Counts need events and non-events; threshold measures need all four cells of the level,
     /// and so do the hidden levels together.
     pub(super) fn subgroup(&mut self, one: SubgroupTable<Exact>) -> SubgroupTable<Disclosed> {
-        let classes: Vec<Vec<u64>> = one
-            .rows
-            .iter()
-            .map(|row| vec![row.events.patients, row.non_events.patients])
-            .collect();
-        let shown = self.visible_rows(&classes);
-        let quarters: Vec<Vec<u64>> = one.rows.iter().map(quarters).collect();
-        let both = self.visible_rows(&quarters);
-        let rates: Vec<bool> = both
-            .iter()
-            .zip(&shown)
-            .map(|(rates, shown)| *rates && *shown)
-            .collect();
+        let plan = self.axis_plan(one.endpoint.as_str(), one.axis.as_str());
         let axis = one.axis.clone();
         let rows = one
             .rows
             .into_iter()
-            .zip(shown.into_iter().zip(rates))
+            .zip(plan.classes.into_iter().zip(plan.quarters))
             .map(|(row, (shown, rates))| self.subgroup_row(&axis.to_string(), row, shown, rates))
             .collect();
         SubgroupTable {
@@ -220,16 +171,13 @@ impl Gate<'_> {
     }
 
     pub(super) fn contingency(&mut self, one: Contingency<Exact>) -> Contingency<Disclosed> {
-        let counts: Vec<Vec<u64>> = one
-            .rows
-            .iter()
-            .map(|row| row.cells.iter().map(|cell| cell.patients).collect())
-            .collect();
-        let shown = self.visible_rows(&counts);
-        let whole = counts
-            .iter()
-            .zip(&shown)
-            .all(|(row, shown)| *shown || row.iter().all(|cell| *cell == 0));
+        let plan = self.axis_plan(one.endpoint.as_str(), one.axis.as_str());
+        let (shown, whole) = match one.kind {
+            ContingencyKind::ErrorBySubgroup => (plan.quarters, plan.quarters_whole),
+            ContingencyKind::OutcomeBySubgroup | ContingencyKind::CompletenessByOutcome => {
+                (plan.classes, plan.classes_whole)
+            }
+        };
         let name = format!("{} by {}", one.kind.words(), one.axis);
         let rows = one
             .rows
@@ -254,14 +202,15 @@ impl Gate<'_> {
         let chi_squared = test("chi-squared", one.chi_squared);
         let p_value = test("p value", one.p_value);
         let cramers_v = test("Cramer's V", one.cramers_v);
-        let (rule, smallest) = (Rule::Margin, counts.iter().flatten().min().copied());
+        let first = one.stratum.difference.first();
+        let (rule, smallest) = (Rule::Margin, first.map_or(0, |real| real.basis.smallest));
         let before = self.items.len();
         let mut parts = |reals: Vec<ExactReal>| {
             let each = reals.into_iter();
             each.map(|real| self.real_if("", real, rule, whole))
                 .collect::<Vec<_>>()
         };
-        let stratum = Stratum {
+        let stratum: Stratum<Disclosed> = Stratum {
             difference: parts(one.stratum.difference),
             covariance: parts(one.stratum.covariance),
         };
@@ -275,7 +224,7 @@ impl Gate<'_> {
             "withheld".to_owned()
         };
         let name = format!("{name}: parts of the test over sites");
-        self.item(&name, smallest.unwrap_or(0), value, rule, shown);
+        self.item(&name, smallest, value, rule, shown);
         Contingency {
             kind: one.kind,
             endpoint: one.endpoint,
@@ -291,17 +240,4 @@ impl Gate<'_> {
             stratum,
         }
     }
-}
-
-/// Distinct patients of a level by predicted and true class.
-fn quarters(row: &SubgroupRow<Exact>) -> Vec<u64> {
-    [
-        &row.true_positive,
-        &row.false_positive,
-        &row.false_negative,
-        &row.true_negative,
-    ]
-    .iter()
-    .map(|count| count.patients)
-    .collect()
 }

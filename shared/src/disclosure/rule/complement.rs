@@ -7,18 +7,20 @@
 
 use crate::disclosure::policy::Policy;
 
-/// Which rows may be shown. `rows[r][c]` is the number of distinct patients at level `r` in
-/// column `c`; every column's total counts as known.
-pub fn visible(policy: &Policy, rows: &[Vec<u64>]) -> Vec<bool> {
+/// Which rows may be shown, of those in `within`. `rows[r][c]` is the number of distinct patients
+/// at level `r` in column `c`; every column's total counts as known. `clustered` says that a
+/// patient may stand in several rows.
+pub fn visible(policy: &Policy, rows: &[Vec<u64>], within: &[bool], clustered: bool) -> Vec<bool> {
     if !policy.protects() {
         return vec![true; rows.len()];
     }
     let k = policy.min_cell();
     let mut shown: Vec<bool> = rows
         .iter()
-        .map(|row| row.iter().all(|cell| *cell >= k))
+        .zip(within)
+        .map(|(row, within)| *within && row.iter().all(|cell| *cell >= k))
         .collect();
-    while !hidden_is_safe(rows, &shown, k) {
+    while !hidden_is_safe(rows, &shown, k, clustered) {
         let smallest = (0..rows.len())
             .filter(|row| shown[*row])
             .min_by_key(|row| (rows[*row].iter().sum::<u64>(), *row));
@@ -33,7 +35,7 @@ pub fn visible(policy: &Policy, rows: &[Vec<u64>]) -> Vec<bool> {
 /// Patients may stand in two rows, so the sum over hidden rows can exceed the number of hidden
 /// patients; with one row per patient it is exact. Where patients repeat, the largest hidden
 /// row is what is certain.
-fn hidden_is_safe(rows: &[Vec<u64>], shown: &[bool], k: u64) -> bool {
+fn hidden_is_safe(rows: &[Vec<u64>], shown: &[bool], k: u64, clustered: bool) -> bool {
     let hidden = || {
         rows.iter()
             .zip(shown)
@@ -42,7 +44,15 @@ fn hidden_is_safe(rows: &[Vec<u64>], shown: &[bool], k: u64) -> bool {
     };
     let empty = hidden().all(|row| row.iter().all(|cell| *cell == 0));
     let columns = rows.first().map_or(0, Vec::len);
-    empty || (0..columns).all(|column| hidden().map(|row| row[column]).sum::<u64>() >= k)
+    let people = |column: usize| {
+        let cells = hidden().map(|row| row[column]);
+        if clustered {
+            cells.max().unwrap_or(0)
+        } else {
+            cells.sum()
+        }
+    };
+    empty || (0..columns).all(|column| people(column) >= k)
 }
 
 #[cfg(test)]
@@ -51,16 +61,26 @@ mod tests {
     use crate::disclosure::policy::STANDARD;
 
     fn shown(rows: &[Vec<u64>]) -> Vec<bool> {
-        visible(&Policy::parse(STANDARD).unwrap(), rows)
+        let within = vec![true; rows.len()];
+        visible(&Policy::parse(STANDARD).unwrap(), rows, &within, false)
     }
 
     #[test]
     fn one_hidden_row_takes_another_with_it() {
         assert_eq!(
-            shown(&[vec![40, 50], vec![3, 20], vec![30, 60]]),
+            shown(&[vec![40, 70], vec![3, 20], vec![30, 60]]),
             [true, false, false]
         );
         assert_eq!(shown(&[vec![40, 50], vec![3, 20]]), [false, false]);
+    }
+
+    #[test]
+    fn patients_in_two_rows_are_not_counted_twice() {
+        // The same six patients may stand in both hidden rows.
+        let rows = [vec![40, 50], vec![6, 20], vec![6, 20]];
+        let policy = Policy::parse(STANDARD).unwrap();
+        let shown = visible(&policy, &rows, &[true; 3], true);
+        assert_eq!(shown, [false, false, false]);
     }
 
     #[test]

@@ -1,0 +1,117 @@
+//! How far the groups of one release differ: two overlapping groups whose numbers both leave
+//! speak, by subtraction, about the patients in one and not in the other (rulings D5: the
+//! ledger's rule L2 holds within one release too).
+//!
+//! From: `analysis_set`.
+//! To: the disclosure gate, by way of the counts of levels and of analysed cases.
+
+use super::analysis_set::AnalysisSet;
+use super::cases::Cases;
+use super::stage::ExactCount;
+
+/// For each level of the axis with index `axis`: the fewest distinct patients, within an outcome
+/// class, by which it or the rest of the site differs from a level of an earlier axis or its
+/// rest. Groups that are equal do not differ.
+pub(crate) fn nearest(set: &AnalysisSet<'_>, axis: usize) -> Vec<u64> {
+    let Some(own) = set.level.get(axis) else {
+        return Vec::new();
+    };
+    let levels = levels_of(set, axis);
+    let mut nearest = vec![u64::MAX; levels];
+    for earlier in 0..axis {
+        let (other, others) = (&set.level[earlier], levels_of(set, earlier));
+        for event in [false, true] {
+            // The last group takes the other class, which this table does not look at.
+            let groups = levels * others;
+            let place = |row: usize| {
+                if set.outcome[row] == event {
+                    own[row] * others + other[row]
+                } else {
+                    groups
+                }
+            };
+            let cells = set.counts(groups, place);
+            for (level, nearest) in nearest.iter_mut().enumerate() {
+                for pair in 0..others {
+                    let found = difference(set.clustered(), &cells, others, (level, pair));
+                    *nearest = found.min(*nearest);
+                }
+            }
+        }
+    }
+    nearest
+}
+
+/// The fewest patients by which a level or its rest differs from a level of the other axis or
+/// its rest. A difference as large as one of the two groups is no difference between groups:
+/// where it is small, so is the group, and it is hidden for that.
+fn difference(
+    clustered: bool,
+    cells: &[ExactCount],
+    others: usize,
+    (level, pair): (usize, usize),
+) -> u64 {
+    let people = |part: &dyn Fn(bool, bool) -> bool| {
+        let patients = cells
+            .iter()
+            .enumerate()
+            .filter(|(cell, _)| part(cell / others == level, cell % others == pair))
+            .map(|(_, count)| count.patients);
+        distinct(clustered, patients)
+    };
+    let (own, rest) = (people(&|own, _| own), people(&|own, _| !own));
+    let (other, other_rest) = (people(&|_, other| other), people(&|_, other| !other));
+    let apart = people(&|own, other| own != other);
+    let alike = people(&|own, other| own == other);
+    let mut found = u64::MAX;
+    for (patients, pairs) in [
+        (apart, [(own, other), (rest, other_rest)]),
+        (alike, [(own, other_rest), (rest, other)]),
+    ] {
+        let compares = pairs.iter().any(|(a, b)| patients < *a && patients < *b);
+        if patients > 0 && compares {
+            found = found.min(patients);
+        }
+    }
+    found
+}
+
+/// Distinct patients in some cells; a lower bound where patients repeat and may stand in
+/// several.
+fn distinct(clustered: bool, patients: impl Iterator<Item = u64>) -> u64 {
+    if clustered {
+        patients.max().unwrap_or(0)
+    } else {
+        patients.sum()
+    }
+}
+
+fn levels_of(set: &AnalysisSet<'_>, axis: usize) -> usize {
+    let declared = set.protocol.subgroup.get(axis);
+    let field = declared.and_then(|axis| set.protocol.find_field(&axis.field));
+    match (declared, field) {
+        (Some(axis), Some(field)) => axis.levels(field).len(),
+        (None, _) | (_, None) => 0,
+    }
+}
+
+/// Distinct patients by which the analysis set of `endpoint` differs from that of an earlier
+/// endpoint, the fewest of them.
+pub(crate) fn nearest_endpoint(cases: &Cases, endpoint: usize) -> u64 {
+    let known = |index: usize, row: usize| {
+        cases
+            .outcome
+            .get(index)
+            .is_some_and(|outcome| outcome[row].is_some())
+    };
+    let complete = |row: usize| cases.score.iter().all(|score| score[row].is_some());
+    let apart = |earlier: usize| {
+        let differs = |row: usize| complete(row) && known(earlier, row) != known(endpoint, row);
+        super::analysis_set::count(&cases.patient, cases.patients, differs).patients
+    };
+    (0..endpoint)
+        .map(apart)
+        .filter(|patients| *patients > 0)
+        .min()
+        .unwrap_or(u64::MAX)
+}
