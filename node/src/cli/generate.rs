@@ -3,8 +3,6 @@
 //! From: clap.
 //! To: standard output, a folder.
 
-#![allow(clippy::print_stdout, reason = "the command line's own module")]
-
 use std::path::Path;
 
 use clap::Command;

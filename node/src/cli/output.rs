@@ -3,8 +3,7 @@
 //! From: every verb.
 //! To: the terminal.
 
-#![allow(clippy::print_stdout, reason = "the command line's own module")]
-
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
@@ -44,7 +43,7 @@ impl Output {
     ) -> Outcome {
         match self.format {
             Format::Text => {
-                print!("{text}");
+                let _ = write!(std::io::stdout(), "{text}");
                 for command in next {
                     self.words(&format!("next: {command}"));
                 }
@@ -53,7 +52,7 @@ impl Output {
                 let next = next.iter().map(|text| (*text).to_owned()).collect();
                 let mut envelope = Envelope::success(command, data, next);
                 envelope.ok = exit == Exit::Done;
-                println!("{}", json(&envelope));
+                let _ = writeln!(std::io::stdout(), "{}", json(&envelope));
             }
         }
         Ok(exit)
@@ -62,14 +61,15 @@ impl Output {
     /// Words for people on standard error.
     pub(super) fn words(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            // A closed pipe is the reader's choice; the command goes on.
+            let _ = writeln!(std::io::stderr(), "{text}");
         }
     }
 
     /// Faults: four parts each; the first one decides the exit code.
     pub(super) fn faults(&self, command: &str, faults: &[Fault]) -> ExitCode {
         for fault in faults {
-            eprintln!("{fault}");
+            let _ = writeln!(std::io::stderr(), "{fault}");
         }
         let Some(first) = faults.first() else {
             return code(Exit::Internal);
@@ -77,7 +77,7 @@ impl Output {
         if self.format == Format::Json {
             let mut envelope = Envelope::failure(command, first);
             envelope.warnings = faults.iter().skip(1).map(ToString::to_string).collect();
-            println!("{}", json(&envelope));
+            let _ = writeln!(std::io::stdout(), "{}", json(&envelope));
         }
         code(first.code.exit())
     }
@@ -105,7 +105,8 @@ pub(super) fn usage(fault: &clap::Error) -> ExitCode {
             fault.kind().to_string(),
             "see: fedval-node --help",
         );
-        println!("{}", json(&Envelope::failure("fedval-node", &fault)));
+        let failure = Envelope::failure("fedval-node", &fault);
+        let _ = writeln!(std::io::stdout(), "{}", json(&failure));
     }
     if fault.use_stderr() {
         code(Exit::Usage)
