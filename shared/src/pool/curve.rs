@@ -19,7 +19,7 @@ pub(super) fn all(protocol: &StudyProtocol, sites: &[SiteResult]) -> Vec<MergedC
         for model in &protocol.model {
             let found = histograms(sites, &model.id, &endpoint.id);
             for (site, histogram) in &found {
-                let counts = Counts::of(histogram);
+                let counts = Counts::of(histogram, site.clustered);
                 let members = vec![site.site.clone()];
                 curves.extend(counts.and_then(|counts| {
                     curve(
@@ -74,7 +74,7 @@ struct Counts {
 
 impl Counts {
     /// Both classes on the edges they share; `None` when a block has no number.
-    fn of(histogram: &Histogram<Disclosed>) -> Option<Self> {
+    fn of(histogram: &Histogram<Disclosed>, clustered: bool) -> Option<Self> {
         let last: Vec<u32> = histogram
             .events
             .iter()
@@ -86,7 +86,7 @@ impl Counts {
             events: coarsen(&histogram.events, &last)?,
             non_events: coarsen(&histogram.non_events, &last)?,
             exact: blocks().all(|block| block.count.exact().is_some()),
-            clustered: false,
+            clustered,
             last,
         })
     }
@@ -136,8 +136,7 @@ fn merged(
     let mut total: Option<Counts> = None;
     let mut members = Vec::new();
     for (site, histogram) in external {
-        let mut counts = Counts::of(histogram).filter(|counts| counts.exact)?;
-        counts.clustered = site.clustered;
+        let counts = Counts::of(histogram, site.clustered).filter(|counts| counts.exact)?;
         total = match total {
             None => Some(counts),
             Some(sum) => Some(sum.merge(&counts)?),
