@@ -6,6 +6,7 @@
 //! To: nothing.
 
 mod area;
+mod heart_round;
 mod pooled;
 mod rate;
 mod reference;

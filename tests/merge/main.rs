@@ -1,0 +1,9 @@
+//! What sites measure apart and a pool adds equals what brute force finds on the rows put
+//! together. Everything goes the public way, under `open-data`, on random rows from a seed.
+//!
+//! From: `harness::random`.
+//! To: nothing.
+
+mod degenerate;
+mod sums;
+mod value;
