@@ -35,7 +35,7 @@ fn statistics(rows: &[Row], levels: &[usize]) -> Vec<Statistic<Disclosed>> {
 fn tables_of_one_axis_hide_the_same_levels() {
     let mut rows = Vec::new();
     // Level 0 has 5 patients; level 1 is its partner by size; level 2 has too few events.
-    for (level, events, others) in [(0, 2, 3), (1, 60, 60), (2, 5, 200), (3, 150, 150)] {
+    for (level, events, others) in [(0, 2, 3), (1, 60, 60), (2, 8, 200), (3, 150, 150)] {
         patients(&mut rows, events, true, &[level]);
         patients(&mut rows, others, false, &[level]);
     }

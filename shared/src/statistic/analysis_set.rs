@@ -166,7 +166,10 @@ pub fn clustered_variance(influence: &[f64], patient: &[u32]) -> Option<f64> {
 /// Largest share of one patient in the sum of absolute values; 1 when the sum is 0.
 pub fn dominance(values: impl Iterator<Item = (u32, f64)>) -> f64 {
     let mut pairs: Vec<(u32, f64)> = values.map(|(owner, value)| (owner, value.abs())).collect();
-    pairs.sort_by_key(|pair| pair.0);
+    // Rows often come in the order of patients.
+    if !pairs.is_sorted_by_key(|pair| pair.0) {
+        pairs.sort_by_key(|pair| pair.0);
+    }
     let totals: Vec<f64> = pairs
         .chunk_by(|a, b| a.0 == b.0)
         .map(|run| crate::numeric::sum::sum_iter(run.iter().map(|pair| pair.1)))

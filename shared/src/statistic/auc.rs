@@ -132,6 +132,8 @@ fn change_basis(
 /// of a class's placement deviation (rulings D3).
 pub(crate) fn area_basis(patient: &[u32], sizes: delong::Sizes, placements: &Placements) -> Basis {
     let smallest = sizes.event_patients.min(sizes.non_event_patients);
+    let repeats = sizes.clustered();
+    let row_number = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
     let share = |class: &[delong::Placement]| {
         let mean = crate::numeric::sum::sum_iter(class.iter().map(|place| place.value));
         #[allow(
@@ -139,10 +141,18 @@ pub(crate) fn area_basis(patient: &[u32], sizes: delong::Sizes, placements: &Pla
             reason = "counts of cases stay far below 2^53"
         )]
         let mean = mean / class.len().max(1) as f64;
+        // A row may stand for its patient where none has two: then nothing is to be gathered.
+        let owner = |row: usize| {
+            if repeats {
+                patient[row]
+            } else {
+                row_number(row)
+            }
+        };
         dominance(
             class
                 .iter()
-                .map(|place| (patient[place.row], place.value - mean)),
+                .map(|place| (owner(place.row), place.value - mean)),
         )
     };
     Basis::of(smallest).dominated(share(&placements.events).max(share(&placements.non_events)))

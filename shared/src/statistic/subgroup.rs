@@ -177,6 +177,7 @@ impl SubgroupTable<Exact> {
         let field = set.protocol.find_field(&declared.field)?;
         let level = set.level.get(axis)?;
         let score = set.score.get(model)?;
+        let order = ascending(score);
         let rows = declared
             .levels(field)
             .into_iter()
@@ -185,6 +186,7 @@ impl SubgroupTable<Exact> {
             .map(|(index, (name, near))| {
                 let group = Group {
                     set,
+                    order: &order,
                     score,
                     threshold,
                     member: &|row| level[row] == index,
@@ -202,9 +204,18 @@ impl SubgroupTable<Exact> {
     }
 }
 
+/// Cases by ascending score: sorting once spares every level and its rest a sort of their own.
+fn ascending(score: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..score.len()).collect();
+    order.sort_by(|a, b| score[*a].total_cmp(&score[*b]));
+    order
+}
+
 /// One level of an axis against the rest of the site.
 struct Group<'a> {
     set: &'a AnalysisSet<'a>,
+    /// Every case, by ascending score.
+    order: &'a [usize],
     score: &'a [f64],
     threshold: f64,
     member: &'a dyn Fn(usize) -> bool,
@@ -399,7 +410,10 @@ impl Group<'_> {
     }
 
     fn area_of(&self, level: bool) -> Area {
-        let rows: Vec<usize> = (0..self.set.len())
+        let rows: Vec<usize> = self
+            .order
+            .iter()
+            .copied()
             .filter(|row| (self.member)(*row) == level)
             .collect();
         let outcome: Vec<bool> = rows.iter().map(|row| self.set.outcome[*row]).collect();
@@ -429,6 +443,9 @@ impl Group<'_> {
     }
 
     fn shares_patients(&self) -> bool {
+        if !self.set.clustered() {
+            return false;
+        }
         let inside: std::collections::BTreeSet<u32> = (0..self.set.len())
             .filter(|row| (self.member)(*row))
             .map(|row| self.set.patient[row])

@@ -3,8 +3,6 @@
 //! From: `delong`.
 //! To: `delong`; the disclosure gate reads `Placements`.
 
-use std::collections::BTreeMap;
-
 use super::{DelongFault, Sizes};
 use crate::numeric::sum::{Neumaier, count};
 
@@ -110,11 +108,23 @@ pub(super) struct Deviations {
 
 impl Patients {
     pub(super) fn of(outcome: &[bool], patient: &[u32]) -> Self {
+        let mut names = patient.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        let of_row: Vec<usize> = if names.len() == patient.len() {
+            // Every row has a patient of its own: any numbering will do.
+            (0..patient.len()).collect()
+        } else {
+            let place = |name: &u32| names.partition_point(|known| known < name);
+            patient.iter().map(place).collect()
+        };
         // Which classes each patient has a row in: (event, non-event).
-        let mut seen: BTreeMap<u32, (bool, bool)> = BTreeMap::new();
+        let mut seen = vec![(false, false); names.len()];
         let mut sizes = Sizes::default();
-        for (event, patient) in outcome.iter().zip(patient) {
-            let classes = seen.entry(*patient).or_default();
+        for (event, place) in outcome.iter().zip(&of_row) {
+            let Some(classes) = seen.get_mut(*place) else {
+                continue;
+            };
             if *event {
                 sizes.events += 1;
                 classes.0 = true;
@@ -124,13 +134,8 @@ impl Patients {
             }
         }
         sizes.patients = seen.len() as u64;
-        sizes.event_patients = seen.values().filter(|c| c.0).count() as u64;
-        sizes.non_event_patients = seen.values().filter(|c| c.1).count() as u64;
-        let index: BTreeMap<u32, usize> = seen.keys().enumerate().map(|(i, p)| (*p, i)).collect();
-        let of_row = patient
-            .iter()
-            .filter_map(|p| index.get(p).copied())
-            .collect();
+        sizes.event_patients = seen.iter().filter(|c| c.0).count() as u64;
+        sizes.non_event_patients = seen.iter().filter(|c| c.1).count() as u64;
         Self { of_row, sizes }
     }
 
