@@ -14,12 +14,12 @@ use shared::identity::{Digest, Serial};
 use shared::study::job::Job;
 use shared::study::{SiteSlug, SiteState, StudyProtocol, Timestamp, lock};
 use shared::wire::message::{WIRE_VERSION_MAX, WIRE_VERSION_MIN};
-use shared::wire::{JoinReply, JoinRequest, LedgerHead, NodeReply, NodeRequest, Refusal};
+use shared::wire::{JoinReply, JoinRequest, LedgerHead, NodeReply, NodeRequest, Receipt, Refusal};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::consortium::Consortium;
-use crate::intake::{self, Receipt, sign_receipt};
+use crate::intake;
 use crate::link::{Handler, Peer, ServerHandle, SystemEntropy, system_now};
 use crate::roster;
 use crate::store::{Store, Stored};
@@ -237,7 +237,10 @@ impl Dispatch {
             ledger: *ledger,
             received_at: now,
         };
-        let receipt = sign_receipt(receipt, &self.consortium.receipt)?;
+        let signer = &self.consortium.receipt;
+        let receipt = receipt
+            .sign(&signer.key, signer.certificate.clone())
+            .map_err(|_| Fault::internal("a receipt has no canonical form"))?;
         tracing::info!(site = %peer.site, status = item.status.as_str(), "release received");
         Ok(match self.store.deliver(&item, &receipt, ledger, now)? {
             Stored::Receipt(receipt) => NodeReply::Receipt {

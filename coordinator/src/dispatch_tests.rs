@@ -7,10 +7,10 @@ use shared::study::source;
 
 use super::*;
 use crate::desk::{self, Wish};
-use crate::intake::RECEIPT_SCHEMA;
 use crate::intake::tests as example;
 use crate::roster::Invitation;
 use crate::round::RoundState;
+use shared::wire::RECEIPT_SCHEMA;
 
 const START: i64 = 1_800_000_000;
 

@@ -11,7 +11,6 @@ mod finding;
 mod histogram;
 mod keys;
 mod performance;
-mod receipt;
 mod subgroups;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -24,7 +23,6 @@ use shared::study::{StudyProtocol, Timestamp};
 use shared::wire::Refusal;
 
 pub use finding::Finding;
-pub use receipt::{RECEIPT_SCHEMA, Receipt, sign_receipt};
 
 use crate::store::{InboxItem, InboxStatus};
 

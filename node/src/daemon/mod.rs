@@ -20,13 +20,16 @@ use crate::link::{IdentityDir, NodeIdentity};
 use crate::store::Store;
 
 pub mod control;
+mod renewal;
 mod session;
 mod work;
 
 /// What every part of the running node shares.
 pub struct Node {
     config: NodeConfig,
-    identity: Arc<NodeIdentity>,
+    /// Replaced when the certificate is renewed.
+    identity: Mutex<Arc<NodeIdentity>>,
+    identity_dir: IdentityDir,
     store: Store,
     gate: Gatekeeper,
     /// Something in the store changed.
@@ -51,6 +54,17 @@ pub struct View {
 }
 
 impl Node {
+    fn identity(&self) -> Arc<NodeIdentity> {
+        let current = self.identity.lock();
+        Arc::clone(&current.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From the next connection on this identity is used.
+    fn adopt(&self, renewed: NodeIdentity) {
+        let mut current = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(renewed);
+    }
+
     fn view(&self) -> std::sync::MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -107,7 +121,8 @@ pub fn socket_path(dir: &Path) -> PathBuf {
 pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> Result<(), Fault> {
     let dir = config.storage.dir.clone();
     let _lock = StateLock::take(&dir)?;
-    let identity = Arc::new(IdentityDir::new(&config.identity.dir).load()?);
+    let identity_dir = IdentityDir::new(&config.identity.dir);
+    let identity = Arc::new(identity_dir.load()?);
     if identity.site != config.site.slug {
         return Err(Fault::new(
             Code::ConfigInvalid,
@@ -128,7 +143,8 @@ pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> Result<(
     let gate = Gatekeeper::new(&config, &identity);
     let node = Arc::new(Node {
         config,
-        identity,
+        identity: Mutex::new(identity),
+        identity_dir,
         store,
         gate,
         changed: Notify::new(),

@@ -9,21 +9,22 @@ use std::time::Duration;
 use shared::fault::{Code, Fault};
 use shared::identity::{Address, Digest};
 use shared::study::SiteState;
-use shared::wire::{LedgerHead, NodeReply, NodeRequest, Refusal};
+use shared::wire::{Delivery, LedgerHead, NodeReply, NodeRequest, Receipt, Refusal};
 
-use super::Node;
-use crate::link::{Dialer, Link, LinkFault, system_now};
+use super::{Node, renewal};
+use crate::link::{Backoff, Dialer, Link, LinkFault, SystemEntropy, system_now};
 use crate::outbox;
-use crate::store::Change;
+use crate::store::{Change, OutboxRow};
 
 const BEAT: Duration = Duration::from_secs(15);
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 const POLL_MS: u32 = 20_000;
 
 /// Keeps a connection up for ever; returns only faults that no waiting can mend.
 pub(super) async fn keep(node: &Node, address: Address) -> Result<(), Fault> {
-    let dialer = Dialer::new(address.clone(), std::sync::Arc::clone(&node.identity));
+    let mut misbehaviour = Backoff::default();
     loop {
+        let dialer = Dialer::new(address.clone(), node.identity());
         let link = dialer
             .connect_patiently(
                 || hello(node),
@@ -48,16 +49,29 @@ pub(super) async fn keep(node: &Node, address: Address) -> Result<(), Fault> {
         node.view().connected = false;
         link.close();
         match ended {
-            Ended::Lost(fault) => {
-                tracing::warn!("connection ended: {}", fault.to_fault(&address).what)
+            // A coordinator that connects and then breaks the rules must not be dialled in a
+            // tight loop; what it was sent stays in the outbox and is tried again.
+            Ended::Lost(fault @ LinkFault::Misbehaved { .. }) => {
+                let words = fault.to_fault(&address).to_string();
+                let wait = misbehaviour.next_wait(&mut SystemEntropy);
+                tracing::warn!(wait_ms = wait.as_millis(), "{words}");
+                node.view().last_fault = Some(words);
+                tokio::time::sleep(wait).await;
             }
+            Ended::Lost(fault) => {
+                misbehaviour = Backoff::default();
+                tracing::warn!("connection ended: {}", fault.to_fault(&address).what);
+            }
+            Ended::Renewed => tracing::info!("connecting with the new certificate"),
             Ended::Fault(fault) => return Err(fault),
         }
     }
 }
 
-enum Ended {
+pub(super) enum Ended {
     Lost(LinkFault),
+    /// There is a new certificate to connect with.
+    Renewed,
     Fault(Fault),
 }
 
@@ -105,6 +119,7 @@ async fn session(node: &Node, link: &Link) -> Ended {
         ended = beat(node, link) => ended,
         ended = take_in(node, link) => ended,
         ended = send_out(node, link) => ended,
+        ended = renewal::keep(node, link) => ended,
     }
 }
 
@@ -184,7 +199,7 @@ async fn take_in_once(node: &Node, link: &Link) -> Result<(), Ended> {
     }
 }
 
-fn unexpected() -> LinkFault {
+pub(super) fn unexpected() -> LinkFault {
     LinkFault::Misbehaved {
         why: "the coordinator answered something else than was asked".to_owned(),
     }
@@ -270,12 +285,7 @@ async fn send_once(node: &Node, link: &Link) -> Result<(), Ended> {
         let request = outbox::delivery(row.job, &row.bytes, node.store.head()?);
         match link.request(&request, PATIENCE).await? {
             NodeReply::Receipt { release, receipt } if release == row.bytes.id() => {
-                node.store.change(
-                    row.job,
-                    system_now(),
-                    Change::Delivered { receipt: &receipt },
-                )?;
-                tracing::info!("delivered");
+                delivered(node, &row, &receipt)?;
             }
             NodeReply::Refused(Refusal::Busy) => {
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -298,6 +308,28 @@ async fn send_once(node: &Node, link: &Link) -> Result<(), Ended> {
         }
     }
     report_progress(node, link).await
+}
+
+/// A release is delivered when the coordinator's receipt proves that it has exactly these bytes;
+/// any other receipt leaves it in the outbox.
+fn delivered(node: &Node, row: &OutboxRow, receipt: &[u8]) -> Result<(), Ended> {
+    let identity = node.identity();
+    let sent = Delivery {
+        job: row.job,
+        site: &identity.site,
+        release: row.bytes.id(),
+        bytes: row.bytes.digest(),
+    };
+    let now = system_now();
+    Receipt::verify(receipt, &identity.ca_key, sent, now).map_err(|fault| {
+        Ended::Lost(LinkFault::Misbehaved {
+            why: format!("{fault}; the release counts as not delivered and is sent again"),
+        })
+    })?;
+    node.store
+        .change(row.job, now, Change::Delivered { receipt })?;
+    tracing::info!("delivered");
+    Ok(())
 }
 
 /// Tells each job's state once per connection and change.

@@ -256,7 +256,7 @@ fn certificate_fault(why: CertificateWhy) -> Fault {
         Code::CertificateRefused,
         "the coordinator refused this node's certificate",
         why.as_str(),
-        "ask the coordinator for a new invitation, then: fedval-node join TOKEN",
+        "ask the coordinator for a new invitation, move the folder [identity] dir away, then: fedval-node join TOKEN",
     )
 }
 

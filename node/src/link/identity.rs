@@ -3,12 +3,16 @@
 //!
 //! | file | content | written |
 //! |---|---|---|
-//! | `key.pem` | private key, PKCS#8, mode 0600 | by `join`, before anything is sent |
-//! | `ca.pem` | the consortium's root certificate | when the certificate arrives |
-//! | `signers/<n>.json` | key certificates to pin, canonical JSON | when the certificate arrives |
-//! | `node.pem` | this node's certificate | last: with it the node has joined |
+//! | `pair-<n>/key.pem` | private key, PKCS#8, mode 0600 | by `join` or a renewal, before anything is sent |
+//! | `ca.pem` | the consortium's root certificate | when the first certificate arrives |
+//! | `signers/<n>.json` | key certificates to pin, canonical JSON | when the first certificate arrives |
+//! | `pair-<n>/node.pem` | the certificate of that key | when it arrives |
+//! | `current` | a symbolic link to the pair in use | last: with it the node has joined, or renewed |
 //!
-//! From: `join`.
+//! Two files cannot be replaced in one step, a link can: whoever follows `current` finds a key
+//! and the certificate of that key, before and after a renewal and a crash within it.
+//!
+//! From: `join`, `renewal`.
 //! To: `dial`, admission (which pins the signers).
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -32,6 +36,12 @@ const SITE_URI: &str = "fedval://site/";
 const FILE_MAX: u64 = 64 * 1024;
 /// More signers than this are not read.
 const SIGNERS_MAX: usize = 64;
+
+/// The link to the pair in use.
+const CURRENT: &str = "current";
+/// The pair that `join` makes.
+const FIRST: u32 = 1;
+const DAY_SECONDS: i64 = 86_400;
 
 /// Where the identity lies.
 #[derive(Clone, Debug)]
@@ -62,6 +72,17 @@ impl NodeIdentity {
     /// This node's private key.
     pub fn key(&self) -> &SigningKey {
         &self.key
+    }
+
+    /// Whether two thirds of the certificate's validity have passed.
+    pub fn renewal_due(&self, now: Timestamp) -> bool {
+        let validity = self.not_after.unix() - self.not_before.unix();
+        now >= self.not_before.plus_seconds(validity / 3 * 2)
+    }
+
+    /// Whole days until the certificate ends; negative when it has ended.
+    pub fn days_left(&self, now: Timestamp) -> i64 {
+        (self.not_after.unix() - now.unix()).div_euclid(DAY_SECONDS)
     }
 
     /// The pinned keys that may sign for `purpose`.
@@ -155,12 +176,26 @@ impl IdentityDir {
 
     /// The private key's file.
     pub fn key_path(&self) -> PathBuf {
-        self.0.join("key.pem")
+        self.key_of(self.current().unwrap_or(FIRST))
     }
 
     /// True when `join` has finished here.
     pub fn has_joined(&self) -> bool {
-        self.0.join("node.pem").exists()
+        self.current().is_some()
+    }
+
+    /// The number of the pair in use.
+    fn current(&self) -> Option<u32> {
+        let target = fs::read_link(self.0.join(CURRENT)).ok()?;
+        target.to_str()?.strip_prefix("pair-")?.parse().ok()
+    }
+
+    fn pair(&self, number: u32) -> PathBuf {
+        self.0.join(format!("pair-{number}"))
+    }
+
+    fn key_of(&self, number: u32) -> PathBuf {
+        self.pair(number).join("key.pem")
     }
 
     /// The identity, checked.
@@ -169,18 +204,28 @@ impl IdentityDir {
     /// [`Code::NotJoined`] when there is none, [`Code::StateDirUnusable`] when a file is damaged
     /// or others may read the key.
     pub fn load(&self) -> Result<NodeIdentity, Fault> {
-        if !self.has_joined() {
-            return Err(Fault::new(
+        let number = self.current().ok_or_else(|| {
+            Fault::new(
                 Code::NotJoined,
                 "this node has not joined a consortium",
                 format!("there is no certificate in {}", self.0.display()),
                 "ask the coordinator for an invitation, then: fedval-node join TOKEN",
-            ));
-        }
+            )
+        })?;
+        self.load_pair(number).or_else(|fault| {
+            // A running node may have renewed and removed the pair between two reads.
+            match self.current() {
+                Some(newer) if newer != number => self.load_pair(newer),
+                Some(_) | None => Err(fault),
+            }
+        })
+    }
+
+    fn load_pair(&self, number: u32) -> Result<NodeIdentity, Fault> {
         let key = self
-            .key()?
-            .ok_or_else(|| self.damaged("key.pem is missing"))?;
-        let certificate = self.certificate("node.pem")?;
+            .key(number)?
+            .ok_or_else(|| self.damaged(format!("pair-{number}/key.pem is missing")))?;
+        let certificate = self.certificate(&format!("pair-{number}/node.pem"))?;
         let ca = self.certificate("ca.pem")?;
         NodeIdentity::assemble(key, certificate, ca, self.signers()?)
             .map_err(|why| self.damaged(why))
@@ -199,10 +244,10 @@ impl IdentityDir {
         self.damaged(format!("{}: {error}", path.display()))
     }
 
-    /// The private key; `None` when there is none yet. Read through one handle, so that the
+    /// The private key of a pair; `None` when there is none yet. Read through one handle, so that the
     /// file whose mode is checked is the file that is read.
-    pub(super) fn key(&self) -> Result<Option<SigningKey>, Fault> {
-        let path = self.key_path();
+    fn key(&self, number: u32) -> Result<Option<SigningKey>, Fault> {
+        let path = self.key_of(number);
         let nofollow = rustix::fs::OFlags::NOFOLLOW.bits();
         let opened = OpenOptions::new()
             .read(true)
@@ -275,34 +320,95 @@ impl IdentityDir {
                 "nothing to do; to join another consortium, use another identity folder",
             ));
         }
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.0)
-            .map_err(|error| self.unreadable(&self.0, &error))?;
-        if let Some(key) = self.key()? {
+        self.kept_or_new_key(FIRST, entropy)
+    }
+
+    /// Makes the key that follows the current one, or reads the key of an unfinished renewal.
+    pub(super) fn key_for_renewal(&self, entropy: &mut dyn Entropy) -> Result<SigningKey, Fault> {
+        self.kept_or_new_key(self.next()?, entropy)
+    }
+
+    fn next(&self) -> Result<u32, Fault> {
+        self.current()
+            .and_then(|number| number.checked_add(1))
+            .ok_or_else(|| self.damaged("there is no certificate to renew"))
+    }
+
+    fn kept_or_new_key(&self, number: u32, entropy: &mut dyn Entropy) -> Result<SigningKey, Fault> {
+        self.make_folder(&self.pair(number))?;
+        if let Some(key) = self.key(number)? {
             return Ok(key);
         }
         let key = SigningKey::generate(entropy)
             .map_err(|error| Fault::internal(format!("no key could be made: {error}")))?;
-        self.write("key.pem", pem("PRIVATE KEY", &key.to_pkcs8()).as_bytes())?;
+        let text = pem("PRIVATE KEY", &key.to_pkcs8());
+        self.write(&format!("pair-{number}/key.pem"), text.as_bytes())?;
         Ok(key)
     }
 
-    /// Keeps what was issued; the certificate comes last, since it says that the rest is there.
-    pub(super) fn keep(&self, identity: &NodeIdentity, signers: &[Vec<u8>]) -> Result<(), Fault> {
-        self.write("ca.pem", pem("CERTIFICATE", &identity.ca_der).as_bytes())?;
-        let folder = self.0.join("signers");
+    fn make_folder(&self, folder: &Path) -> Result<(), Fault> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(&folder)
-            .map_err(|error| self.unreadable(&folder, &error))?;
+            .create(folder)
+            .map_err(|error| self.unreadable(folder, &error))
+    }
+
+    /// Keeps what was issued; the link comes last, since it says that the rest is there.
+    pub(super) fn keep(&self, identity: &NodeIdentity, signers: &[Vec<u8>]) -> Result<(), Fault> {
+        self.write("ca.pem", pem("CERTIFICATE", &identity.ca_der).as_bytes())?;
+        self.make_folder(&self.0.join("signers"))?;
         for (number, signer) in signers.iter().enumerate() {
             self.write(&format!("signers/{number}.json"), signer)?;
         }
+        self.write_certificate(FIRST, identity)?;
+        self.switch(FIRST)
+    }
+
+    /// Keeps a renewed certificate beside its key, then switches to both at once.
+    pub(super) fn keep_renewed(&self, identity: &NodeIdentity) -> Result<(), Fault> {
+        let number = self.next()?;
+        self.write_certificate(number, identity)?;
+        self.switch(number)
+    }
+
+    fn write_certificate(&self, number: u32, identity: &NodeIdentity) -> Result<(), Fault> {
         let certificate = pem("CERTIFICATE", &identity.certificate_der);
-        self.write("node.pem", certificate.as_bytes())
+        self.write(&format!("pair-{number}/node.pem"), certificate.as_bytes())
+    }
+
+    fn switch(&self, number: u32) -> Result<(), Fault> {
+        let link = self.0.join(CURRENT);
+        switch_link(&self.0, &link, &format!("pair-{number}"))
+            .map_err(|error| self.unreadable(&link, &error))
+    }
+
+    /// Removes the key of a renewal that will not be finished.
+    pub(super) fn forget_renewal(&self) -> Result<(), Fault> {
+        let folder = self.pair(self.next()?);
+        fs::remove_dir_all(&folder).map_err(|error| self.unreadable(&folder, &error))
+    }
+
+    /// Removes the pairs before the current one: a key that is no longer used must not be found
+    /// in a backup.
+    ///
+    /// # Errors
+    /// [`Code::StateDirUnusable`] when the folder cannot be read or written.
+    pub fn forget_superseded(&self) -> Result<(), Fault> {
+        let current = self.current().unwrap_or(0);
+        let names = fs::read_dir(&self.0)
+            .and_then(|entries| {
+                entries
+                    .map(|entry| Ok(entry?.file_name()))
+                    .collect::<io::Result<Vec<_>>>()
+            })
+            .map_err(|error| self.unreadable(&self.0, &error))?;
+        let number = |name: &std::ffi::OsString| name.to_str()?.strip_prefix("pair-")?.parse().ok();
+        for old in names.iter().filter_map(number).filter(|old| *old < current) {
+            let folder = self.pair(old);
+            fs::remove_dir_all(&folder).map_err(|error| self.unreadable(&folder, &error))?;
+        }
+        Ok(())
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Fault> {
@@ -354,6 +460,20 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Makes `link` point to `target`, by renaming a new link over the old one.
+fn switch_link(folder: &Path, link: &Path, target: &str) -> io::Result<()> {
+    let mut beside = link.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = Path::new(&beside);
+    match fs::remove_file(beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    std::os::unix::fs::symlink(target, beside)?;
+    fs::rename(beside, link)?;
+    File::open(folder)?.sync_all()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,7 +490,7 @@ mod tests {
         assert_eq!(again.public(), key.public());
         for mode in [0o640, 0o604, 0o660] {
             fs::set_permissions(dir.key_path(), fs::Permissions::from_mode(mode)).unwrap();
-            let fault = dir.key().err().unwrap();
+            let fault = dir.key(FIRST).err().unwrap();
             assert_eq!(fault.code, Code::StateDirUnusable);
             assert!(fault.what.contains("readable by others"));
         }
@@ -384,11 +504,11 @@ mod tests {
         let elsewhere = folder.path().join("elsewhere");
         fs::rename(dir.key_path(), &elsewhere).unwrap();
         std::os::unix::fs::symlink(&elsewhere, dir.key_path()).unwrap();
-        assert!(dir.key().is_err());
+        assert!(dir.key(FIRST).is_err());
         fs::remove_file(dir.key_path()).unwrap();
-        dir.write("key.pem", b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+        dir.write("pair-1/key.pem", b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
             .unwrap();
-        assert!(dir.key().is_err());
+        assert!(dir.key(FIRST).is_err());
     }
 
     #[test]

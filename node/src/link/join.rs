@@ -226,7 +226,7 @@ impl Enrolment {
 }
 
 /// A certificate request (PKCS#10) that says nothing but the public key: the CA ignores the rest.
-fn certificate_request(key: &SigningKey) -> Result<Vec<u8>, Fault> {
+pub(super) fn certificate_request(key: &SigningKey) -> Result<Vec<u8>, Fault> {
     let defect = |error: rcgen::Error| {
         Fault::internal(format!("a certificate request could not be made: {error}"))
     };

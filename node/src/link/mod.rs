@@ -10,6 +10,7 @@ mod dial;
 mod fault;
 mod identity;
 mod join;
+mod renewal;
 mod stream;
 mod tls;
 
@@ -18,6 +19,7 @@ pub use dial::{Acknowledged, Dialer, Link};
 pub use fault::{CertificateWhy, LinkFault};
 pub use identity::{IdentityDir, NodeIdentity};
 pub use join::Enrolment;
+pub use renewal::{Renewal, RenewalFault};
 
 use shared::identity::{Entropy, NoEntropy};
 use shared::study::Timestamp;

@@ -7,10 +7,12 @@ pub mod close;
 pub mod codec;
 pub mod frame;
 pub mod message;
+mod receipt;
 
 pub use close::Close;
 pub use codec::{CodecFault, Message};
 pub use message::{JobOffer, JoinReply, JoinRequest, LedgerHead, NodeReply, NodeRequest, Refusal};
+pub use receipt::{Delivery, RECEIPT_SCHEMA, Receipt, ReceiptFault};
 
 /// The TLS application protocol of enrolled nodes; a certificate is required.
 pub const ALPN_NODE: &[u8] = b"fedval/1";
