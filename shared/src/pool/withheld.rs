@@ -69,7 +69,7 @@ impl Walk<'_> {
             let known = if *hi < MANY {
                 format!("between {lo} and {hi}")
             } else {
-                "nothing".to_owned()
+                "no bound".to_owned()
             };
             self.push(item.to_owned(), known, effect);
         }
@@ -77,7 +77,7 @@ impl Walk<'_> {
 
     fn reals(&mut self, item: &str, cells: &[&Cell<f64>], effect: &str) {
         if cells.iter().any(|cell| cell.is_suppressed()) {
-            self.push(item.to_owned(), "nothing".to_owned(), effect);
+            self.push(item.to_owned(), "no bound".to_owned(), effect);
         }
     }
 
@@ -113,7 +113,7 @@ impl Walk<'_> {
                 let effect = "no rate of this site at this threshold; sites with few errors are \
                               hidden first, so the others look worse than all would";
                 if one.true_positive.is_suppressed() {
-                    self.push(item, "nothing".to_owned(), effect);
+                    self.push(item, "no bound".to_owned(), effect);
                 }
             }
             Statistic::Auc(one) => {
@@ -153,7 +153,7 @@ impl Walk<'_> {
                     let item = format!("{} by {}: row {}", one.kind.words(), one.axis, row.level);
                     if row.cells.iter().any(Cell::is_suppressed) {
                         let effect = "the site does not enter the test over sites";
-                        self.push(item, "nothing".to_owned(), effect);
+                        self.push(item, "no bound".to_owned(), effect);
                     }
                 }
             }

@@ -212,6 +212,10 @@ fn hidden_count(lo: u64, hi: u64) -> String {
 pub(super) fn value(cell: &Cell<f64>, style: Style) -> Shown {
     match cell {
         Cell::Value { value } => Shown::number(real(*value, style)),
+        // Rounding finer than what is printed changes nothing that a reader could see.
+        Cell::Rounded { value, lo, hi } if is_finer(*lo, *hi, style) => {
+            Shown::number(real(*value, style))
+        }
         Cell::Rounded { value, lo, hi } => {
             Shown::of(State::Rounded, format!("about {}", real(*value, style)))
                 .with(format!("({})", range(*lo, *hi, style)))
@@ -220,6 +224,17 @@ pub(super) fn value(cell: &Cell<f64>, style: Style) -> Shown {
         Cell::Suppressed { .. } => Shown::of(State::Suppressed, "withheld"),
         Cell::NotComputed { reason } => undefined(*reason),
     }
+}
+
+/// True when the bounds lie within one unit of the last printed digit.
+fn is_finer(lo: f64, hi: f64, style: Style) -> bool {
+    let unit = match style {
+        Style::Plain(digits) | Style::Signed(digits) => {
+            libm::pow(10.0, -f64::from(u32::try_from(digits).unwrap_or(0)))
+        }
+        Style::Percent | Style::Points => 1e-3,
+    };
+    hi - lo <= unit * (1.0 + 1e-9)
 }
 
 /// An estimate with its interval in the second line; the interval's own state when it has none.

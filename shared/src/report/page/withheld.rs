@@ -7,7 +7,7 @@ use super::super::document::{Block, Row, Section, Table};
 use super::super::number::Shown;
 use super::super::view::View;
 use super::super::words;
-use crate::pool::result::SiteOutcome;
+use crate::pool::result::{SiteOutcome, Withheld};
 
 /// The page.
 pub(super) fn page(view: View<'_>) -> Section {
@@ -44,17 +44,18 @@ pub(super) fn page(view: View<'_>) -> Section {
             "Withheld items by hospital",
             &["Hospital", "Item", "What is known", "What follows"],
         );
-        for item in &view.study.withheld {
+        for group in grouped(&view.study.withheld) {
+            let items: Vec<&str> = group
+                .iter()
+                .map(|one| one.item.as_deref().unwrap_or("the whole release"))
+                .collect();
+            let first = group[0];
             table.push(Row::new(
-                view.site(&item.site),
+                view.site(&first.site),
                 vec![
-                    Shown::words(
-                        item.item
-                            .clone()
-                            .unwrap_or_else(|| "the whole release".to_owned()),
-                    ),
-                    Shown::words(&item.known),
-                    Shown::words(&item.effect),
+                    Shown::words(items.join("; ")),
+                    Shown::words(&first.known),
+                    Shown::words(&first.effect),
                 ],
             ));
         }
@@ -75,4 +76,21 @@ pub(super) fn page(view: View<'_>) -> Section {
         title: "What was withheld",
         blocks,
     }
+}
+
+/// Items of one hospital about which the same is known and from which the same follows, in the
+/// order of the first of them.
+fn grouped(items: &[Withheld]) -> Vec<Vec<&Withheld>> {
+    let mut groups: Vec<Vec<&Withheld>> = Vec::new();
+    for item in items {
+        let alike = |group: &&mut Vec<&Withheld>| {
+            let first = group[0];
+            first.site == item.site && first.known == item.known && first.effect == item.effect
+        };
+        match groups.iter_mut().find(alike) {
+            Some(group) => group.push(item),
+            None => groups.push(vec![item]),
+        }
+    }
+    groups
 }
