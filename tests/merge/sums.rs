@@ -55,7 +55,7 @@ fn add(
     releases
         .iter()
         .map(|release| release.statistics.iter().find_map(&pick).unwrap())
-        .fold(Cell::Zero, Cell::add)
+        .fold(Cell::Zero, Cell::plus)
         .exact()
         .unwrap()
 }

@@ -45,19 +45,23 @@ impl<'a> Builder<'a> {
     fn model(&self, endpoint: &Endpoint, model: &Model) -> Vec<Analysis> {
         let same = |m: &_, e: &_| *m == model.id && *e == endpoint.id;
         let key = |metric| self.key(metric, endpoint, model);
-        let area = |statistic: &Statistic<Disclosed>| match statistic {
-            Statistic::Auc(one) if same(&one.model, &one.endpoint) => Some(estimate::area(one)),
-            _other => None,
+        let area = |statistic: &Statistic<Disclosed>| {
+            let found = statistic
+                .auc()
+                .filter(|one| same(&one.model, &one.endpoint));
+            found.map(estimate::area)
         };
-        let ratio = |statistic: &Statistic<Disclosed>| match statistic {
-            Statistic::ObservedExpected(one) if same(&one.model, &one.endpoint) => {
-                Some(estimate::ratio(one))
-            }
-            _other => None,
+        let ratio = |statistic: &Statistic<Disclosed>| {
+            let found = statistic.observed_expected();
+            found
+                .filter(|one| same(&one.model, &one.endpoint))
+                .map(estimate::ratio)
         };
-        let brier = |statistic: &Statistic<Disclosed>| match statistic {
-            Statistic::Brier(one) if same(&one.model, &one.endpoint) => Some(estimate::brier(one)),
-            _other => None,
+        let brier = |statistic: &Statistic<Disclosed>| {
+            let found = statistic
+                .brier()
+                .filter(|one| same(&one.model, &one.endpoint));
+            found.map(estimate::brier)
         };
         vec![
             self.pooled(key(Metric::Auc), Scale::Logit, area),
@@ -75,15 +79,13 @@ impl<'a> Builder<'a> {
             .map(|comparator| {
                 let mut key = self.key(Metric::AucDifference, endpoint, index);
                 key.comparator = Some(comparator.id.clone());
-                self.pooled(key, Scale::Identity, |statistic| match statistic {
-                    Statistic::PairedAuc(one)
-                        if one.model == index.id
+                self.pooled(key, Scale::Identity, |statistic| {
+                    let found = statistic.paired_auc().filter(|one| {
+                        one.model == index.id
                             && one.comparator == comparator.id
-                            && one.endpoint == endpoint.id =>
-                    {
-                        Some(estimate::difference(one))
-                    }
-                    _other => None,
+                            && one.endpoint == endpoint.id
+                    });
+                    found.map(estimate::difference)
                 })
             })
             .collect()
@@ -106,15 +108,13 @@ impl<'a> Builder<'a> {
                 };
                 let mut key = self.key(metric, endpoint, model);
                 key.threshold = Some(threshold);
-                analyses.push(self.described(key, |statistic| match statistic {
-                    Statistic::Confusion(one)
-                        if one.model == model.id
+                analyses.push(self.described(key, |statistic| {
+                    let found = statistic.confusion().filter(|one| {
+                        one.model == model.id
                             && one.endpoint == endpoint.id
-                            && one.threshold.to_bits() == threshold.to_bits() =>
-                    {
-                        estimate::rate(one, measure)
-                    }
-                    _other => None,
+                            && one.threshold.to_bits() == threshold.to_bits()
+                    });
+                    estimate::rate(found?, measure)
                 }));
             }
         }
@@ -172,19 +172,17 @@ impl<'a> Builder<'a> {
         scale: Scale,
         measure: Measure,
     ) -> Analysis {
-        let read = |statistic: &Statistic<Disclosed>| match statistic {
-            Statistic::SubgroupTable(table)
-                if table.model == key.model
+        let read = |statistic: &Statistic<Disclosed>| {
+            let table = statistic.subgroup_table().filter(|table| {
+                table.model == key.model
                     && table.endpoint == key.endpoint
-                    && Some(&table.axis) == key.axis.as_ref() =>
-            {
-                let row = table
-                    .rows
-                    .iter()
-                    .find(|row| Some(&row.level) == key.level.as_ref())?;
-                estimate::gap(row, measure, total(table))
-            }
-            _other => None,
+                    && Some(&table.axis) == key.axis.as_ref()
+            })?;
+            let row = table
+                .rows
+                .iter()
+                .find(|row| Some(&row.level) == key.level.as_ref())?;
+            estimate::gap(row, measure, total(table))
         };
         let sites = self.rows(scale, read);
         let comparable = sites
@@ -327,10 +325,12 @@ impl<'a> Builder<'a> {
             members
                 .iter()
                 .map(|index| pick(&sites[*index]))
-                .fold(Cell::Zero, Cell::add)
+                .fold(Cell::Zero, Cell::plus)
         };
         let pool = pooled(&fit, scale, sum(|row| row.n), sum(|row| row.events))
-            .map_or(PoolOutcome::Failed, PoolOutcome::Pooled);
+            .map_or(PoolOutcome::Failed, |pool| {
+                PoolOutcome::Pooled(Box::new(pool))
+            });
         Analysis {
             key,
             role,
@@ -346,7 +346,7 @@ fn total(table: &SubgroupTable<Disclosed>) -> Cell<u64> {
     let cells = table.rows.iter().map(|row| row.n);
     cells
         .filter(|cell| cell.number().is_some())
-        .fold(Cell::Zero, Cell::add)
+        .fold(Cell::Zero, Cell::plus)
 }
 
 fn pooled(fit: &RandomEffects, scale: Scale, n: Cell<u64>, events: Cell<u64>) -> Option<Pooled> {

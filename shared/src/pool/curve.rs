@@ -50,14 +50,8 @@ fn histograms<'a>(
             let histogram = site
                 .statistics
                 .iter()
-                .find_map(|statistic| match statistic {
-                    Statistic::Histogram(one)
-                        if one.model == *model && one.endpoint == *endpoint =>
-                    {
-                        Some(one)
-                    }
-                    _other => None,
-                })?;
+                .filter_map(Statistic::histogram)
+                .find(|one| one.model == *model && one.endpoint == *endpoint)?;
             Some((site, histogram))
         })
         .collect()

@@ -130,7 +130,7 @@ pub(super) fn area(one: &auc::Auc<Disclosed>) -> Reading {
         Ok((yi, spread / (slope * slope)))
     });
     Reading {
-        n: one.events.add(one.non_events),
+        n: one.events.plus(one.non_events),
         events: one.events,
         estimate: one.auc,
         interval: Band::FromPoint,
@@ -142,7 +142,7 @@ pub(super) fn area(one: &auc::Auc<Disclosed>) -> Reading {
 pub(super) fn difference(one: &paired_auc::PairedAuc<Disclosed>) -> Reading {
     let point = number(&one.difference).and_then(|value| Ok((value, variance(&one.variance)?)));
     Reading {
-        n: one.events.add(one.non_events),
+        n: one.events.plus(one.non_events),
         events: one.events,
         estimate: one.difference,
         interval: Band::FromPoint,
@@ -187,7 +187,7 @@ pub(super) fn rate(one: &Confusion<Disclosed>, measure: RateMeasure) -> Option<R
     let rate = one.rates.iter().find(|rate| rate.measure == measure)?;
     Some(Reading {
         n: rate.n,
-        events: one.true_positive.add(one.false_negative),
+        events: one.true_positive.plus(one.false_negative),
         estimate: rate.value,
         interval: Band::Given(rate.low, rate.high),
         point: Err(Excluded::NotEstimable),

@@ -231,7 +231,7 @@ pub enum Excluded {
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum PoolOutcome {
     /// Pooled by random effects.
-    Pooled(Pooled),
+    Pooled(Box<Pooled>),
     /// Fewer external sites than the protocol's minimum.
     TooFewSites {
         /// External sites with a usable estimate.

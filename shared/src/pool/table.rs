@@ -59,7 +59,7 @@ fn over_sites(members: &[(&SiteResult, &Contingency<Disclosed>)]) -> PooledTable
                     external
                         .iter()
                         .filter_map(|(_, table)| table.rows[row].cells.get(column).copied())
-                        .fold(Cell::Zero, Cell::add)
+                        .fold(Cell::Zero, Cell::plus)
                 })
                 .collect()
         })

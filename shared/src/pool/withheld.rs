@@ -7,7 +7,10 @@
 use super::result::{SiteOutcome, SiteResult, Withheld};
 use crate::disclosure::review::MANY;
 use crate::statistic::Statistic;
+use crate::statistic::characteristics::Characteristics;
+use crate::statistic::contingency::Contingency;
 use crate::statistic::stage::{Cell, Disclosed};
+use crate::statistic::subgroup::SubgroupTable;
 
 /// The list, in the protocol's order of sites.
 pub(super) fn all(sites: &[SiteResult]) -> Vec<Withheld> {
@@ -92,22 +95,7 @@ impl Walk<'_> {
                 self.count("without reference standard", &one.without_reference, FLOW);
                 self.count("without prediction", &one.without_prediction, FLOW);
             }
-            Statistic::Characteristics(one) => {
-                for axis in &one.axes {
-                    for level in &axis.levels {
-                        let item = format!("characteristics: {} = {}", axis.axis, level.level);
-                        self.count(
-                            &item,
-                            &level.n,
-                            "the table shows a bound instead of a count",
-                        );
-                    }
-                }
-                for field in &one.moments {
-                    let item = format!("mean and standard deviation of {}", field.field);
-                    self.reals(&item, &[&field.mean, &field.sd], "not shown for this site");
-                }
-            }
+            Statistic::Characteristics(one) => self.characteristics(one),
             Statistic::Confusion(one) => {
                 let item = format!("2x2 table of {} at {}", one.model, one.threshold);
                 let effect = "no rate of this site at this threshold; sites with few errors are \
@@ -138,24 +126,39 @@ impl Walk<'_> {
                     POOL,
                 );
             }
-            Statistic::SubgroupTable(one) => {
-                for row in &one.rows {
-                    let item = format!("{} = {}: cases and measures", one.axis, row.level);
-                    self.count(
-                        &item,
-                        &row.n,
-                        "the site does not enter the gaps of this level",
-                    );
-                }
+            Statistic::SubgroupTable(one) => self.subgroups(one),
+            Statistic::Contingency(one) => self.contingency(one),
+        }
+    }
+
+    fn characteristics(&mut self, one: &Characteristics<Disclosed>) {
+        const BOUND: &str = "the table shows a bound instead of a count";
+        for axis in &one.axes {
+            for level in &axis.levels {
+                let item = format!("characteristics: {} = {}", axis.axis, level.level);
+                self.count(&item, &level.n, BOUND);
             }
-            Statistic::Contingency(one) => {
-                for row in &one.rows {
-                    let item = format!("{} by {}: row {}", one.kind.words(), one.axis, row.level);
-                    if row.cells.iter().any(Cell::is_suppressed) {
-                        let effect = "the site does not enter the test over sites";
-                        self.push(item, "no bound".to_owned(), effect);
-                    }
-                }
+        }
+        for field in &one.moments {
+            let item = format!("mean and standard deviation of {}", field.field);
+            self.reals(&item, &[&field.mean, &field.sd], "not shown for this site");
+        }
+    }
+
+    fn subgroups(&mut self, one: &SubgroupTable<Disclosed>) {
+        const GAP: &str = "the site does not enter the gaps of this level";
+        for row in &one.rows {
+            let item = format!("{} = {}: cases and measures", one.axis, row.level);
+            self.count(&item, &row.n, GAP);
+        }
+    }
+
+    fn contingency(&mut self, one: &Contingency<Disclosed>) {
+        for row in &one.rows {
+            let item = format!("{} by {}: row {}", one.kind.words(), one.axis, row.level);
+            if row.cells.iter().any(Cell::is_suppressed) {
+                let effect = "the site does not enter the test over sites";
+                self.push(item, "no bound".to_owned(), effect);
             }
         }
     }

@@ -176,5 +176,5 @@ pub(super) fn confusions(site: &SiteResult) -> impl Iterator<Item = &Confusion<D
 
 /// The sum of counts; intervals add.
 pub(super) fn sum(cells: impl Iterator<Item = Cell<u64>>) -> Cell<u64> {
-    cells.fold(Cell::Zero, Cell::add)
+    cells.fold(Cell::Zero, Cell::plus)
 }

@@ -486,7 +486,7 @@ mod tests {
             prediction: (k >= 3).then_some(ends),
             tau2,
             tau2_interval: Some([0.0, 0.5]),
-            ..pool.clone()
+            ..Pooled::clone(pool)
         }
     }
 

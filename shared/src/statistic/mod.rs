@@ -58,3 +58,37 @@ pub enum Statistic<S: Stage> {
     /// Contingency table.
     Contingency(contingency::Contingency<S>),
 }
+
+macro_rules! readers {
+    ($($(#[$doc:meta])* $method:ident = $variant:ident, $kind:ty;)*) => {
+        impl<S: Stage> Statistic<S> {
+            $(
+                $(#[$doc])*
+                pub fn $method(&self) -> Option<&$kind> {
+                    if let Self::$variant(one) = self { Some(one) } else { None }
+                }
+            )*
+        }
+    };
+}
+
+readers! {
+    /// The participant flow, if it is one.
+    flow = Flow, flow::Flow<S>;
+    /// The 2x2 table, if it is one.
+    confusion = Confusion, confusion::Confusion<S>;
+    /// The AUC, if it is one.
+    auc = Auc, auc::Auc<S>;
+    /// The paired AUC difference, if it is one.
+    paired_auc = PairedAuc, paired_auc::PairedAuc<S>;
+    /// The histogram, if it is one.
+    histogram = Histogram, histogram::Histogram<S>;
+    /// The O:E, if it is one.
+    observed_expected = ObservedExpected, observed_expected::ObservedExpected<S>;
+    /// The Brier score, if it is one.
+    brier = Brier, brier::Brier<S>;
+    /// The subgroup table, if it is one.
+    subgroup_table = SubgroupTable, subgroup::SubgroupTable<S>;
+    /// The contingency table, if it is one.
+    contingency = Contingency, contingency::Contingency<S>;
+}

@@ -309,7 +309,7 @@ impl<T: Copy + Default> Cell<T> {
 impl Cell<u64> {
     /// The sum of disclosed counts: intervals add; it is exact only if every term is.
     #[must_use]
-    pub fn add(self, other: Self) -> Self {
+    pub fn plus(self, other: Self) -> Self {
         let (Some((a, b)), Some((c, d))) = (self.bounds(), other.bounds()) else {
             return Self::NotComputed {
                 reason: Undefined::NoCases,
@@ -344,20 +344,20 @@ mod tests {
             hi: 12,
         };
         let hidden = Cell::Suppressed { lo: 0, hi: 9 };
-        assert_eq!(exact.add(Cell::Zero), Cell::Value { value: 7 });
-        assert_eq!(Cell::Zero.add(Cell::Zero), Cell::Zero);
+        assert_eq!(exact.plus(Cell::Zero), Cell::Value { value: 7 });
+        assert_eq!(Cell::Zero.plus(Cell::Zero), Cell::Zero);
         assert_eq!(
-            exact.add(rounded),
+            exact.plus(rounded),
             Cell::Rounded {
                 value: 17,
                 lo: 15,
                 hi: 19
             }
         );
-        assert_eq!(rounded.add(hidden), Cell::Suppressed { lo: 8, hi: 21 });
+        assert_eq!(rounded.plus(hidden), Cell::Suppressed { lo: 8, hi: 21 });
         assert_eq!(
             hidden
-                .add(Cell::NotComputed {
+                .plus(Cell::NotComputed {
                     reason: Undefined::OneClass
                 })
                 .number(),

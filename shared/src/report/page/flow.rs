@@ -82,7 +82,7 @@ fn reasons(flows: &Flows<'_>) -> Vec<(String, Cell<u64>)> {
             .iter_mut()
             .find(|(reason, _)| *reason == excluded.reason)
         {
-            Some((_, count)) => *count = count.add(excluded.count),
+            Some((_, count)) => *count = count.plus(excluded.count),
             None => out.push((excluded.reason.clone(), excluded.count)),
         }
     }
