@@ -4,6 +4,11 @@
 //! From: the bundled protocol.
 //! To: a line on standard error.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "an example may look at the clock; the library may not"
+)]
+
 use std::time::Instant;
 
 use shared::disclosure::policy::{OPEN_DATA, Policy};
