@@ -6,5 +6,8 @@
 
 mod enrolment;
 mod hostile;
+mod product;
+mod receipt;
+mod renewal;
 mod session;
 mod world;

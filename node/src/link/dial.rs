@@ -66,7 +66,7 @@ impl Dialer {
     pub async fn connect(&self, hello: &NodeRequest) -> Result<Link, LinkFault> {
         let identity = &self.identity;
         let verifier = Verifier::new(Root::Certificate(identity.ca_der.clone()));
-        let own = Some((identity.certificate_der.as_slice(), identity.key()));
+        let own = Some((identity.certificate_der(), identity.key()));
         let line = dial(&self.address, ALPN_NODE, &verifier, own).await?;
         let reply = line.ask::<NodeRequest, NodeReply>(hello, GREETING).await?;
         let acknowledged = match reply {

@@ -63,7 +63,7 @@ pub struct NodeIdentity {
     pub ca_fingerprint: Digest,
     /// The key certificates pinned at join; each is checked for validity when it is used.
     pub signers: Vec<KeyCertificate>,
-    pub(super) certificate_der: Vec<u8>,
+    certificate_der: Vec<u8>,
     pub(super) ca_der: Vec<u8>,
     key: SigningKey,
 }
@@ -72,6 +72,11 @@ impl NodeIdentity {
     /// This node's private key.
     pub fn key(&self) -> &SigningKey {
         &self.key
+    }
+
+    /// This node's certificate, DER.
+    pub fn certificate_der(&self) -> &[u8] {
+        &self.certificate_der
     }
 
     /// Whether two thirds of the certificate's validity have passed.
