@@ -50,13 +50,13 @@ async fn a_running_node_renews_in_time_with_a_new_key_and_goes_on() {
     let product = due().await;
     let old = product.identity_dir().load().unwrap();
     assert!(old.renewal_due(system_now()));
-    assert_eq!(old.days_left(system_now()), 8);
+    assert!((8..=9).contains(&old.days_left(system_now())));
     let node = product.run();
     renewed(&product, old.serial).await;
     let new = product.identity_dir().load().unwrap();
     assert_ne!(new.key().public(), old.key().public());
     assert!(!new.renewal_due(system_now()));
-    assert_eq!(new.days_left(system_now()), 29);
+    assert!((29..=30).contains(&new.days_left(system_now())));
     until("the old key is gone", || {
         !product.identity_path().join("pair-1").exists()
     })

@@ -1,6 +1,6 @@
-//! The release document, as a coordinator receives it. What is read is canonical: written again
-//! it is the same bytes. Other JSON of the right form is made canonical first, so that mutations
-//! get past that check.
+//! The release document, as a coordinator receives it. Its id follows
+//! from its header. Other JSON of the right form is made canonical first, so that mutations get
+//! past that check.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -9,7 +9,7 @@ use shared::identity::to_canonical;
 
 fn read(bytes: &[u8]) {
     if let Ok(release) = ReceivedRelease::read(bytes) {
-        assert_eq!(to_canonical(&release).expect("it was read"), bytes);
+        assert_eq!(release.id, release.header.id());
     }
 }
 
