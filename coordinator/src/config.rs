@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use shared::fault::{Code, Fault};
-use shared::identity::Address;
+use shared::identity::{Address, InvalidAddress};
 use shared::study::source;
 
 use crate::store::Store;
@@ -183,12 +183,12 @@ impl Home {
 /// # Errors
 /// [`Fault`] when it is something else.
 pub fn parse_address(text: &str) -> Result<Address, Fault> {
-    text.parse().map_err(|_| {
+    text.parse().map_err(|fault: InvalidAddress| {
         Fault::new(
             Code::AddressInvalid,
             format!("\"{text}\" is no address"),
-            "an address is host:port, such as coord.example.org:443 or [2001:db8::7]:443",
-            "give the name nodes can resolve and the UDP port they may reach",
+            fault.why,
+            "write host:port, such as coord.example.org:443 or [2001:db8::7]:443: the name nodes can resolve and the UDP port they may reach",
         )
     })
 }

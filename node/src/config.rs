@@ -5,7 +5,6 @@
 //! From: `/etc/fedval-node/node.toml`, or `--config`.
 //! To: every verb of `fedval-node`.
 
-mod address;
 mod explain;
 mod table;
 
@@ -18,7 +17,6 @@ use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::study::{SiteSlug, StudySlug};
 
-pub use address::{Address, InvalidAddress};
 pub use table::{LocalCode, StudySection, TableSection};
 
 use crate::cohort::TableSource;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use shared::fault::{Code, Fault};
 
-use crate::suggestion::nearest;
+use shared::study::source::nearest;
 
 /// A configuration that is not valid.
 pub(super) fn invalid(

@@ -1,7 +1,7 @@
-//! A coordinator's address.
+//! A coordinator's address, and words for a text that is none.
 //!
-//! From: `config`, join tokens.
-//! To: whoever dials.
+//! From: configurations, invitations.
+//! To: whoever dials or invites.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -9,13 +9,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// `host:port`, or `[ipv6]:port`.
+/// Where a coordinator listens: `coord.example.org:443`, `192.0.2.7:443`, `[2001:db8::7]:443`.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Address {
-    /// A name, an IPv4 address, or an IPv6 address without brackets.
+    /// DNS name, IPv4 or IPv6 address, without brackets.
     pub host: String,
-    /// 1 to 65535.
+    /// UDP port, 1 to 65,535.
     pub port: u16,
 }
 
@@ -29,10 +29,33 @@ pub struct InvalidAddress {
     pub why: &'static str,
 }
 
-impl FromStr for Address {
-    type Err = InvalidAddress;
+impl Address {
+    /// From a host (DNS name or IP address, without brackets) and a port.
+    ///
+    /// # Errors
+    /// [`InvalidAddress`] for an empty or misspelt host and for port 0.
+    pub fn new(host: &str, port: u16) -> Result<Self, InvalidAddress> {
+        let wrong = |why| InvalidAddress {
+            text: format!("{host}:{port}"),
+            why,
+        };
+        if port == 0 {
+            return Err(wrong(PORT));
+        }
+        if host.parse::<Ipv6Addr>().is_err() {
+            check_name(host).map_err(wrong)?;
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
+    }
 
-    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+    /// The address at the beginning of `text`, and what follows its port's digits.
+    ///
+    /// # Errors
+    /// [`InvalidAddress`] when `text` does not begin with one.
+    pub(super) fn take(text: &str) -> Result<(Self, &str), InvalidAddress> {
         let wrong = |why| InvalidAddress {
             text: text.to_owned(),
             why,
@@ -40,42 +63,64 @@ impl FromStr for Address {
         if text.contains("://") {
             return Err(wrong("it is host:port, without a scheme such as https://"));
         }
-        let (host, port) = text
-            .rsplit_once(':')
-            .ok_or_else(|| wrong("the port is missing; write host:port"))?;
-        let port = match port.parse::<u16>() {
-            Ok(port) if port > 0 && !text.ends_with(&format!("+{port}")) => port,
-            Ok(_) | Err(_) => return Err(wrong("the port is a number from 1 to 65535")),
-        };
-        let host = match host.strip_prefix('[') {
-            Some(inner) => {
-                let inner = inner
-                    .strip_suffix(']')
-                    .ok_or_else(|| wrong("the bracket is not closed"))?;
-                if inner.contains('%') {
-                    return Err(wrong(
-                        "an IPv6 zone (%...) names an interface of one machine only",
-                    ));
-                }
-                inner
-                    .parse::<Ipv6Addr>()
-                    .map_err(|_| wrong("there is no IPv6 address in the brackets"))?;
-                inner
-            }
-            None => name(host).map_err(wrong)?,
-        };
-        Ok(Self {
-            host: host.to_owned(),
-            port,
-        })
+        let (host, rest) = split_host(text).map_err(wrong)?;
+        let digits = rest
+            .bytes()
+            .position(|byte| !byte.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let (port, rest) = rest.split_at(digits);
+        if port.starts_with('0') {
+            return Err(wrong(PORT));
+        }
+        let port = port.parse().map_err(|_| wrong(PORT))?;
+        let address = Self::new(host, port).map_err(|fault| wrong(fault.why))?;
+        Ok((address, rest))
+    }
+}
+
+const PORT: &str = "the port is a number from 1 to 65535";
+
+/// The host without brackets, and what follows its colon.
+fn split_host(text: &str) -> Result<(&str, &str), &'static str> {
+    let Some(inner) = text.strip_prefix('[') else {
+        let (host, rest) = text
+            .split_once(':')
+            .ok_or("the port is missing; write host:port")?;
+        if rest.contains(':') {
+            return Err("an IPv6 address stands in brackets: [2001:db8::1]:443");
+        }
+        return Ok((host, rest));
+    };
+    let (host, rest) = inner.split_once(']').ok_or("the bracket is not closed")?;
+    if host.contains('%') {
+        return Err("an IPv6 zone (%...) names an interface of one machine only");
+    }
+    host.parse::<Ipv6Addr>()
+        .map_err(|_| "there is no IPv6 address in the brackets")?;
+    let rest = rest
+        .strip_prefix(':')
+        .ok_or("the port is missing; write [host]:port")?;
+    Ok((host, rest))
+}
+
+impl FromStr for Address {
+    type Err = InvalidAddress;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        let (address, rest) = Self::take(text)?;
+        if rest.is_empty() {
+            Ok(address)
+        } else {
+            Err(InvalidAddress {
+                text: text.to_owned(),
+                why: PORT,
+            })
+        }
     }
 }
 
 /// A host name (RFC 1123) or IPv4 address.
-fn name(host: &str) -> Result<&str, &'static str> {
-    if host.contains(':') {
-        return Err("an IPv6 address stands in brackets: [2001:db8::1]:443");
-    }
+fn check_name(host: &str) -> Result<(), &'static str> {
     if host.ends_with('.') {
         return Err("leave out the last dot: certificates name hosts without it");
     }
@@ -87,7 +132,7 @@ fn name(host: &str) -> Result<&str, &'static str> {
             && !label.ends_with('-')
     };
     if host.len() <= 253 && host.split('.').all(label) {
-        Ok(host)
+        Ok(())
     } else {
         Err("a host name has letters, digits, hyphens and dots")
     }
@@ -142,6 +187,9 @@ mod tests {
             "coord.example.org:65536",
             "coord.example.org:-1",
             "coord.example.org:+443",
+            "coord.example.org:0443",
+            "coord.example.org:443x",
+            "[2001:db8::1]",
             "coord.example.org.:443",
             "https://coord.example.org:443",
             "[fe80::1%eth0]:443",

@@ -3,6 +3,7 @@
 //! From: nothing of ours.
 //! To: locked protocols, jobs, releases, ledgers, enrolment.
 
+mod address;
 mod canonical;
 mod digest;
 mod document;
@@ -10,6 +11,7 @@ mod signing;
 mod token;
 mod words;
 
+pub use address::{Address, InvalidAddress};
 pub use canonical::{CanonicalError, check_canonical, from_canonical, to_canonical};
 pub use digest::{Digest, InvalidDigest};
 pub use document::{
@@ -19,5 +21,5 @@ pub use document::{
 pub use signing::{
     CountingEntropy, Entropy, InvalidKeyText, NoEntropy, PublicKey, Serial, Signature, SigningKey,
 };
-pub use token::{Address, InvitationSecret, JoinToken, SECRET_BYTES, TokenFault};
+pub use token::{InvitationSecret, JoinToken, SECRET_BYTES, TokenFault};
 pub use words::{WORD_COUNT, enrolment_words, words_agree};

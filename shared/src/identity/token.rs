@@ -13,7 +13,7 @@ use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
 
-use super::{Digest, Entropy, NoEntropy};
+use super::{Address, Digest, Entropy, NoEntropy};
 use crate::study::SiteSlug;
 
 /// Length of an invitation's secret, bytes.
@@ -21,10 +21,8 @@ pub const SECRET_BYTES: usize = 16;
 
 const PREFIX: &str = "fvj1.";
 const CHECKSUM_BYTES: usize = 2;
-/// Longest DNS name (RFC 1035, 2.3.4).
-const HOST_MAX: usize = 253;
 
-/// What is wrong with an invitation or an address.
+/// What is wrong with an invitation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum TokenFault {
     /// It does not begin with `fvj1.`.
@@ -39,91 +37,6 @@ pub enum TokenFault {
     /// The last part is damaged: a character is missing, added or changed.
     #[error("a character is missing, added or changed; copy the whole invitation again")]
     Damaged,
-}
-
-/// Where a coordinator listens: `coord.example.org:443`, `192.0.2.7:443`, `[2001:db8::7]:443`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Address {
-    /// DNS name, IPv4 or IPv6 address, without brackets.
-    pub host: String,
-    /// UDP port, 1 to 65,535.
-    pub port: u16,
-}
-
-impl Address {
-    /// From a host (DNS name or IP address, without brackets) and a port.
-    ///
-    /// # Errors
-    /// [`TokenFault::Address`] for an empty or misspelt host and for port 0.
-    pub fn new(host: &str, port: u16) -> Result<Self, TokenFault> {
-        let is_v6 = host.parse::<std::net::Ipv6Addr>().is_ok();
-        if port == 0 || !(is_v6 || is_host_name(host)) {
-            return Err(TokenFault::Address);
-        }
-        Ok(Self {
-            host: host.to_owned(),
-            port,
-        })
-    }
-}
-
-/// True for a DNS name without a trailing point, and for an IPv4 address.
-fn is_host_name(host: &str) -> bool {
-    host.len() <= HOST_MAX
-        && host.split('.').all(|label| {
-            (1..=63).contains(&label.len())
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        })
-}
-
-/// Splits `text` into host, port digits and what follows the digits.
-fn split_address(text: &str) -> Option<(&str, &str, &str)> {
-    let (host, rest) = match text.strip_prefix('[') {
-        Some(text) => {
-            let (host, rest) = text.split_once("]:")?;
-            host.parse::<std::net::Ipv6Addr>().ok()?;
-            (host, rest)
-        }
-        None => text.split_once(':')?,
-    };
-    let digits = rest
-        .bytes()
-        .position(|byte| !byte.is_ascii_digit())
-        .unwrap_or(rest.len());
-    let (port, rest) = rest.split_at(digits);
-    Some((host, port, rest))
-}
-
-fn parse_port(digits: &str) -> Option<u16> {
-    if digits.starts_with('0') {
-        return None;
-    }
-    digits.parse().ok()
-}
-
-impl std::str::FromStr for Address {
-    type Err = TokenFault;
-    fn from_str(text: &str) -> Result<Self, TokenFault> {
-        let (host, port, rest) = split_address(text).ok_or(TokenFault::Address)?;
-        if !rest.is_empty() {
-            return Err(TokenFault::Address);
-        }
-        Self::new(host, parse_port(port).ok_or(TokenFault::Address)?)
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(out, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(out, "{}:{}", self.host, self.port)
-        }
-    }
 }
 
 /// The one-use secret of an invitation. No `Debug`; the coordinator keeps only its digest.
@@ -189,9 +102,7 @@ impl std::str::FromStr for JoinToken {
     fn from_str(text: &str) -> Result<Self, TokenFault> {
         let text = text.trim();
         let body = text.strip_prefix(PREFIX).ok_or(TokenFault::Prefix)?;
-        let (host, port, rest) = split_address(body).ok_or(TokenFault::Address)?;
-        let port = parse_port(port).ok_or(TokenFault::Address)?;
-        let address = Address::new(host, port)?;
+        let (address, rest) = Address::take(body).map_err(|_| TokenFault::Address)?;
         let rest = rest.strip_prefix('.').ok_or(TokenFault::Address)?;
         let (site, coded) = rest.rsplit_once('.').ok_or(TokenFault::Damaged)?;
         let site: SiteSlug = site.parse().map_err(|_| TokenFault::Site)?;

@@ -81,7 +81,7 @@ fn fix_for(message: &str) -> String {
     let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let is_choice = message.starts_with("unknown field") || message.starts_with("unknown variant");
     match words.split_first() {
-        Some((given, known)) if is_choice => nearest(given, known).map_or_else(
+        Some((given, known)) if is_choice => nearest(given, known.iter().copied()).map_or_else(
             || format!("use one of: {}", known.join(", ")),
             |word| format!("did you mean \"{word}\"? (one of: {})", one_line(known)),
         ),
@@ -106,11 +106,13 @@ fn one_line(known: &[&str]) -> String {
     text
 }
 
-/// The known word that looks most like `given`, when one does (Jaro-Winkler at least 0.8).
-pub fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+/// The known word most like `given`, whatever the letter case, when one is alike enough to be
+/// meant (Jaro-Winkler at least 0.8).
+pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let given = given.to_lowercase();
     known
-        .iter()
-        .map(|word| (strsim::jaro_winkler(given, word), *word))
+        .into_iter()
+        .map(|word| (strsim::jaro_winkler(&given, &word.to_lowercase()), word))
         .filter(|(likeness, _)| *likeness >= 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, word)| word)
@@ -141,6 +143,13 @@ mod tests {
             .into_fault(Code::ProtocolInvalid, "study.toml")
             .to_string();
         assert_eq!(shown.lines().count(), 3);
+    }
+
+    #[test]
+    fn nearest_ignores_case_and_refuses_strangers() {
+        let known = ["age_years", "sex", "ai_prob"];
+        assert_eq!(nearest("Age_year", known), Some("age_years"));
+        assert_eq!(nearest("height", known), None);
     }
 
     #[test]
