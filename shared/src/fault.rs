@@ -27,6 +27,8 @@ pub enum Exit {
     Human = 7,
     /// The configuration is not valid.
     Config = 78,
+    /// Interrupted from the keyboard.
+    Interrupted = 130,
 }
 
 macro_rules! codes {

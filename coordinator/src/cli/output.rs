@@ -43,6 +43,8 @@ pub(crate) struct Answer {
     pub(crate) next: Vec<String>,
     /// It ran, and the answer is no for this reason.
     pub(crate) fault: Option<Fault>,
+    /// It was done, and ends with another exit code than 0.
+    pub(crate) exit: Option<Exit>,
 }
 
 impl Answer {
@@ -112,7 +114,10 @@ pub(crate) fn finish(command: &str, answer: Result<Answer, Fault>, manners: Mann
         Ok(answer) => answer.fault.clone(),
         Err(fault) => Some(fault.clone()),
     };
-    let exit = fault.as_ref().map_or(Exit::Done, |fault| fault.code.exit());
+    let done = answer.as_ref().ok().and_then(|answer| answer.exit);
+    let exit = fault
+        .as_ref()
+        .map_or(done.unwrap_or(Exit::Done), |fault| fault.code.exit());
     match manners.format {
         Format::Text => finish_text(answer.ok(), fault.as_ref(), manners.quiet),
         Format::Json | Format::Jsonl => finish_json(command, answer.ok(), fault.as_ref()),

@@ -4,10 +4,12 @@
 //! To: `serve`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use serde_json::json;
-use shared::fault::Fault;
+use shared::fault::{Exit, Fault};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::{Answer, Format, Manners, print, print_json};
@@ -29,7 +31,8 @@ impl Serve {
             .build()
             .map_err(|error| Fault::internal(format!("no runtime: {error}")))?;
         runtime.block_on(async {
-            let stop = stopped()?;
+            let interrupted = Arc::new(AtomicBool::new(false));
+            let stop = stopped(Arc::clone(&interrupted))?;
             let listening = serve::listen(home, self.listen)?;
             let address = listening.local_addr()?;
             // One line as soon as nodes can dial, so that scripts need not guess.
@@ -44,13 +47,17 @@ impl Serve {
                 })),
             }
             listening.run(stop).await?;
-            Answer::new("", &json!({"stopped": true, "terminal": true}))
+            let mut answer = Answer::new("", &json!({"stopped": true, "terminal": true}))?;
+            if interrupted.load(Ordering::SeqCst) {
+                answer.exit = Some(Exit::Interrupted);
+            }
+            Ok(answer)
         })
     }
 }
 
-/// Resolves at the first SIGTERM or SIGINT.
-fn stopped() -> Result<impl Future<Output = ()> + Send, Fault> {
+/// Resolves at the first SIGTERM or SIGINT; says when it was the keyboard's.
+fn stopped(interrupted: Arc<AtomicBool>) -> Result<impl Future<Output = ()> + Send, Fault> {
     let watch = |kind| {
         signal(kind).map_err(|error| Fault::internal(format!("signals cannot be read: {error}")))
     };
@@ -59,7 +66,7 @@ fn stopped() -> Result<impl Future<Output = ()> + Send, Fault> {
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = interrupt.recv() => interrupted.store(true, Ordering::SeqCst),
         }
     })
 }

@@ -12,7 +12,7 @@ use shared::wire::NodeRequest;
 use super::output::Output;
 use super::{Cli, Outcome, coordinator_address, run};
 use crate::config::NodeConfig;
-use crate::link::{Dialer, IdentityDir};
+use crate::link::{CertificateWhy, Dialer, IdentityDir, system_now};
 use crate::measure;
 use crate::store::Store;
 
@@ -104,8 +104,12 @@ fn look(part: Part, config: &NodeConfig) -> Result<String, Fault> {
         )),
         Part::Identity => {
             let identity = IdentityDir::new(&config.identity.dir).load()?;
+            let days = identity.days_left(system_now());
+            if days < 0 {
+                return Err(CertificateWhy::Expired.to_fault());
+            }
             Ok(format!(
-                "{}, certificate until {}, {} pinned keys",
+                "{}, certificate until {} ({days} days left), {} pinned keys",
                 identity.site,
                 identity.not_after,
                 identity.signers.len()

@@ -29,7 +29,13 @@ use output::Output;
 
 /// Validates an imaging AI on this hospital's own data and releases only what its staff approve.
 #[derive(Debug, Parser)]
-#[command(name = "fedval-node", version, arg_required_else_help = true)]
+#[command(
+    name = "fedval-node",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 timed out, 4 identity, \
+                  5 defect of ours, 6 network, 7 waits for a person, 78 configuration, 130 interrupted."
+)]
 pub struct Cli {
     /// Configuration file.
     #[arg(
@@ -49,6 +55,9 @@ pub struct Cli {
     /// More words on standard error.
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     verbose: bool,
+    /// No colours; the environment variable `NO_COLOR` does the same.
+    #[arg(long, global = true)]
+    no_color: bool,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -137,6 +146,13 @@ fn one(fault: Fault) -> Vec<Fault> {
 }
 
 impl Cli {
+    /// Whether standard error may be coloured.
+    fn colours(&self) -> bool {
+        !self.no_color
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            && std::io::IsTerminal::is_terminal(&std::io::stderr())
+    }
+
     fn config(&self) -> Result<NodeConfig, Vec<Fault>> {
         NodeConfig::load(&self.config).map_err(one)
     }

@@ -3,6 +3,8 @@
 //! From: systemd, or a shell.
 //! To: `daemon`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use shared::fault::{Exit, Fault};
 
 use super::{Cli, Outcome, one};
@@ -17,13 +19,18 @@ pub(super) fn run(cli: &Cli) -> Outcome {
     };
     let _ = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_ansi(false)
+        .with_ansi(cli.colours())
         .with_env_filter(format!("warn,node={level}"))
         .try_init();
+    let interrupted = AtomicBool::new(false);
     runtime()?
-        .block_on(daemon::run(config, stop_signal()))
+        .block_on(daemon::run(config, stop_signal(&interrupted)))
         .map_err(one)?;
-    Ok(Exit::Done)
+    Ok(if interrupted.into_inner() {
+        Exit::Interrupted
+    } else {
+        Exit::Done
+    })
 }
 
 /// The asynchronous runtime of commands that use the link.
@@ -35,14 +42,14 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Vec<Fault>> {
         .map_err(|fault| one(Fault::internal(format!("no runtime: {fault}"))))
 }
 
-/// Resolves at the first request to stop.
-async fn stop_signal() {
+/// Resolves at the first request to stop; says when it came from the keyboard.
+async fn stop_signal(interrupted: &AtomicBool) {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return;
     };
     tokio::select! {
         _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+        _ = tokio::signal::ctrl_c() => interrupted.store(true, Ordering::SeqCst),
     }
 }

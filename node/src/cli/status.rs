@@ -12,7 +12,7 @@ use shared::study::SiteState;
 use super::output::Output;
 use super::{Cli, Outcome, one, site};
 use crate::daemon::control::{Reply, Request, ask};
-use crate::link::IdentityDir;
+use crate::link::{IdentityDir, system_now};
 use crate::store::Store;
 
 #[derive(Serialize)]
@@ -23,6 +23,7 @@ struct Status {
     link_fault: Option<String>,
     clock_skew_s: Option<i64>,
     certificate_until: Option<String>,
+    certificate_days_left: Option<i64>,
     studies: Vec<String>,
     waiting_approval: Vec<String>,
     jobs: usize,
@@ -49,7 +50,10 @@ pub(super) fn run(cli: &Cli, output: &Output) -> Outcome {
         connected: view.as_ref().is_some_and(|view| view.connected),
         link_fault: view.as_ref().and_then(|view| view.last_fault.clone()),
         clock_skew_s: view.as_ref().and_then(|view| view.skew_s),
-        certificate_until: identity.map(|identity| identity.not_after.to_string()),
+        certificate_until: identity
+            .as_ref()
+            .map(|identity| identity.not_after.to_string()),
+        certificate_days_left: identity.map(|identity| identity.days_left(system_now())),
         studies: config
             .access
             .studies
@@ -95,11 +99,11 @@ fn words(status: &Status) -> String {
     if let Some(skew) = status.clock_skew_s {
         let _ = writeln!(text, "clock skew    {skew} s");
     }
-    let until = status
-        .certificate_until
-        .clone()
-        .unwrap_or_else(|| "not joined".to_owned());
-    let _ = writeln!(text, "certificate   until {until}");
+    let until = match (&status.certificate_until, status.certificate_days_left) {
+        (Some(until), Some(days)) => format!("until {until} ({days} days left)"),
+        (Some(_) | None, _) => "not joined".to_owned(),
+    };
+    let _ = writeln!(text, "certificate   {until}");
     let _ = writeln!(text, "studies       {}", list(&status.studies));
     let _ = writeln!(
         text,

@@ -38,6 +38,17 @@ impl CertificateWhy {
             Self::Unusable => "its form or purpose is not accepted",
         }
     }
+
+    /// The four-part error of a node whose certificate is not accepted. An expired certificate
+    /// cannot renew itself: TLS ends the connection before a request could be read.
+    pub fn to_fault(self) -> Fault {
+        Fault::new(
+            Code::CertificateRefused,
+            "the coordinator refused this node's certificate",
+            self.as_str(),
+            "ask the coordinator for a new invitation (fedval site revoke, fedval site invite), move the folder [identity] dir away, then: fedval-node join TOKEN",
+        )
+    }
 }
 
 /// Why there is no connection or no reply.
@@ -192,7 +203,7 @@ impl LinkFault {
                 why.as_str(),
                 "check this machine's clock, then tell the coordinator",
             ),
-            Self::CertificateRefused { why } => certificate_fault(*why),
+            Self::CertificateRefused { why } => why.to_fault(),
             Self::Version => Fault::new(
                 Code::VersionUnsupported,
                 format!("{address} speaks no protocol version that this node speaks"),
@@ -251,15 +262,6 @@ fn unreachable_fault(address: &Address, why: &str) -> Fault {
     )
 }
 
-fn certificate_fault(why: CertificateWhy) -> Fault {
-    Fault::new(
-        Code::CertificateRefused,
-        "the coordinator refused this node's certificate",
-        why.as_str(),
-        "ask the coordinator for a new invitation, move the folder [identity] dir away, then: fedval-node join TOKEN",
-    )
-}
-
 /// What a refusal of the coordinator means at the site.
 fn refusal_fault(refusal: Refusal) -> Fault {
     match refusal {
@@ -269,7 +271,7 @@ fn refusal_fault(refusal: Refusal) -> Fault {
             "it was used before, has expired, or was withdrawn",
             "ask the coordinator for a new one: fedval site invite",
         ),
-        Refusal::CertificateInvalid => certificate_fault(CertificateWhy::Revoked),
+        Refusal::CertificateInvalid => CertificateWhy::Revoked.to_fault(),
         Refusal::LedgerBehind => Fault::new(
             Code::LedgerBehind,
             "this node's ledger is older than the coordinator's last receipt",
