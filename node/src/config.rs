@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use shared::fault::{Code, Fault};
-use shared::identity::Digest;
+use shared::identity::{Address, Digest};
 use shared::study::{SiteSlug, StudySlug};
 
 pub use table::{LocalCode, StudySection, TableSection};

@@ -168,11 +168,13 @@ mod tests {
         receipt.sign(&signer(), certificate).unwrap()
     }
 
+    type Change = fn(&mut Receipt, Digest);
+
     #[test]
     fn a_receipt_names_exactly_what_was_delivered() {
         assert_eq!(verify(&signed(receipt()), now()), Ok(receipt()));
         let other = Digest::of(b"other");
-        let changes: [(&str, fn(&mut Receipt, Digest)); 4] = [
+        let changes: [(&str, Change); 4] = [
             ("job", |receipt, other| receipt.job = other),
             ("site", |receipt, _| {
                 receipt.site = "cleveland".parse().unwrap();
