@@ -111,7 +111,10 @@ fn every_answer_is_one_envelope() {
         let answer = fedval(&desk, &[words, &["--format", "json"]].concat());
         envelope(&answer, command, code);
     }
-    desk.write("node.toml", "config_version = 1\n[site]\nslug = \"va\"\n");
+    desk.write(
+        "node.toml",
+        "config_version = 1\n[site]\nslug = \"va\"\n[storage]\ndir = \"node\"\n",
+    );
     let nobody = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
     let cases: [(&[&str], &str, i32); 9] = [
         (&["status"], "status", 0),
@@ -119,8 +122,8 @@ fn every_answer_is_one_envelope() {
         (&["check", "policy"], "check", 7),
         (&["run"], "run", 4),
         (&["join", "no-token"], "join", 4),
-        (&["data", "check", "heart-2026"], "data check", 78),
-        (&["job", "show", nobody], "job show", 1),
+        (&["data", "check", "heart-2026"], "data check", 1),
+        (&["job", "show", nobody], "job show", 78),
         (
             &[
                 "measure", "--study", "/no/such", "--data", "x", "--site", "va",
