@@ -10,6 +10,9 @@ use shared::statistic::histogram::Block;
 use shared::statistic::stage::Cell;
 use shared::statistic::{Disclosed, Statistic};
 
+/// Whether a case with this prediction and this event lands in a column.
+type Lands = fn(bool, bool) -> bool;
+
 type Holds = Box<dyn Fn(&Row) -> bool>;
 
 /// One count of a release.
@@ -178,7 +181,7 @@ impl Book {
     fn table(&mut self, one: &shared::statistic::contingency::Contingency<Disclosed>) {
         let axis = axis_of(one.axis.as_str());
         let at = one.threshold.unwrap_or(0.0);
-        let columns: Vec<(&str, fn(bool, bool) -> bool)> = match one.kind {
+        let columns: Vec<(&str, Lands)> = match one.kind {
             ContingencyKind::ErrorBySubgroup => vec![
                 ("right", |positive, event| positive == event),
                 ("fp", |positive, event| positive && !event),

@@ -30,7 +30,7 @@ pub(super) fn files(view: View<'_>) -> Vec<(&'static str, String)> {
 }
 
 /// The stable name of an analysis: its key's parts joined by `.`. Two levels that differ only
-/// in signs (such as `<50` and `>50`) would share a name; [`slugs`] keeps them apart.
+/// in signs (such as `<50` and `>50`) would share a name; `slugs` keeps them apart.
 pub fn slug(key: &AnalysisKey) -> String {
     let mut parts = vec![words::metric_slug(key.metric).to_owned()];
     parts.push(match &key.comparator {
