@@ -178,7 +178,7 @@ fn contingency_tables_and_their_tests_add() {
             .map(|(name, rows)| release(rows, name))
             .collect();
         let study = pooled(&releases);
-        for axis in 0..LEVELS.len() {
+        for (axis, levels) in LEVELS.iter().enumerate() {
             let name = format!("axis_{axis}");
             let table = study
                 .tables
@@ -193,7 +193,7 @@ fn contingency_tables_and_their_tests_add() {
                     assert_eq!(cell.exact().map(|count| count as f64), Some(*expected));
                 }
             }
-            let mut sum = GeneralAssociation::empty(LEVELS[axis] + 1, 2).unwrap();
+            let mut sum = GeneralAssociation::empty(*levels + 1, 2).unwrap();
             for (_, rows) in &parts {
                 if let Ok(part) = GeneralAssociation::of(&crossed(rows, axis)) {
                     sum = sum.merge(&part).unwrap();
