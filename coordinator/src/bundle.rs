@@ -22,6 +22,7 @@ use crate::consortium::Consortium;
 use crate::desk;
 use crate::round::RoundEvent;
 use crate::store::{InboxStatus, Store};
+use crate::waypoint;
 
 /// A closed round, frozen: what the pool reads.
 #[derive(Clone, Debug)]
@@ -103,6 +104,7 @@ pub fn freeze(
     let parts: Vec<&[u8]> = digests.iter().map(<[u8; 32]>::as_slice).collect();
     let accepted = Digest::of_list(&parts);
     store.advance(round, &RoundEvent::Pool { accepted }, now)?;
+    waypoint::pass("coordinator.pool.stored");
     Ok(FrozenRound {
         round: round.clone(),
         locked,
@@ -189,6 +191,7 @@ pub fn build(
         .find(|(name, _)| name == "report.json")
         .map_or_else(|| Digest::of(b""), |(_, bytes)| Digest::of(bytes));
     let written = write(&files, out)?;
+    waypoint::pass("coordinator.report.written");
     store.advance(round, &RoundEvent::Publish { report }, now)?;
     Ok(Built {
         files: written,

@@ -20,6 +20,7 @@ use crate::round::RoundEvent;
 use crate::round::launch::{self, Asked, Locked};
 use crate::round::view::{self, RoundView};
 use crate::store::{RoundRow, Store};
+use crate::waypoint;
 
 /// Makes a consortium in `dir`: CA, study-signing key, receipt key, configuration, database.
 ///
@@ -180,7 +181,9 @@ pub fn launch(
             &key.key,
             &key.certificate,
         )?;
-        Some(store.launch(&launch)?)
+        let row = store.launch(&launch)?;
+        waypoint::pass("coordinator.launch.stored");
+        Some(row)
     };
     Ok(Launched {
         round,
@@ -231,7 +234,8 @@ pub fn status(
 /// # Errors
 /// [`Fault`] when there is no such round.
 pub fn close(store: &Store, round: &RoundId, now: Timestamp) -> Result<(), Fault> {
-    store
-        .advance(round, &RoundEvent::Close { at: now }, now)
-        .map(|_| ())
+    waypoint::pass("coordinator.close.asked");
+    store.advance(round, &RoundEvent::Close { at: now }, now)?;
+    waypoint::pass("coordinator.close.stored");
+    Ok(())
 }

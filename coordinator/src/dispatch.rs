@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use crate::intake;
 use crate::link::{Handler, Peer, ServerHandle, SystemEntropy, system_now};
 use crate::roster;
 use crate::store::{Store, Stored};
+use crate::waypoint;
 
 /// Longest a poll is held open.
 const WAIT_MAX: Duration = Duration::from_millis(25_000);
@@ -38,6 +40,7 @@ pub struct Dispatch {
     consortium: Arc<Consortium>,
     clock: Clock,
     work: Notify,
+    stopping: AtomicBool,
     server: OnceLock<ServerHandle>,
     protocols: Mutex<BTreeMap<Digest, Arc<StudyProtocol>>>,
 }
@@ -55,6 +58,7 @@ impl Dispatch {
             consortium,
             clock,
             work: Notify::new(),
+            stopping: AtomicBool::new(false),
             server: OnceLock::new(),
             protocols: Mutex::new(BTreeMap::new()),
         }
@@ -108,6 +112,7 @@ impl Dispatch {
         }
         self.store
             .heard(&peer.site, SiteState::Idle, Some(software), now)?;
+        waypoint::pass("coordinator.hello.stored");
         tracing::info!(site = %peer.site, remote = %peer.remote, "node connected");
         Ok(NodeReply::HelloAck {
             version,
@@ -127,7 +132,11 @@ impl Dispatch {
             let offers = self
                 .store
                 .offers(&peer.site, known, OFFERS_MAX, self.now())?;
-            if !offers.is_empty() || Instant::now() >= until {
+            if !offers.is_empty() {
+                waypoint::pass("coordinator.offer.stored");
+            }
+            let over = Instant::now() >= until || self.stopping.load(Ordering::Acquire);
+            if !offers.is_empty() || over {
                 return Ok(NodeReply::Jobs(offers));
             }
             // The time-out is not an error: the last look above answers it.
@@ -136,6 +145,7 @@ impl Dispatch {
     }
 
     fn fetch(&self, peer: &Peer, protocol: &Digest) -> Result<NodeReply, Fault> {
+        waypoint::pass("coordinator.protocol.asked");
         if !self.store.takes_part(protocol, &peer.site)? {
             return Ok(NodeReply::Refused(Refusal::StudyNotListed));
         }
@@ -161,6 +171,7 @@ impl Dispatch {
         }
         let state = state.as_seen_outside();
         let noted = self.store.progress(&peer.site, job, state, self.now())?;
+        waypoint::pass("coordinator.progress.stored");
         Ok(noted.map_or_else(NodeReply::Refused, |()| NodeReply::Ack))
     }
 
@@ -199,6 +210,7 @@ impl Dispatch {
         if row.site != peer.site {
             return Ok(NodeReply::Refused(Refusal::WrongSite));
         }
+        waypoint::pass("coordinator.deliver.received");
         if let Some(receipt) = self.store.receipt(claimed, &Digest::of(&document))? {
             return Ok(NodeReply::Receipt {
                 release: *claimed,
@@ -242,7 +254,10 @@ impl Dispatch {
             .sign(&signer.key, signer.certificate.clone())
             .map_err(|_| Fault::internal("a receipt has no canonical form"))?;
         tracing::info!(site = %peer.site, status = item.status.as_str(), "release received");
-        Ok(match self.store.deliver(&item, &receipt, ledger, now)? {
+        waypoint::pass("coordinator.deliver.checked");
+        let stored = self.store.deliver(&item, &receipt, ledger, now)?;
+        waypoint::pass("coordinator.deliver.stored");
+        Ok(match stored {
             Stored::Receipt(receipt) => NodeReply::Receipt {
                 release: *claimed,
                 receipt,
@@ -274,7 +289,9 @@ impl Dispatch {
                 ledger,
             } => self.deliver(peer, &job, &release, document, &ledger),
             NodeRequest::Decline { job, refusal } => {
+                waypoint::pass("coordinator.decline.received");
                 let noted = self.store.decline(&peer.site, &job, refusal, self.now())?;
+                waypoint::pass("coordinator.decline.stored");
                 Ok(noted.map_or_else(NodeReply::Refused, |()| NodeReply::Ack))
             }
             NodeRequest::Renew { csr } => roster::renew(
@@ -317,6 +334,11 @@ impl Handler for Dispatch {
         self.answer(peer, request)
             .await
             .unwrap_or_else(|fault| NodeReply::Refused(busy(&fault)))
+    }
+
+    fn stopping(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.work.notify_waiters();
     }
 
     fn gone(&self, peer: &Peer) {

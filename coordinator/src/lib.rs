@@ -16,6 +16,7 @@ pub mod round;
 pub mod serve;
 pub mod sim;
 pub mod store;
+pub mod waypoint;
 
 /// The whole `fedval` command, with the process' own arguments.
 pub fn main() -> std::process::ExitCode {

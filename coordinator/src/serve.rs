@@ -11,13 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::fault::{Code, Fault};
-use shared::identity::{Serial, SigningKey};
+use shared::identity::{Entropy as _, Serial, SigningKey};
 
 use crate::config::Home;
 use crate::consortium::{Consortium, no_entropy};
 use crate::dispatch::Dispatch;
 use crate::link::{Limits, Server, ServerHandle, ServerIdentity, SystemEntropy, system_now};
 use crate::store::Store;
+use crate::waypoint;
 
 /// How often another process' commits are looked for.
 const WATCH: Duration = Duration::from_millis(100);
@@ -42,6 +43,7 @@ pub struct Listening {
 pub fn listen(home: &Home, listen: Option<SocketAddr>) -> Result<Listening, Fault> {
     let consortium = Arc::new(Consortium::load(&home.ca_dir())?);
     let lock = take(&home.dir)?;
+    waypoint::pass("coordinator.serve.locked");
     let store = Arc::new(home.store()?);
     if !store.begin_service()? {
         tracing::warn!(
@@ -52,9 +54,13 @@ pub fn listen(home: &Home, listen: Option<SocketAddr>) -> Result<Listening, Faul
     let host = home.address().map(|address| address.host)?;
     let identity = new_identity(&consortium, &host)?;
     let ca = consortium.ca.certificate_der();
-    let server = Server::bind(address, &identity, ca, Limits::default())?;
+    let mut fresh = [0; 32];
+    SystemEntropy.fill(&mut fresh).map_err(no_entropy)?;
+    let secret = store.reset_secret(fresh)?;
+    let server = Server::bind_again(address, &identity, ca, Limits::default(), &secret)?;
     let dispatch = Arc::new(Dispatch::new(Arc::clone(&store), Arc::clone(&consortium)));
     dispatch.attach(server.handle());
+    waypoint::pass("coordinator.serve.bound");
     Ok(Listening {
         server,
         dispatch,

@@ -25,10 +25,10 @@ pub struct Entry {
     pub previous: Digest,
     /// When.
     pub at: Timestamp,
-    /// The study.
-    pub study: StudySlug,
-    /// Digest of the protocol.
-    pub protocol: Digest,
+    /// The study; absent when a job was refused whose word on it is not believed.
+    pub study: Option<StudySlug>,
+    /// Digest of the protocol; absent likewise.
+    pub protocol: Option<Digest>,
     /// The round; absent for a measurement without a coordinator.
     pub round: Option<RoundId>,
     /// The job; absent for a measurement without a coordinator.
@@ -174,8 +174,8 @@ mod tests {
                 seq,
                 previous,
                 at: Timestamp::from_unix(1_800_000_000).unwrap(),
-                study: "heart".parse().unwrap(),
-                protocol: Digest::of(b"p"),
+                study: Some("heart".parse().unwrap()),
+                protocol: Some(Digest::of(b"p")),
                 round: None,
                 job: None,
                 event: Event::declined(Refusal::NotReleased, "policy", None),

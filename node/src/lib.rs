@@ -21,3 +21,4 @@ pub mod outbox;
 pub mod release;
 pub mod store;
 mod suggestion;
+pub mod waypoint;

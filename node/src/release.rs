@@ -11,13 +11,14 @@ use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::study::lock::LockedProtocol;
 use shared::study::plan::StatisticKind;
-use shared::study::{SiteState, StudyProtocol, Timestamp, Visibility};
+use shared::study::{StudyProtocol, Timestamp, Visibility};
 use shared::wire::Refusal;
 
 use crate::cohort::Finding;
 use crate::config::{NodeConfig, ReleaseMode};
 use crate::measure::{self, Measured, Question};
-use crate::store::{Change, Store, StoredJob, unknown_job};
+use crate::store::{Automatic, Change, Store, StoredJob};
+use crate::waypoint;
 
 /// The name of the approver when the site's configuration says `automatic`.
 pub const AUTOMATIC: &str = "automatic, by this site's configuration";
@@ -133,24 +134,23 @@ fn settle(
     };
     let items = json(&measured.items)?;
     let findings = json(&measured.findings)?;
+    let automatic = match config.release.mode {
+        ReleaseMode::Manual => None,
+        ReleaseMode::Automatic => Some(Automatic {
+            approver: AUTOMATIC,
+            policy: policy.stamp().digest,
+        }),
+    };
     let preview = Change::Preview {
         bytes: &bytes,
         items: &items,
         findings: &findings,
+        automatic,
     };
+    waypoint::pass("node.preview.ready");
     store.change(job.digest, now, preview)?;
-    match config.release.mode {
-        ReleaseMode::Manual => Ok(()),
-        ReleaseMode::Automatic => {
-            let approved = Change::Approved {
-                approver: AUTOMATIC,
-                note: None,
-                policy: policy.stamp().digest,
-                seen: bytes.digest(),
-            };
-            store.change(job.digest, now, approved)
-        }
-    }
+    waypoint::pass("node.preview.stored");
+    Ok(())
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
@@ -192,6 +192,7 @@ pub fn decide(store: &Store, verb: Verb, person: &str, now: Timestamp) -> Result
     match verb {
         Verb::Approve { job, seen, note } => {
             let policy = previewed_policy(store, job)?;
+            waypoint::pass("node.approve.asked");
             store.change(
                 job,
                 now,
@@ -215,22 +216,7 @@ pub fn decide(store: &Store, verb: Verb, person: &str, now: Timestamp) -> Result
                 },
             )
         }
-        Verb::Retry { job } => {
-            let stored = store.job(job)?.ok_or_else(|| unknown_job(job))?;
-            let again = matches!(
-                stored.state,
-                SiteState::PrecheckFailed | SiteState::WaitingApproval
-            );
-            if !again {
-                return Err(Fault::new(
-                    Code::NotWaiting,
-                    format!("round {} is {}", stored.round, stored.state),
-                    "only a failed data check or an unapproved preview can be computed again",
-                    "list the jobs: fedval-node job list",
-                ));
-            }
-            store.change(job, now, Change::State(SiteState::Computing))
-        }
+        Verb::Retry { job } => store.change(job, now, Change::Again),
     }
 }
 

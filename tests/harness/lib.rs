@@ -1,8 +1,30 @@
-//! What several test targets share: the bundled study, and random sites with a known truth.
+//! What several test targets share: the bundled study, random sites with a known truth, and real
+//! processes in a folder of their own that end when the test ends.
 //!
-//! From: `configs/examples/heart`, a seed.
-//! To: `tests/published`, `tests/privacy`, `tests/merge`.
+//! From: `configs/examples/heart`, a seed, the programs under test.
+//! To: `tests/published`, `tests/privacy`, `tests/merge`, `tests/round`, `tests/crash`,
+//! `tests/hostile`.
 
+mod federation;
 pub mod heart;
 pub mod path;
+mod process;
 pub mod random;
+mod report;
+mod truth;
+
+pub use federation::{Federation, Mode, Site, Template};
+pub use process::{Answer, Process, Programs, interrupt_at};
+pub use report::{comparable, files, normalised};
+pub use truth::Truth;
+
+/// The programs under test, built by cargo for this package.
+#[macro_export]
+macro_rules! programs {
+    () => {
+        $crate::Programs {
+            fedval: env!("CARGO_BIN_EXE_fedval-under-test").into(),
+            node: env!("CARGO_BIN_EXE_fedval-node-under-test").into(),
+        }
+    };
+}

@@ -62,6 +62,9 @@ pub trait Handler: Send + Sync + 'static {
     /// when the connection ends: whatever must not be half done belongs in one step.
     fn node(&self, peer: &Peer, request: NodeRequest) -> impl Future<Output = NodeReply> + Send;
 
+    /// The coordinator stops: held requests are to be answered now.
+    fn stopping(&self) {}
+
     /// One of the peer's connections has ended.
     fn gone(&self, peer: &Peer) {
         let _ = peer;
@@ -149,14 +152,33 @@ impl Server {
         limits: Limits,
     ) -> Result<Self, Fault> {
         let config = tls::server_config(identity, ca)?;
-        let endpoint = Endpoint::server(config, listen).map_err(|error| {
-            Fault::new(
-                Code::AddressInvalid,
-                format!("cannot listen on UDP {listen}"),
-                error.to_string(),
-                "choose an address of this machine and a free port; ports below 1024 need a right",
-            )
-        })?;
+        let endpoint = Endpoint::server(config, listen).map_err(|error| unbound(listen, &error))?;
+        Ok(Self {
+            endpoint,
+            registry: Registry::default(),
+            limits,
+        })
+    }
+
+    /// As [`Server::bind`], for a server that remembers `secret` across restarts: a peer whose
+    /// connection was with the process before is told so with its next packet (RFC 9000, 10.3)
+    /// instead of waiting for a reply that will not come.
+    ///
+    /// # Errors
+    /// [`Code::AddressInvalid`] when the socket cannot be bound.
+    pub fn bind_again(
+        listen: SocketAddr,
+        identity: &ServerIdentity,
+        ca: &[u8],
+        limits: Limits,
+        secret: &[u8; 32],
+    ) -> Result<Self, Fault> {
+        let config = tls::server_config(identity, ca)?;
+        let socket = std::net::UdpSocket::bind(listen).map_err(|error| unbound(listen, &error))?;
+        let remembered = tls::endpoint_config(secret);
+        let runtime = Arc::new(quinn::TokioRuntime);
+        let endpoint = Endpoint::new(remembered, Some(config), socket, runtime)
+            .map_err(|error| unbound(listen, &error))?;
         Ok(Self {
             endpoint,
             registry: Registry::default(),
@@ -212,12 +234,22 @@ impl Server {
         }
         self.endpoint.set_server_config(None);
         stopping.send_replace(true);
+        host.handler.stopping();
         let finished = async { while connections.join_next().await.is_some() {} };
         let _ = timeout(STOP_GRACE * 2, finished).await;
         self.endpoint
             .close(VarInt::from_u32(Close::Done.code()), b"");
         let _ = timeout(STOP_GRACE, self.endpoint.wait_idle()).await;
     }
+}
+
+fn unbound(listen: SocketAddr, error: &std::io::Error) -> Fault {
+    Fault::new(
+        Code::AddressInvalid,
+        format!("cannot listen on UDP {listen}"),
+        error.to_string(),
+        "choose an address of this machine and a free port; ports below 1024 need a right",
+    )
 }
 
 /// Refuses, asks for proof of address, or lets a handshake begin.

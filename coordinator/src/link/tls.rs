@@ -8,13 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{IdleTimeout, TransportConfig, VarInt};
+use quinn::{
+    ConnectionId, ConnectionIdGenerator, EndpointConfig, IdleTimeout, TransportConfig, VarInt,
+};
+use ring::hmac;
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use shared::fault::Fault;
+use shared::identity::Entropy as _;
 use shared::wire::{ALPN_JOIN, ALPN_NODE};
 
+use super::SystemEntropy;
 use super::ca::ServerIdentity;
 
 /// Streams that one enrolled peer may have open.
@@ -84,4 +89,37 @@ fn transport() -> TransportConfig {
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_MS))))
         .keep_alive_interval(None::<Duration>);
     transport
+}
+
+/// Reset tokens that follow from `secret`, so that the next process of this server can end
+/// connections of this one. Ids are not recognised: any packet of an unknown connection gets a
+/// reset, which is shorter than the packet and which only the true peer believes.
+pub(super) fn endpoint_config(secret: &[u8; 32]) -> EndpointConfig {
+    let key = Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret));
+    let mut config = EndpointConfig::new(key);
+    config.cid_generator(|| Box::new(RandomIds { made: 0 }));
+    config
+}
+
+/// Connection ids of 8 random bytes.
+struct RandomIds {
+    made: u64,
+}
+
+impl ConnectionIdGenerator for RandomIds {
+    fn generate_cid(&mut self) -> ConnectionId {
+        // Without randomness they at least differ; handshakes fail then anyway.
+        self.made = self.made.wrapping_add(1);
+        let mut bytes = self.made.to_be_bytes();
+        let _ = SystemEntropy.fill(&mut bytes);
+        ConnectionId::new(&bytes)
+    }
+
+    fn cid_len(&self) -> usize {
+        8
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
 }

@@ -18,6 +18,7 @@ use super::sites::ledger_head;
 use super::{Store, broken, corrupt, moment, parsed, unreadable};
 use crate::intake::Finding;
 use crate::round::RoundEvent;
+use crate::waypoint;
 
 /// Whether a release may be pooled.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -133,6 +134,7 @@ impl Store {
                 .and_then(|()| set_ledger(transaction, &delivery.site, ledger, now))
                 .map_err(|error| broken(&error))?;
             set_job(transaction, &delivery.job, SiteState::Delivered, None, now)?;
+            waypoint::pass("coordinator.deliver.inside");
             let what = format!("release {}", delivery.status.as_str());
             let entry = AuditEntry::new(now, &what).site(&delivery.site);
             append(

@@ -155,6 +155,32 @@ impl Store {
         ))
     }
 
+    /// The secret by which a restarted server recognises its earlier connections, made of
+    /// `fresh` on first use.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn reset_secret(&self, fresh: [u8; 32]) -> Result<[u8; 32], Fault> {
+        use data_encoding::HEXLOWER;
+        let text: String = self.change(|transaction| {
+            transaction
+                .execute(
+                    "INSERT INTO meta (key, value) VALUES ('quic-reset', ?1)
+                     ON CONFLICT (key) DO NOTHING",
+                    [HEXLOWER.encode(&fresh)],
+                )
+                .and_then(|_| {
+                    let sql = "SELECT value FROM meta WHERE key = 'quic-reset'";
+                    transaction.query_row(sql, [], |row| row.get(0))
+                })
+                .map_err(|error| broken(&error))
+        })?;
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok();
+        bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(|| corrupt("secret"))
+    }
+
     fn set_meta(&self, key: &str, value: &str) -> Result<(), Fault> {
         self.read(|connection| {
             connection

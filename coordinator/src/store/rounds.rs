@@ -12,6 +12,7 @@ use shared::wire::{JobOffer, Refusal};
 use super::audit::{AuditEntry, append};
 use super::{Store, broken, corrupt, maybe_moment, moment, parsed, unreadable};
 use crate::round::{RoundEvent, RoundState};
+use crate::waypoint;
 
 /// A round to be launched, complete.
 #[derive(Clone, Debug)]
@@ -213,6 +214,7 @@ impl Store {
             insert_protocol(transaction, launch).map_err(|error| broken(&error))?;
             let row = insert_round(transaction, launch)?;
             insert_jobs(transaction, launch).map_err(|error| broken(&error))?;
+            waypoint::pass("coordinator.launch.inside");
             let entry = AuditEntry::new(launch.launched_at, "round launched");
             append(
                 transaction,

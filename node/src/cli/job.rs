@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::time::Duration;
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -272,6 +274,31 @@ struct Decided {
     what: &'static str,
 }
 
+/// Who may change the state directory now.
+enum Holder {
+    /// The running node; it has answered.
+    Node(Reply),
+    /// This command.
+    Nobody(StateLock),
+}
+
+/// Asks the running node, or takes its place. A node that starts or stops holds the lock for a
+/// moment without listening; it is asked again.
+fn node_or_lock(dir: &Path, request: &Request) -> Result<Holder, Fault> {
+    const TRIES: u32 = 40;
+    const PAUSE: Duration = Duration::from_millis(50);
+    for _ in 1..TRIES {
+        if let Some(reply) = ask(dir, request)? {
+            return Ok(Holder::Node(reply));
+        }
+        if let Ok(lock) = StateLock::take(dir) {
+            return Ok(Holder::Nobody(lock));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    StateLock::take(dir).map(Holder::Nobody)
+}
+
 /// Through the running node; without one, under the state lock.
 fn decide(
     config: &NodeConfig,
@@ -284,15 +311,14 @@ fn decide(
     let request = Request::Decide {
         decision: verb.clone(),
     };
-    let by = match ask(dir, &request).map_err(one)? {
-        Some(Reply::Done { person }) => person,
-        Some(Reply::Status { .. } | Reply::Refused { .. }) => {
+    let by = match node_or_lock(dir, &request).map_err(one)? {
+        Holder::Node(Reply::Done { person }) => person,
+        Holder::Node(Reply::Status { .. } | Reply::Refused { .. }) => {
             return Err(one(Fault::internal(
                 "the running node answered something else",
             )));
         }
-        None => {
-            let _lock = StateLock::take(dir).map_err(one)?;
+        Holder::Nobody(_lock) => {
             let person = Person::myself();
             person.may_decide(&config.access.approvers).map_err(one)?;
             let store = Store::open(dir).map_err(one)?;

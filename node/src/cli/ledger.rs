@@ -104,7 +104,7 @@ fn line(entry: &Entry) -> String {
         "{:>4}  {}  {:12} {:16} {:10} {what}",
         entry.seq,
         entry.at,
-        entry.study,
+        entry.study.as_ref().map_or("-", |study| study.as_str()),
         round,
         entry.event.word()
     );

@@ -4,11 +4,15 @@
 //! To: `daemon`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use shared::fault::{Exit, Fault};
 
 use super::{Cli, Outcome, one};
 use crate::daemon;
+
+/// What the runtime's tasks get to end when the node stops.
+const GRACE: Duration = Duration::from_millis(200);
 
 pub(super) fn run(cli: &Cli) -> Outcome {
     let config = cli.config()?;
@@ -23,9 +27,12 @@ pub(super) fn run(cli: &Cli) -> Outcome {
         .with_env_filter(format!("warn,node={level}"))
         .try_init();
     let interrupted = AtomicBool::new(false);
-    runtime()?
-        .block_on(daemon::run(config, stop_signal(&interrupted)))
-        .map_err(one)?;
+    let runtime = runtime()?;
+    let ended = runtime.block_on(daemon::run(config, stop_signal(&interrupted)));
+    // A computation under way is given up: it is done again at the next start, and stopping
+    // must not wait for it.
+    runtime.shutdown_timeout(GRACE);
+    ended.map_err(one)?;
     Ok(if interrupted.into_inner() {
         Exit::Interrupted
     } else {

@@ -17,6 +17,7 @@ use super::{Node, View, socket_path};
 use crate::config::Approver;
 use crate::link::system_now;
 use crate::release::{self, Verb};
+use crate::waypoint;
 
 /// Longest request, bytes.
 const REQUEST_MAX: u64 = 64 * 1024;
@@ -119,6 +120,7 @@ fn decide(node: &Node, person: &Person, decision: Verb) -> Reply {
         .and_then(|()| release::decide(&node.store, decision, &person.name, system_now()));
     match done {
         Ok(()) => {
+            waypoint::pass("node.decided");
             node.work.notify_one();
             node.changed.notify_waiters();
             Reply::Done {

@@ -18,6 +18,7 @@ use crate::admission::Gatekeeper;
 use crate::config::NodeConfig;
 use crate::link::{IdentityDir, NodeIdentity};
 use crate::store::Store;
+use crate::waypoint;
 
 pub mod control;
 mod renewal;
@@ -134,8 +135,10 @@ pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> Result<(
             format!("write slug = \"{}\", or join again", identity.site),
         ));
     }
+    waypoint::pass("node.start.locked");
     let store = Store::open(&dir)?;
     store.entries()?;
+    waypoint::pass("node.start.opened");
     if config.disclosure.policy.is_none() {
         tracing::warn!("no disclosure policy is configured: no job will run");
     }

@@ -9,20 +9,26 @@ use std::time::Duration;
 use shared::fault::{Code, Fault};
 use shared::identity::{Address, Digest};
 use shared::study::SiteState;
-use shared::wire::{Delivery, LedgerHead, NodeReply, NodeRequest, Receipt, Refusal};
+use shared::wire::{Delivery, JobOffer, LedgerHead, NodeReply, NodeRequest, Receipt, Refusal};
 
 use super::{Node, renewal};
 use crate::link::{Backoff, Dialer, Link, LinkFault, SystemEntropy, system_now};
 use crate::outbox;
-use crate::store::{Change, OutboxRow};
+use crate::store::{Change, Offered, OutboxRow};
+use crate::waypoint;
 
 const BEAT: Duration = Duration::from_secs(15);
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 const POLL_MS: u32 = 20_000;
+/// A connection that held this long was a good one.
+const STEADY: Duration = Duration::from_secs(30);
+/// Pause after a reply that brought nothing to do, so that a flood of empty or refused offers
+/// fills neither the log nor the ledger.
+const AFTER_NOTHING: Duration = Duration::from_secs(1);
 
 /// Keeps a connection up for ever; returns only faults that no waiting can mend.
 pub(super) async fn keep(node: &Node, address: Address) -> Result<(), Fault> {
-    let mut misbehaviour = Backoff::default();
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(60));
     loop {
         let dialer = Dialer::new(address.clone(), node.identity());
         let link = dialer
@@ -45,26 +51,25 @@ pub(super) async fn keep(node: &Node, address: Address) -> Result<(), Fault> {
             view.told.clear();
         }
         tracing::info!("connected");
+        let begun = tokio::time::Instant::now();
         let ended = session(node, &link).await;
         node.view().connected = false;
         link.close();
         match ended {
-            // A coordinator that connects and then breaks the rules must not be dialled in a
-            // tight loop; what it was sent stays in the outbox and is tried again.
-            Ended::Lost(fault @ LinkFault::Misbehaved { .. }) => {
-                let words = fault.to_fault(&address).to_string();
-                let wait = misbehaviour.next_wait(&mut SystemEntropy);
-                tracing::warn!(wait_ms = wait.as_millis(), "{words}");
-                node.view().last_fault = Some(words);
-                tokio::time::sleep(wait).await;
-            }
             Ended::Lost(fault) => {
-                misbehaviour = Backoff::default();
-                tracing::warn!("connection ended: {}", fault.to_fault(&address).what);
+                let fault = fault.to_fault(&address);
+                tracing::warn!("connection ended: {}; {}", fault.what, fault.why);
+                node.view().last_fault = Some(fault.to_string());
             }
             Ended::Renewed => tracing::info!("connecting with the new certificate"),
             Ended::Fault(fault) => return Err(fault),
         }
+        // A coordinator that connects and then hangs up or breaks the rules must not be dialled
+        // in a tight loop; what it was sent stays in the outbox and is tried again.
+        if begun.elapsed() > STEADY {
+            backoff.reset();
+        }
+        tokio::time::sleep(backoff.next_wait(&mut SystemEntropy)).await;
     }
 }
 
@@ -163,26 +168,25 @@ async fn take_in_once(node: &Node, link: &Link) -> Result<(), Ended> {
         wait_ms: POLL_MS,
         known: known.clone(),
     };
+    let asked = tokio::time::Instant::now();
     match link.request(&poll, PATIENCE).await? {
         NodeReply::Jobs(offers) => {
-            for offer in offers
-                .into_iter()
-                .filter(|offer| !known.contains(&offer.job))
-            {
-                let now = system_now();
-                match node.gate.read_job(offer.job, &offer.document, now) {
-                    Ok(job) => {
-                        node.store.offer(offer.job, &job, &offer.document, now)?;
-                    }
-                    Err(refusal) => {
-                        tracing::warn!(refusal = refusal.as_str(), "a job was refused");
-                        let decline = NodeRequest::Decline {
-                            job: offer.job,
-                            refusal,
-                        };
-                        link.request(&decline, PATIENCE).await?;
-                    }
+            let mut new = false;
+            for offer in offers.iter().filter(|offer| !known.contains(&offer.job)) {
+                if let Err(refusal) = take_offer(node, offer)? {
+                    tracing::warn!(refusal = refusal.as_str(), "a job was refused");
+                    let decline = NodeRequest::Decline {
+                        job: offer.job,
+                        refusal,
+                    };
+                    link.request(&decline, PATIENCE).await?;
+                } else {
+                    new = true;
                 }
+            }
+            // An honest coordinator holds a poll until it has a job that may run here.
+            if !new && asked.elapsed() < AFTER_NOTHING {
+                tokio::time::sleep(AFTER_NOTHING).await;
             }
             Ok(())
         }
@@ -197,6 +201,26 @@ async fn take_in_once(node: &Node, link: &Link) -> Result<(), Ended> {
         | NodeReply::Receipt { .. }
         | NodeReply::Certificate(_) => Err(Ended::Lost(unexpected())),
     }
+}
+
+/// Stores an offered job, or records why it may not run here.
+fn take_offer(node: &Node, offer: &JobOffer) -> Result<Result<(), Refusal>, Fault> {
+    let now = system_now();
+    waypoint::pass("node.offer.received");
+    let read = node.gate.read_job(offer.job, &offer.document, now);
+    let (job, refusal) = match read {
+        Ok(job) => match node.store.offer(offer.job, &job, &offer.document, now)? {
+            Offered::New | Offered::Known => {
+                waypoint::pass("node.offer.stored");
+                return Ok(Ok(()));
+            }
+            Offered::SecondOfRound => (Some(job), Refusal::Conflict),
+        },
+        Err(refusal) => (None, refusal),
+    };
+    node.store.refuse(offer.job, job.as_ref(), refusal, now)?;
+    waypoint::pass("node.refusal.stored");
+    Ok(Err(refusal))
 }
 
 pub(super) fn unexpected() -> LinkFault {
@@ -219,7 +243,9 @@ async fn admit_offered(node: &Node, link: &Link) -> Result<(), Ended> {
             };
             match link.request(&fetch, PATIENCE).await? {
                 NodeReply::Protocol(bytes) if Digest::of(&bytes) == stored.protocol => {
+                    waypoint::pass("node.protocol.received");
                     node.store.keep_protocol(stored.protocol, &bytes)?;
+                    waypoint::pass("node.protocol.stored");
                 }
                 NodeReply::Protocol(_) => {
                     let refusal = Refusal::BadSignature;
@@ -228,7 +254,7 @@ async fn admit_offered(node: &Node, link: &Link) -> Result<(), Ended> {
                         by: "admission",
                         reason: None,
                     };
-                    node.store.change(stored.digest, system_now(), change)?;
+                    unless_decided(node.store.change(stored.digest, system_now(), change))?;
                     node.changed.notify_waiters();
                     continue;
                 }
@@ -242,15 +268,23 @@ async fn admit_offered(node: &Node, link: &Link) -> Result<(), Ended> {
                 | NodeReply::Certificate(_) => return Err(Ended::Lost(unexpected())),
             }
         }
-        node.store.change(
-            stored.digest,
-            system_now(),
-            Change::State(SiteState::Computing),
-        )?;
+        let admitted = node
+            .store
+            .change(stored.digest, system_now(), Change::Admitted);
+        unless_decided(admitted)?;
+        waypoint::pass("node.admitted");
         node.work.notify_one();
         node.changed.notify_waiters();
     }
     Ok(())
+}
+
+/// A person may decide about a job while the link works on it; the decision stands.
+fn unless_decided(changed: Result<(), Fault>) -> Result<(), Fault> {
+    match changed {
+        Err(fault) if fault.code == Code::NotWaiting => Ok(()),
+        changed => changed,
+    }
 }
 
 async fn send_out(node: &Node, link: &Link) -> Ended {
@@ -273,7 +307,11 @@ async fn send_once(node: &Node, link: &Link) -> Result<(), Ended> {
             .await?
         {
             // Whatever the coordinator makes of it, it has heard.
-            NodeReply::Ack | NodeReply::Refused(_) => node.store.told(job)?,
+            NodeReply::Ack | NodeReply::Refused(_) => {
+                waypoint::pass("node.decline.acknowledged");
+                node.store.told(job)?;
+                waypoint::pass("node.decline.told");
+            }
             NodeReply::HelloAck { .. }
             | NodeReply::Jobs(_)
             | NodeReply::Protocol(_)
@@ -283,8 +321,10 @@ async fn send_once(node: &Node, link: &Link) -> Result<(), Ended> {
     }
     for row in node.store.outbox()? {
         let request = outbox::delivery(row.job, &row.bytes, node.store.head()?);
+        waypoint::pass("node.delivering");
         match link.request(&request, PATIENCE).await? {
             NodeReply::Receipt { release, receipt } if release == row.bytes.id() => {
+                waypoint::pass("node.receipt.received");
                 delivered(node, &row, &receipt)?;
             }
             NodeReply::Refused(Refusal::Busy) => {
@@ -328,6 +368,7 @@ fn delivered(node: &Node, row: &OutboxRow, receipt: &[u8]) -> Result<(), Ended> 
     })?;
     node.store
         .change(row.job, now, Change::Delivered { receipt })?;
+    waypoint::pass("node.receipt.stored");
     tracing::info!("delivered");
     Ok(())
 }

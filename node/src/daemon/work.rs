@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use shared::fault::Fault;
+use shared::fault::{Code, Fault};
 use shared::study::job::Job;
 use shared::study::{SiteState, Timestamp};
 use shared::wire::Refusal;
@@ -15,6 +15,7 @@ use super::Node;
 use crate::link::system_now;
 use crate::release;
 use crate::store::{Change, StoredJob};
+use crate::waypoint;
 
 /// Computes whatever is admitted, for ever.
 pub(super) async fn keep(node: Arc<Node>) -> Result<(), Fault> {
@@ -31,7 +32,14 @@ fn pass(node: &Node) -> Result<(), Fault> {
     let jobs = node.store.jobs()?;
     for job in jobs.iter().filter(|job| job.state == SiteState::Computing) {
         tracing::info!(round = job.round, "computing");
-        one(node, job, system_now())?;
+        waypoint::pass("node.computing");
+        match one(node, job, system_now()) {
+            Err(fault) if fault.code == Code::NotWaiting => {
+                // A person decided while it was computed; the decision stands.
+                tracing::info!(round = job.round, "decided meanwhile");
+            }
+            done => done?,
+        }
         node.changed.notify_waiters();
     }
     Ok(())

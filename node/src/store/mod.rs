@@ -5,6 +5,8 @@
 //! From: the daemon (writes), the command line (reads).
 //! To: `outbox`, `ledger`, `release`.
 
+mod change;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,10 +19,16 @@ use shared::study::job::Job;
 use shared::study::{SiteState, StudySlug, Timestamp};
 use shared::wire::{LedgerHead, Refusal};
 
+pub use change::{Automatic, Change};
+use change::{Subject, append, apply};
+
 use crate::ledger::{self, Entry, Event};
 
 /// Migrations in order; a landed file is never edited.
-const MIGRATIONS: &[&str] = &[include_str!("0001_begin.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("0001_begin.sql"),
+    include_str!("0002_refused.sql"),
+];
 /// Marks the file as ours: "FVND".
 const APPLICATION_ID: i64 = 0x4656_4e44;
 
@@ -74,51 +82,15 @@ pub struct OutboxRow {
     pub bytes: ReleasedBytes,
 }
 
-/// A job's change of state with what belongs to it.
-pub enum Change<'a> {
-    /// Only the state.
-    State(SiteState),
-    /// The data check failed: what staff read.
-    PrecheckFailed(&'a str),
-    /// Reviewed: what waits for approval.
-    Preview {
-        /// The bytes.
-        bytes: &'a ReleasedBytes,
-        /// Items, JSON.
-        items: &'a str,
-        /// Findings, JSON.
-        findings: &'a str,
-    },
-    /// Approved: into the outbox and the ledger.
-    Approved {
-        /// Who.
-        approver: &'a str,
-        /// A remark.
-        note: Option<String>,
-        /// Digest of the policy file.
-        policy: Digest,
-        /// Digest of the bytes the approver has seen.
-        seen: Digest,
-    },
-    /// Confirmed by the coordinator.
-    Delivered {
-        /// The signed receipt.
-        receipt: &'a [u8],
-    },
-    /// The coordinator will never take the approved bytes: the round is over.
-    Undeliverable {
-        /// What the coordinator said.
-        refusal: Refusal,
-    },
-    /// Nothing is released.
-    Declined {
-        /// What the coordinator is told.
-        refusal: Refusal,
-        /// Who decided.
-        by: &'a str,
-        /// Why; stays here.
-        reason: Option<String>,
-    },
+/// What becomes of an offered job.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Offered {
+    /// Stored now.
+    New,
+    /// Stored before.
+    Known,
+    /// Another job of the same round is stored: a round asks a site once.
+    SecondOfRound,
 }
 
 impl Store {
@@ -281,8 +253,14 @@ impl Store {
         job: &Job,
         bytes: &[u8],
         now: Timestamp,
-    ) -> Result<bool, Fault> {
+    ) -> Result<Offered, Fault> {
         self.write(|sql| {
+            let other = sql
+                .prepare("SELECT 1 FROM job WHERE round = ?1 AND digest <> ?2")?
+                .exists(params![job.round.as_str(), digest.to_string()])?;
+            if other {
+                return Ok(Offered::SecondOfRound);
+            }
             let added = sql.execute(
                 "INSERT OR IGNORE INTO job (digest, round, study, protocol, bytes, state, offered_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -296,7 +274,47 @@ impl Store {
                     now.to_string()
                 ],
             )?;
-            Ok(added == 1)
+            Ok(if added == 1 {
+                Offered::New
+            } else {
+                Offered::Known
+            })
+        })
+    }
+
+    /// Records that an offered job was refused before anything of it was believed: once per job
+    /// in the ledger, however often it is offered. `job` is what was signed, where that much
+    /// could be read.
+    ///
+    /// # Errors
+    /// `FV-INT-001`.
+    pub fn refuse(
+        &self,
+        digest: Digest,
+        job: Option<&Job>,
+        refusal: Refusal,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.write(|sql| {
+            let added = sql.execute(
+                "INSERT OR IGNORE INTO refused (job, refusal, at) VALUES (?1, ?2, ?3)",
+                params![digest.to_string(), refusal.as_str(), now.to_string()],
+            )?;
+            if added == 0 {
+                return Ok(());
+            }
+            let subject = Subject {
+                study: job.map(|job| job.study.clone()),
+                protocol: job.map(|job| job.protocol),
+                round: job.map(|job| job.round.clone()),
+                job: Some(digest),
+            };
+            append(
+                sql,
+                now,
+                subject,
+                Event::declined(refusal, "admission", None),
+            )
         })
     }
 
@@ -317,14 +335,7 @@ impl Store {
     /// # Errors
     /// `FV-INT-001`.
     pub fn job(&self, digest: Digest) -> Result<Option<StoredJob>, Fault> {
-        self.read(|sql| {
-            sql.query_row(
-                &format!("{JOB_COLUMNS} WHERE digest = ?1"),
-                params![digest.to_string()],
-                job_row,
-            )
-            .optional()
-        })
+        self.read(|sql| find_job(sql, digest))
     }
 
     /// Declined jobs whose refusal the coordinator has not acknowledged.
@@ -387,60 +398,9 @@ impl Store {
     /// # Errors
     /// `FV-POL-006` when the job's state does not allow the change, `FV-INT-001`.
     pub fn change(&self, job: Digest, now: Timestamp, change: Change<'_>) -> Result<(), Fault> {
-        let stored = self.job(job)?.ok_or_else(|| unknown_job(job))?;
-        self.write(|sql| match change {
-            Change::State(state) => set_state(sql, job, state),
-            Change::PrecheckFailed(why) => {
-                sql.execute(
-                    "UPDATE job SET local_why = ?2 WHERE digest = ?1",
-                    params![job.to_string(), why],
-                )?;
-                set_state(sql, job, SiteState::PrecheckFailed)
-            }
-            Change::Preview {
-                bytes,
-                items,
-                findings,
-            } => {
-                sql.execute(
-                    "INSERT OR REPLACE INTO preview (job, id, digest, bytes, items, findings)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                    params![
-                        job.to_string(),
-                        bytes.id().to_string(),
-                        bytes.digest().to_string(),
-                        bytes.bytes(),
-                        items,
-                        findings
-                    ],
-                )?;
-                sql.execute(
-                    "UPDATE job SET local_why = NULL WHERE digest = ?1",
-                    params![job.to_string()],
-                )?;
-                set_state(sql, job, SiteState::WaitingApproval)
-            }
-            Change::Approved {
-                approver,
-                note,
-                policy,
-                seen,
-            } => approve(sql, &stored, now, approver, note, policy, seen),
-            Change::Delivered { receipt } => deliver(sql, &stored, now, receipt),
-            Change::Undeliverable { refusal } => {
-                sql.execute(
-                    "UPDATE outbox SET refused = ?2 WHERE job = ?1",
-                    params![job.to_string(), refusal.as_str()],
-                )?;
-                let event = Event::declined(refusal, "coordinator", None);
-                append_for(sql, &stored, now, event)?;
-                set_state(sql, job, SiteState::RejectedBySite)
-            }
-            Change::Declined {
-                refusal,
-                by,
-                reason,
-            } => decline(sql, &stored, now, refusal, by, reason),
+        self.write(|sql| {
+            let stored = find_job(sql, job)?.ok_or_else(|| unknown_job(job))?;
+            apply(sql, &stored, now, change)
         })
     }
 
@@ -455,7 +415,13 @@ impl Store {
         now: Timestamp,
         event: Event,
     ) -> Result<(), Fault> {
-        self.write(|sql| append(sql, now, study.clone(), protocol, None, event))
+        let subject = Subject {
+            study: Some(study.clone()),
+            protocol: Some(protocol),
+            round: None,
+            job: None,
+        };
+        self.write(|sql| append(sql, now, subject, event))
     }
 
     /// Approved releases that the coordinator has not confirmed.
@@ -593,153 +559,13 @@ fn digest_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Digest> {
     })
 }
 
-fn set_state(sql: &Transaction<'_>, job: Digest, state: SiteState) -> Result<(), WriteFault> {
-    sql.execute(
-        "UPDATE job SET state = ?2 WHERE digest = ?1",
-        params![job.to_string(), state.as_str()],
-    )?;
-    Ok(())
-}
-
-fn approve(
-    sql: &Transaction<'_>,
-    job: &StoredJob,
-    now: Timestamp,
-    approver: &str,
-    note: Option<String>,
-    policy: Digest,
-    seen: Digest,
-) -> Result<(), WriteFault> {
-    if job.state != SiteState::WaitingApproval {
-        return Err(not_waiting(job).into());
-    }
-    let (bytes, digest): (Vec<u8>, Digest) = sql.query_row(
-        "SELECT bytes, digest FROM preview WHERE job = ?1",
-        params![job.digest.to_string()],
-        |row| Ok((row.get(0)?, digest_column(row, 1)?)),
-    )?;
-    let bytes = ReleasedBytes::reload(bytes, seen)
-        .ok()
-        .filter(|_| digest == seen);
-    let bytes = bytes.ok_or_else(|| {
-        WriteFault::from(Fault::new(
-            Code::NotWaiting,
-            format!(
-                "job {} no longer offers the bytes you have seen",
-                job.digest
-            ),
-            "it was computed again after the preview",
-            format!("look again: fedval-node job preview {}", job.round),
-        ))
-    })?;
-    sql.execute(
-        "INSERT INTO outbox (id, job, digest, bytes) VALUES (?1, ?2, ?3, ?4)",
-        params![
-            bytes.id().to_string(),
-            job.digest.to_string(),
-            bytes.digest().to_string(),
-            bytes.bytes()
-        ],
-    )?;
-    let event = Event::approved(&bytes, policy, approver, note);
-    append_for(sql, job, now, event)?;
-    set_state(sql, job.digest, SiteState::Sending)
-}
-
-fn deliver(
-    sql: &Transaction<'_>,
-    job: &StoredJob,
-    now: Timestamp,
-    receipt: &[u8],
-) -> Result<(), WriteFault> {
-    let (release, known): (Digest, Option<Vec<u8>>) = sql.query_row(
-        "SELECT id, receipt FROM outbox WHERE job = ?1",
-        params![job.digest.to_string()],
-        |row| Ok((digest_column(row, 0)?, row.get(1)?)),
-    )?;
-    if known.is_some() {
-        return Ok(());
-    }
-    sql.execute(
-        "UPDATE outbox SET receipt = ?2 WHERE job = ?1",
-        params![job.digest.to_string(), receipt],
-    )?;
-    let event = Event::Delivered {
-        release,
-        receipt: Digest::of(receipt),
-    };
-    append_for(sql, job, now, event)?;
-    set_state(sql, job.digest, SiteState::Delivered)
-}
-
-fn decline(
-    sql: &Transaction<'_>,
-    job: &StoredJob,
-    now: Timestamp,
-    refusal: Refusal,
-    by: &str,
-    reason: Option<String>,
-) -> Result<(), WriteFault> {
-    if job.state.is_terminal() || job.state == SiteState::Sending {
-        return Err(not_waiting(job).into());
-    }
-    sql.execute(
-        "UPDATE job SET refusal = ?2, local_why = ?3, told = 0 WHERE digest = ?1",
-        params![job.digest.to_string(), refusal.as_str(), reason],
-    )?;
-    append_for(sql, job, now, Event::declined(refusal, by, reason))?;
-    set_state(sql, job.digest, SiteState::RejectedBySite)
-}
-
-fn append_for(
-    sql: &Transaction<'_>,
-    job: &StoredJob,
-    now: Timestamp,
-    event: Event,
-) -> Result<(), WriteFault> {
-    let round = job.round.parse().ok();
-    append(
-        sql,
-        now,
-        job.study.clone(),
-        job.protocol,
-        round.zip(Some(job.digest)),
-        event,
+fn find_job(sql: &Connection, digest: Digest) -> rusqlite::Result<Option<StoredJob>> {
+    sql.query_row(
+        &format!("{JOB_COLUMNS} WHERE digest = ?1"),
+        params![digest.to_string()],
+        job_row,
     )
-}
-
-fn append(
-    sql: &Transaction<'_>,
-    now: Timestamp,
-    study: StudySlug,
-    protocol: Digest,
-    part: Option<(shared::study::RoundId, Digest)>,
-    event: Event,
-) -> Result<(), WriteFault> {
-    let head = head(sql)?;
-    let (round, job) = part.unzip();
-    let entry = Entry {
-        schema: ledger::SCHEMA.to_owned(),
-        seq: head.entries + 1,
-        previous: head.hash,
-        at: now,
-        study,
-        protocol,
-        round,
-        job,
-        event,
-    };
-    let (hash, bytes) =
-        ledger::seal(&entry).map_err(|fault| Fault::internal(format!("ledger entry: {fault}")))?;
-    sql.execute(
-        "INSERT INTO ledger (seq, hash, body) VALUES (?1, ?2, ?3)",
-        params![
-            i64::try_from(entry.seq).unwrap_or(i64::MAX),
-            hash.to_string(),
-            bytes
-        ],
-    )?;
-    Ok(())
+    .optional()
 }
 
 fn head(sql: &Connection) -> rusqlite::Result<LedgerHead> {

@@ -4,5 +4,6 @@
 //! To: `coordinator::main`.
 
 fn main() -> std::process::ExitCode {
+    coordinator::waypoint::listen(harness::interrupt_at);
     coordinator::main()
 }

@@ -4,5 +4,6 @@
 //! To: `node`.
 
 fn main() -> std::process::ExitCode {
+    node::waypoint::listen(harness::interrupt_at);
     node::cli::main()
 }

@@ -1,0 +1,336 @@
+//! A job's changes of state: what each demands, and what it writes. Each runs inside one
+//! transaction of the store, so that state, outbox row and ledger entry change together.
+//!
+//! From: `Store::change`.
+//! To: the database.
+
+use rusqlite::{Transaction, params};
+use shared::disclosure::ReleasedBytes;
+use shared::fault::{Code, Fault};
+use shared::identity::Digest;
+use shared::study::{RoundId, SiteState, StudySlug, Timestamp};
+use shared::wire::Refusal;
+
+use super::{StoredJob, WriteFault, digest_column, head, not_waiting};
+use crate::ledger::{self, Entry, Event};
+use crate::waypoint;
+
+/// An approval given together with the preview, by the site's own configuration.
+#[derive(Clone, Copy)]
+pub struct Automatic<'a> {
+    /// What the ledger names as approver.
+    pub approver: &'a str,
+    /// Digest of the policy file.
+    pub policy: Digest,
+}
+
+/// A job's change of state with what belongs to it. Each fits some states only, looked up in the
+/// same transaction: a person may have decided since the caller looked.
+pub enum Change<'a> {
+    /// An offered job may be computed.
+    Admitted,
+    /// A failed check or an unapproved preview is computed again.
+    Again,
+    /// The data check failed: what staff read.
+    PrecheckFailed(&'a str),
+    /// Reviewed: what waits for approval.
+    Preview {
+        /// The bytes.
+        bytes: &'a ReleasedBytes,
+        /// Items, JSON.
+        items: &'a str,
+        /// Findings, JSON.
+        findings: &'a str,
+        /// Approved in the same step, so that no crash leaves it waiting for nobody.
+        automatic: Option<Automatic<'a>>,
+    },
+    /// Approved: into the outbox and the ledger.
+    Approved {
+        /// Who.
+        approver: &'a str,
+        /// A remark.
+        note: Option<String>,
+        /// Digest of the policy file.
+        policy: Digest,
+        /// Digest of the bytes the approver has seen.
+        seen: Digest,
+    },
+    /// Confirmed by the coordinator.
+    Delivered {
+        /// The signed receipt.
+        receipt: &'a [u8],
+    },
+    /// The coordinator will never take the approved bytes: the round is over.
+    Undeliverable {
+        /// What the coordinator said.
+        refusal: Refusal,
+    },
+    /// Nothing is released.
+    Declined {
+        /// What the coordinator is told.
+        refusal: Refusal,
+        /// Who decided.
+        by: &'a str,
+        /// Why; stays here.
+        reason: Option<String>,
+    },
+}
+
+fn set_state(sql: &Transaction<'_>, job: Digest, state: SiteState) -> Result<(), WriteFault> {
+    sql.execute(
+        "UPDATE job SET state = ?2 WHERE digest = ?1",
+        params![job.to_string(), state.as_str()],
+    )?;
+    Ok(())
+}
+
+/// Demands that a job stands in one of `states`.
+fn standing(job: &StoredJob, states: &[SiteState]) -> Result<(), WriteFault> {
+    if states.contains(&job.state) {
+        Ok(())
+    } else {
+        Err(not_waiting(job).into())
+    }
+}
+
+pub(super) fn apply(
+    sql: &Transaction<'_>,
+    stored: &StoredJob,
+    now: Timestamp,
+    change: Change<'_>,
+) -> Result<(), WriteFault> {
+    let job = stored.digest;
+    match change {
+        Change::Admitted => {
+            standing(stored, &[SiteState::JobOffered])?;
+            set_state(sql, job, SiteState::Computing)
+        }
+        Change::Again => {
+            standing(
+                stored,
+                &[SiteState::PrecheckFailed, SiteState::WaitingApproval],
+            )?;
+            sql.execute(
+                "DELETE FROM preview WHERE job = ?1",
+                params![job.to_string()],
+            )?;
+            set_state(sql, job, SiteState::Computing)
+        }
+        Change::PrecheckFailed(why) => {
+            standing(stored, &[SiteState::Computing])?;
+            sql.execute(
+                "UPDATE job SET local_why = ?2 WHERE digest = ?1",
+                params![job.to_string(), why],
+            )?;
+            set_state(sql, job, SiteState::PrecheckFailed)
+        }
+        Change::Preview {
+            bytes,
+            items,
+            findings,
+            automatic,
+        } => {
+            standing(stored, &[SiteState::Computing])?;
+            keep_preview(sql, job, bytes, items, findings)?;
+            set_state(sql, job, SiteState::WaitingApproval)?;
+            let Some(Automatic { approver, policy }) = automatic else {
+                return Ok(());
+            };
+            waypoint::pass("node.preview.inside");
+            approve(sql, stored, now, approver, None, policy, bytes.digest())
+        }
+        Change::Approved {
+            approver,
+            note,
+            policy,
+            seen,
+        } => {
+            standing(stored, &[SiteState::WaitingApproval])?;
+            approve(sql, stored, now, approver, note, policy, seen)
+        }
+        Change::Delivered { receipt } => deliver(sql, stored, now, receipt),
+        Change::Undeliverable { refusal } => {
+            standing(stored, &[SiteState::Sending])?;
+            sql.execute(
+                "UPDATE outbox SET refused = ?2 WHERE job = ?1",
+                params![job.to_string(), refusal.as_str()],
+            )?;
+            let event = Event::declined(refusal, "coordinator", None);
+            append_for(sql, stored, now, event)?;
+            set_state(sql, job, SiteState::RejectedBySite)
+        }
+        Change::Declined {
+            refusal,
+            by,
+            reason,
+        } => decline(sql, stored, now, refusal, by, reason),
+    }
+}
+
+fn keep_preview(
+    sql: &Transaction<'_>,
+    job: Digest,
+    bytes: &ReleasedBytes,
+    items: &str,
+    findings: &str,
+) -> Result<(), WriteFault> {
+    sql.execute(
+        "INSERT OR REPLACE INTO preview (job, id, digest, bytes, items, findings)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            job.to_string(),
+            bytes.id().to_string(),
+            bytes.digest().to_string(),
+            bytes.bytes(),
+            items,
+            findings
+        ],
+    )?;
+    sql.execute(
+        "UPDATE job SET local_why = NULL WHERE digest = ?1",
+        params![job.to_string()],
+    )?;
+    Ok(())
+}
+
+fn approve(
+    sql: &Transaction<'_>,
+    job: &StoredJob,
+    now: Timestamp,
+    approver: &str,
+    note: Option<String>,
+    policy: Digest,
+    seen: Digest,
+) -> Result<(), WriteFault> {
+    let (bytes, digest): (Vec<u8>, Digest) = sql.query_row(
+        "SELECT bytes, digest FROM preview WHERE job = ?1",
+        params![job.digest.to_string()],
+        |row| Ok((row.get(0)?, digest_column(row, 1)?)),
+    )?;
+    let bytes = ReleasedBytes::reload(bytes, seen)
+        .ok()
+        .filter(|_| digest == seen);
+    let bytes = bytes.ok_or_else(|| {
+        WriteFault::from(Fault::new(
+            Code::NotWaiting,
+            format!(
+                "job {} no longer offers the bytes you have seen",
+                job.digest
+            ),
+            "it was computed again after the preview",
+            format!("look again: fedval-node job preview {}", job.round),
+        ))
+    })?;
+    sql.execute(
+        "INSERT INTO outbox (id, job, digest, bytes) VALUES (?1, ?2, ?3, ?4)",
+        params![
+            bytes.id().to_string(),
+            job.digest.to_string(),
+            bytes.digest().to_string(),
+            bytes.bytes()
+        ],
+    )?;
+    waypoint::pass("node.approve.inside");
+    let event = Event::approved(&bytes, policy, approver, note);
+    append_for(sql, job, now, event)?;
+    set_state(sql, job.digest, SiteState::Sending)
+}
+
+fn deliver(
+    sql: &Transaction<'_>,
+    job: &StoredJob,
+    now: Timestamp,
+    receipt: &[u8],
+) -> Result<(), WriteFault> {
+    let (release, known): (Digest, Option<Vec<u8>>) = sql.query_row(
+        "SELECT id, receipt FROM outbox WHERE job = ?1",
+        params![job.digest.to_string()],
+        |row| Ok((digest_column(row, 0)?, row.get(1)?)),
+    )?;
+    if known.is_some() {
+        return Ok(());
+    }
+    sql.execute(
+        "UPDATE outbox SET receipt = ?2 WHERE job = ?1",
+        params![job.digest.to_string(), receipt],
+    )?;
+    let event = Event::Delivered {
+        release,
+        receipt: Digest::of(receipt),
+    };
+    append_for(sql, job, now, event)?;
+    set_state(sql, job.digest, SiteState::Delivered)
+}
+
+fn decline(
+    sql: &Transaction<'_>,
+    job: &StoredJob,
+    now: Timestamp,
+    refusal: Refusal,
+    by: &str,
+    reason: Option<String>,
+) -> Result<(), WriteFault> {
+    if job.state.is_terminal() || job.state == SiteState::Sending {
+        return Err(not_waiting(job).into());
+    }
+    sql.execute(
+        "UPDATE job SET refusal = ?2, local_why = ?3, told = 0 WHERE digest = ?1",
+        params![job.digest.to_string(), refusal.as_str(), reason],
+    )?;
+    append_for(sql, job, now, Event::declined(refusal, by, reason))?;
+    set_state(sql, job.digest, SiteState::RejectedBySite)
+}
+
+fn append_for(
+    sql: &Transaction<'_>,
+    job: &StoredJob,
+    now: Timestamp,
+    event: Event,
+) -> Result<(), WriteFault> {
+    let subject = Subject {
+        study: Some(job.study.clone()),
+        protocol: Some(job.protocol),
+        round: job.round.parse().ok(),
+        job: Some(job.digest),
+    };
+    append(sql, now, subject, event)
+}
+
+/// What a ledger entry is about.
+pub(super) struct Subject {
+    pub(super) study: Option<StudySlug>,
+    pub(super) protocol: Option<Digest>,
+    pub(super) round: Option<RoundId>,
+    pub(super) job: Option<Digest>,
+}
+
+pub(super) fn append(
+    sql: &Transaction<'_>,
+    now: Timestamp,
+    subject: Subject,
+    event: Event,
+) -> Result<(), WriteFault> {
+    let head = head(sql)?;
+    let entry = Entry {
+        schema: ledger::SCHEMA.to_owned(),
+        seq: head.entries + 1,
+        previous: head.hash,
+        at: now,
+        study: subject.study,
+        protocol: subject.protocol,
+        round: subject.round,
+        job: subject.job,
+        event,
+    };
+    let (hash, bytes) =
+        ledger::seal(&entry).map_err(|fault| Fault::internal(format!("ledger entry: {fault}")))?;
+    sql.execute(
+        "INSERT INTO ledger (seq, hash, body) VALUES (?1, ?2, ?3)",
+        params![
+            i64::try_from(entry.seq).unwrap_or(i64::MAX),
+            hash.to_string(),
+            bytes
+        ],
+    )?;
+    Ok(())
+}

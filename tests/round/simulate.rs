@@ -1,0 +1,137 @@
+//! `fedval sim`: four real nodes and a coordinator, under both policies.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use harness::{Answer, comparable, files, normalised};
+use serde_json::Value;
+
+struct Sim {
+    _folder: tempfile::TempDir,
+    state: PathBuf,
+    out: PathBuf,
+    answer: Answer,
+}
+
+fn simulate(policy: &str) -> Sim {
+    let folder = tempfile::Builder::new()
+        .prefix("fv")
+        .tempdir_in("/tmp")
+        .unwrap();
+    let (state, out) = (folder.path().join("s"), folder.path().join("r"));
+    let programs = harness::programs!();
+    let mut sim = Command::new(&programs.fedval);
+    sim.args(["sim", "--policy", policy, "--out"]).arg(&out);
+    sim.arg("--node")
+        .arg(&programs.node)
+        .arg("--keep")
+        .arg(&state);
+    Sim {
+        answer: Answer::of(&mut sim).expect(0),
+        _folder: folder,
+        state,
+        out,
+    }
+}
+
+fn fedval(state: &Path, words: &[&str]) -> Answer {
+    let mut command = Command::new(harness::programs!().fedval);
+    Answer::of(
+        command
+            .env("FEDVAL_DIR", state.join("coordinator"))
+            .args(words),
+    )
+}
+
+fn site<'a>(report: &'a Value, slug: &str) -> &'a Value {
+    let sites = report["study"]["sites"].as_array().unwrap();
+    sites.iter().find(|site| site["site"] == slug).unwrap()
+}
+
+#[test]
+fn two_simulations_differ_in_nothing_but_when_and_under_which_ids() {
+    let (one, two) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| simulate("open-data"));
+        let two = simulate("open-data");
+        (one.join().unwrap(), two)
+    });
+    assert!(comparable(&one.out) == comparable(&two.out));
+    let (left, right) = (normalised(&one.out), normalised(&two.out));
+    assert_eq!(
+        left.keys().collect::<Vec<_>>(),
+        right.keys().collect::<Vec<_>>()
+    );
+    for (name, text) in &left {
+        let differs = text
+            .lines()
+            .zip(right[name].lines())
+            .find(|(one, two)| one != two);
+        assert_eq!(differs, None, "{name}");
+        assert_eq!(text.len(), right[name].len(), "{name}");
+    }
+    let last = one.answer.err.lines().last().unwrap();
+    assert!(last.contains("fedval sim --policy standard"), "{last}");
+    assert!(one.answer.out.contains("report.html"));
+
+    // Built twice: the same bytes, and `verify` says so.
+    let again = one.state.join("again");
+    let round = "heart-disease.r1";
+    let out = again.to_str().unwrap();
+    let built = fedval(&one.state, &["report", "build", round, "--out", out]);
+    built.expect(0);
+    assert!(
+        files(&one.out) == files(&again),
+        "a second build gives other bytes"
+    );
+    let verify = ["report", "verify", out, "--round", round];
+    fedval(&one.state, &verify).expect(0);
+    std::fs::write(again.join("counts.csv"), "x").unwrap();
+    fedval(&one.state, &verify).expect(1);
+}
+
+#[test]
+fn under_the_standard_policy_switzerland_withholds_and_there_is_no_pool() {
+    let sim = simulate("standard");
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(sim.out.join("report.json")).unwrap()).unwrap();
+    assert_eq!(site(&report, "switzerland")["outcome"], "not-released");
+    for released in ["cleveland", "hungarian", "va"] {
+        assert_eq!(site(&report, released)["outcome"], "released");
+    }
+    let analyses = report["study"]["analyses"].as_array().unwrap();
+    let primary = serde_json::json!({"outcome": "too-few-sites", "sites": 2, "minimum": 3});
+    assert_eq!(analyses[0]["pool"], primary);
+    assert!(
+        analyses
+            .iter()
+            .all(|analysis| analysis["pool"]["outcome"] != "pooled")
+    );
+    let mut estimates = csv::Reader::from_path(sim.out.join("estimates.csv")).unwrap();
+    let column = |name: &str| {
+        let names = estimates.headers().unwrap().clone();
+        names.iter().position(|column| column == name).unwrap()
+    };
+    let [scope, state, estimate] = ["scope", "state", "estimate"].map(column);
+    let pooled: Vec<csv::StringRecord> = estimates
+        .records()
+        .map(Result::unwrap)
+        .filter(|row| &row[scope] == "pooled")
+        .collect();
+    assert!(!pooled.is_empty());
+    for row in pooled {
+        assert_eq!((&row[state], &row[estimate]), ("not-computed", ""));
+    }
+    let html = std::fs::read_to_string(sim.out.join("report.html")).unwrap();
+    assert!(html.contains("not released under its own policy"));
+    assert!(html.contains("No pool: 2 external hospitals"));
+    assert!(
+        !html.contains("open-data</"),
+        "no stamp of the other policy"
+    );
+    let switzerland = site(&report, "switzerland");
+    assert!(
+        switzerland["statistics"]
+            .as_array()
+            .is_none_or(Vec::is_empty)
+    );
+}
