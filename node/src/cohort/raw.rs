@@ -45,6 +45,7 @@ impl TextColumn {
     }
 
     /// Adds a cell as `write!` prints it.
+    #[cfg(feature = "parquet")]
     pub(crate) fn push_display(&mut self, value: impl std::fmt::Display) {
         // Writing to a String does not fail.
         let _ = write!(self.text, "{value}");
