@@ -3,8 +3,6 @@
 //! From: `read_csv`, `read_parquet`.
 //! To: `value`, `identifier`, `precheck`.
 
-use std::fmt::Write;
-
 /// Most cells shown in one message.
 const SHOWN: usize = 5;
 /// Most characters of a cell that are shown.
@@ -47,6 +45,7 @@ impl TextColumn {
     /// Adds a cell as `write!` prints it.
     #[cfg(feature = "parquet")]
     pub(crate) fn push_display(&mut self, value: impl std::fmt::Display) {
+        use std::fmt::Write as _;
         // Writing to a String does not fail.
         let _ = write!(self.text, "{value}");
         self.end.push(self.text.len());
