@@ -75,7 +75,7 @@ fn attempt(
     Ok((policy, measured))
 }
 
-/// A node that takes part in any study with private data never runs `open-data` (rulings D8).
+/// A node that takes part in any study with private data never runs `open-data` (decision P8).
 fn only_public_studies(store: &Store) -> Result<(), Fault> {
     let private = |bytes: &Vec<u8>| {
         serde_json::from_slice::<serde_json::Value>(bytes).map_or(true, |document| {

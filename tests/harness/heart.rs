@@ -31,7 +31,7 @@ pub fn protocol() -> StudyProtocol {
 }
 
 /// The same with every site external and `index` as the model under validation: a fixture for
-/// reference values over four sites, never a result (rulings C9).
+/// reference values over four sites, never a result (decision C9).
 pub fn four_external(index: &str) -> StudyProtocol {
     let mut protocol = protocol();
     for site in &mut protocol.site {

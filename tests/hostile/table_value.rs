@@ -17,7 +17,7 @@ fn formulas() {
     for cell in [
         "=cmd()",
         "=1+1",
-        "@SUM(A1)",
+        "@SUM(decision A1)",
         "\"=HYPERLINK(\"\"x\"\",\"\"y\"\")\"",
     ] {
         let said = refused(with_cell("p_b", cell), Code::ValueNotNumber);

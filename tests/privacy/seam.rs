@@ -67,7 +67,7 @@ fn tables_of_one_axis_hide_the_same_levels() {
     }
 }
 
-/// Two axes that differ for three patients tell about these three (rulings D5, L2).
+/// Two axes that differ for three patients tell about these three (decision P5, L2).
 #[test]
 fn nearly_equal_axes_are_not_both_shown() {
     let mut rows = Vec::new();
@@ -98,7 +98,7 @@ fn nearly_equal_axes_are_not_both_shown() {
     assert_eq!(shown(&rows), [true, true], "enough patients differ");
 }
 
-/// A second score that differs for one patient only is a question about this patient (D3).
+/// A second score that differs for one patient only is a question about this patient (decision P3).
 #[test]
 fn a_score_that_differs_for_one_patient_has_no_area() {
     let mut rows = Vec::new();

@@ -191,7 +191,7 @@ impl Measure {
         }
     }
 
-    /// On an enrolled node the measurement goes into its ledger (rulings D8); `--config` names it.
+    /// On an enrolled node the measurement goes into its ledger (decision P8); `--config` names it.
     fn enrolled(&self, cli: &Cli) -> Result<Option<(Store, StateLock)>, Vec<Fault>> {
         if !cli.config.exists() {
             return Ok(None);

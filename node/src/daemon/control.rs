@@ -1,5 +1,5 @@
 //! The control socket: people's decisions reach the running node through a Unix socket whose
-//! peer credentials, given by the kernel, name the approver (rulings A4).
+//! peer credentials, given by the kernel, name the approver (decision A4).
 //!
 //! From: `cli` of the same machine.
 //! To: `release::decide`.

@@ -102,7 +102,7 @@ fn hello(node: &Node) -> NodeRequest {
 }
 
 /// A node whose ledger is older than the coordinator's last receipt was rolled back: its record
-/// of what left is incomplete, and it must not release more (rulings D11).
+/// of what left is incomplete, and it must not release more (decision P11).
 fn check_receipt(node: &Node, receipt: LedgerHead) -> Result<(), Fault> {
     if node.store.hash_at(receipt.entries)? == Some(receipt.hash) {
         return Ok(());

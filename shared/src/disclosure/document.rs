@@ -36,7 +36,7 @@ pub struct Header {
     pub step: u32,
     /// The site.
     pub site: SiteSlug,
-    /// Commitment to the data set, salted with a secret of the site (rulings D10).
+    /// Commitment to the data set, salted with a secret of the site (decision P10).
     pub dataset: Digest,
     /// The policy that was applied.
     pub policy: PolicyStamp,
@@ -61,7 +61,7 @@ pub struct PolicyStamp {
 }
 
 impl Header {
-    /// The release's content-derived id: H(job, exchange, step, data, plan, policy) (rulings A2).
+    /// The release's content-derived id: H(job, exchange, step, data, plan, policy) (decision A2).
     pub fn id(&self) -> Digest {
         let job = self.job.map(|job| job.to_string()).unwrap_or_default();
         let round = self

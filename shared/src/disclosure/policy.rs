@@ -168,7 +168,7 @@ impl Policy {
         }
     }
 
-    /// Whether this policy may be applied to this file in this study (rulings D8).
+    /// Whether this policy may be applied to this file in this study (decision P8).
     ///
     /// # Errors
     /// [`OpenDataFault`] when the profile is `open-data` and the protocol does not allow it.

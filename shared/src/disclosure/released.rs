@@ -87,7 +87,7 @@ impl ReleasedBytes {
 
     /// Bytes kept by the outbox across a restart. They are taken back only if they still have
     /// the digest that the ledger recorded at approval: a check at run time, since a type cannot
-    /// vouch for a disk (rulings A5).
+    /// vouch for a disk (decision A5).
     ///
     /// # Errors
     /// [`ReceiveFault`] when the bytes are not the release that the ledger names.

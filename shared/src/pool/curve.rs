@@ -1,6 +1,6 @@
 //! ROC curves and score distributions from class histograms: per site, and over all external
 //! sites where every block is exact. A merged curve counts pairs between hospitals; the
-//! headline does not (rulings C7).
+//! headline does not (decision C7).
 //!
 //! From: `statistic::histogram` (disclosed).
 //! To: `study`.
@@ -151,7 +151,7 @@ fn curve(
     let area = delong::from_histogram(&counts.events, &counts.non_events).ok()?;
     let edges = &protocol.histogram.edges;
     let upper = |last: u32| edges.get(last as usize).copied().unwrap_or(1.0);
-    // Where patients repeat, a variance from counts of cases would be too small (rulings C2).
+    // Where patients repeat, a variance from counts of cases would be too small (decision C2).
     let variance = if counts.clustered {
         None
     } else {

@@ -239,7 +239,7 @@ pub enum PoolOutcome {
         /// The protocol's minimum.
         minimum: usize,
     },
-    /// Only one level of the axis occurs at some sites: a gap would compare hospitals (C4).
+    /// Only one level of the axis occurs at some sites: a gap would compare hospitals (decision C4).
     ConfoundedWithSite,
     /// The metric is described per site and not pooled.
     NotPooled,
@@ -266,7 +266,7 @@ pub struct Pooled {
     pub se: f64,
     /// p value of `mu = 0` on the pooling scale.
     pub p_value: f64,
-    /// Prespecified prediction interval, t(k - 2) (C5), natural scale; absent for k below 3.
+    /// Prespecified prediction interval, t(k - 2) (decision C5), natural scale; absent for k below 3.
     pub prediction: Option<[f64; 2]>,
     /// The other prediction interval, t(k - 1), for Methods, natural scale.
     pub prediction_k1: Option<[f64; 2]>,
@@ -405,7 +405,7 @@ pub enum Cmh {
     },
 }
 
-/// The answer to the protocol's question (C6).
+/// The answer to the protocol's question (decision C6).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The answer.

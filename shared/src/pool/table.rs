@@ -1,5 +1,5 @@
 //! Contingency tables over sites: cells add with their intervals; the Cochran-Mantel-Haenszel
-//! statistic is summed from the parts that sites computed on exact rows (rulings C14).
+//! statistic is summed from the parts that sites computed on exact rows (decision C14).
 //!
 //! From: `statistic::contingency` (disclosed).
 //! To: `study`.

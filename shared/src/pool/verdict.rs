@@ -1,4 +1,4 @@
-//! The answer to the protocol's question against its acceptance bound (rulings C6).
+//! The answer to the protocol's question against its acceptance bound (decision C6).
 //!
 //! From: the primary analysis.
 //! To: `study`.
@@ -6,7 +6,7 @@
 use super::result::{Analysis, AnalysisRole, Answer, PoolOutcome, Verdict};
 use crate::study::{Estimand, StudyProtocol};
 
-/// Below this many sites no prediction interval is held against a bound (rulings C5).
+/// Below this many sites no prediction interval is held against a bound (decision C5).
 const PREDICTION_SITES: usize = 5;
 
 /// The verdict.

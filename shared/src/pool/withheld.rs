@@ -1,5 +1,5 @@
 //! Everything that was withheld, item by item, and what follows from it. Sites lose small cells
-//! first, so what remains is not a random part of what was asked (rulings C1).
+//! first, so what remains is not a random part of what was asked (decision C1).
 //!
 //! From: released statistics.
 //! To: `study`.

@@ -13,7 +13,7 @@ use crate::statistic::contingency::ContingencyKind;
 use crate::statistic::subgroup::Measure;
 use crate::study::{Estimand, SiteRole};
 
-/// Sites from which a sentence may be made of a prediction interval (rulings C5).
+/// Sites from which a sentence may be made of a prediction interval (decision C5).
 pub(super) const PREDICTION_SENTENCE_MIN: usize = 5;
 /// Sites from which a prediction interval is computed.
 pub(super) const PREDICTION_MIN: usize = 3;
@@ -255,7 +255,7 @@ pub(super) fn is_uninformative(metric: Metric, [low, high]: [f64; 2]) -> bool {
     }
 }
 
-/// The prediction interval as a table shows it (rulings C5): a number from three sites on.
+/// The prediction interval as a table shows it (decision C5): a number from three sites on.
 pub(super) fn prediction_cell(key: Metric, pooled: &Pooled) -> Shown {
     let Some(ends) = pooled.prediction.filter(|_| pooled.k >= PREDICTION_MIN) else {
         return Shown::not_computed("needs three hospitals");
@@ -270,7 +270,7 @@ pub(super) fn prediction_cell(key: Metric, pooled: &Pooled) -> Shown {
     }
 }
 
-/// What may be said from the prediction interval; nothing below five sites (rulings C5).
+/// What may be said from the prediction interval; nothing below five sites (decision C5).
 pub(super) fn prediction_sentence(key: Metric, pooled: &Pooled) -> Option<String> {
     let ends = pooled.prediction?;
     if pooled.k < PREDICTION_SENTENCE_MIN {
@@ -308,7 +308,7 @@ pub(super) fn answer(answer: Answer) -> (&'static str, &'static str) {
     }
 }
 
-/// The answer to the protocol's question, against its acceptance bound (rulings C6). Below
+/// The answer to the protocol's question, against its acceptance bound (decision C6). Below
 /// five hospitals the hospitals' own results come first.
 pub(super) fn answer_paragraphs(view: View<'_>) -> Vec<String> {
     let mut out = Vec::new();

@@ -1,5 +1,5 @@
 //! The analysis set of one endpoint: eligible cases with a reference standard and a prediction
-//! of every model (rulings C12: one set per endpoint, so that comparisons are paired).
+//! of every model (decision C12: one set per endpoint, so that comparisons are paired).
 //!
 //! From: `cases`.
 //! To: every statistic's `measure`.

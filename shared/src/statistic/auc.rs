@@ -5,7 +5,7 @@
 //! Variance after DeLong, DeLong, Clarke-Pearson (1988, doi 10.2307/2531595); with repeated
 //! patients after Obuchowski (1997, doi 10.2307/2533958).
 //!
-//! Merge class T: pooled by random effects on the logit scale (rulings C7).
+//! Merge class T: pooled by random effects on the logit scale (decision C7).
 //!
 //! From: `cases`.
 //! To: report page "discrimination".
@@ -87,7 +87,7 @@ impl Areas {
 }
 
 /// Two scores that differ for a few patients only tell, by subtraction, about these patients
-/// (rulings D3): at least k patients of each class must change, and none may carry most of the
+/// (decision P3): at least k patients of each class must change, and none may carry most of the
 /// change. The index model comes first; a comparator answers for its likeness to it.
 fn alike(set: &AnalysisSet<'_>, comparison: Option<&Comparison>) -> Vec<Basis> {
     let models = set.score.len();
@@ -129,7 +129,7 @@ fn change_basis(
 }
 
 /// The people behind an area: the smaller class, and the patient who carries the largest share
-/// of a class's placement deviation (rulings D3).
+/// of a class's placement deviation (decision P3).
 pub(crate) fn area_basis(patient: &[u32], sizes: delong::Sizes, placements: &Placements) -> Basis {
     let smallest = sizes.event_patients.min(sizes.non_event_patients);
     let repeats = sizes.clustered();

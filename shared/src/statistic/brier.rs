@@ -2,7 +2,7 @@
 //! 10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2), and its scaled form
 //! `1 - B / (pi (1 - pi))`.
 //!
-//! Merge class T here; predictions are not clipped (rulings C11). The standard error is that of
+//! Merge class T here; predictions are not clipped (decision C11). The standard error is that of
 //! a mean, summed by patient where patients repeat.
 //!
 //! From: `cases`.

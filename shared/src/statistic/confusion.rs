@@ -2,7 +2,7 @@
 //! above it, and the rates that follow.
 //!
 //! Merge class S: the four counts add. Rates and their intervals are computed on exact rows at
-//! the site (rulings C14): Wilson (1927, doi 10.1080/01621459.1927.10502953) when every patient
+//! the site (decision C14): Wilson (1927, doi 10.1080/01621459.1927.10502953) when every patient
 //! has one case, otherwise the logit interval of the ratio estimator linearised by patient.
 //!
 //! From: `cases`.

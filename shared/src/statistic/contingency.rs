@@ -2,7 +2,7 @@
 //! outcome, each with Pearson's chi-squared and Cramer's V, and the parts from which the
 //! Cochran-Mantel-Haenszel statistic over sites is summed.
 //!
-//! Merge class S. Tests are computed on exact rows at the site (rulings C14). Cochran (1954,
+//! Merge class S. Tests are computed on exact rows at the site (decision C14). Cochran (1954,
 //! doi 10.2307/3001616), Mantel and Haenszel (1959, doi 10.1093/jnci/22.4.719); the
 //! generalised form after Landis, Heyman, Koch (1978, doi 10.2307/1402373).
 //!

@@ -1,7 +1,7 @@
 //! Calibration in the large as a ratio: observed events over the sum of predictions.
 //!
 //! Variance of log(O:E) after metamisc: (1 - O/n) / O (Debray et al. 2017, doi
-//! 10.1136/bmj.i6460). Predictions are not clipped (rulings C11). Merge class T: pooled by
+//! 10.1136/bmj.i6460). Predictions are not clipped (decision C11). Merge class T: pooled by
 //! random effects on the log scale.
 //!
 //! From: `cases`.

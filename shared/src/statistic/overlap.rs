@@ -1,5 +1,5 @@
 //! How far the groups of one release differ: two overlapping groups whose numbers both leave
-//! speak, by subtraction, about the patients in one and not in the other (rulings D5: the
+//! speak, by subtraction, about the patients in one and not in the other (decision P5: the
 //! ledger's rule L2 holds within one release too).
 //!
 //! From: `analysis_set`.

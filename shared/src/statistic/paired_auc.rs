@@ -77,7 +77,7 @@ impl PairedAuc<Exact> {
 }
 
 /// The people behind a difference: patients of each class whose placement changes between the
-/// two scores, and the largest share of one of them (rulings D3).
+/// two scores, and the largest share of one of them (decision P3).
 pub(crate) fn changed(
     set: &AnalysisSet<'_>,
     comparison: &Comparison,

@@ -209,7 +209,7 @@ pub enum Undefined {
     Boundary,
     /// Patients repeat and no cluster-robust interval exists for this quantity.
     Clustered,
-    /// The sampling design forbids it (C3).
+    /// The sampling design forbids it (decision C3).
     DesignForbids,
     /// The policy profile of this site never releases it.
     NotInPolicy,

@@ -1,5 +1,5 @@
 //! Subgroup bias table: one model, one axis, one threshold. Each level is compared with the
-//! rest of the same site (rulings C10), so that differences between hospitals do not pose as
+//! rest of the same site (decision C10), so that differences between hospitals do not pose as
 //! differences between patients.
 //!
 //! Differences of proportions: Newcombe's hybrid score interval (1998, doi

@@ -1,4 +1,4 @@
-//! A job: one site's part of a round, a declared sequence of exchanges (rulings A2), signed by
+//! A job: one site's part of a round, a declared sequence of exchanges (decision A2), signed by
 //! the study-signing key.
 //!
 //! From: `fedval round launch`.

@@ -150,7 +150,7 @@ pub struct Model {
     pub output: ModelOutput,
     /// How predictions reach the analysis.
     pub run: ModelRun,
-    /// What the model does when an input is missing (C4), in words.
+    /// What the model does when an input is missing (decision C4), in words.
     pub missing_inputs: String,
     /// One sentence on how it was developed.
     pub description: String,
@@ -214,7 +214,7 @@ pub struct ReferenceStandard {
     pub blinded_to_model: bool,
 }
 
-/// How cases were sampled (C3).
+/// How cases were sampled (decision C3).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sampling {
@@ -247,7 +247,7 @@ pub struct SamplingFractions {
     pub non_events: f64,
 }
 
-/// Verification of the reference standard (C3).
+/// Verification of the reference standard (decision C3).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Verification {
@@ -317,7 +317,7 @@ pub enum Spacing {
     Probability,
 }
 
-/// Clipping before a logit (C11): no default.
+/// Clipping before a logit (decision C11): no default.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Clip {
@@ -325,7 +325,7 @@ pub struct Clip {
     pub epsilon: f64,
 }
 
-/// What is done with missing values (C12).
+/// What is done with missing values (decision C12).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Missing {
@@ -361,7 +361,7 @@ pub struct PrimaryAnalysis {
     pub model: ModelId,
     /// The endpoint.
     pub endpoint: EndpointId,
-    /// The acceptance bound (C6).
+    /// The acceptance bound (decision C6).
     pub acceptance: Acceptance,
 }
 
@@ -469,11 +469,11 @@ pub struct StudySite {
     pub slug: SiteSlug,
     /// Name on the report.
     pub display_name: String,
-    /// Its relation to the model (C9).
+    /// Its relation to the model (decision C9).
     pub role: SiteRole,
 }
 
-/// A site's relation to the model (C9). Only `external` sites enter a pool.
+/// A site's relation to the model (decision C9). Only `external` sites enter a pool.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SiteRole {

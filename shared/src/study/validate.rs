@@ -300,7 +300,7 @@ fn eligibility(protocol: &StudyProtocol, found: &mut Found) {
     }
 }
 
-/// Constants lie on declared bands or levels (rulings D6), so that moving a constant by one
+/// Constants lie on declared bands or levels (decision P6), so that moving a constant by one
 /// cannot single a patient out.
 fn term_problem(protocol: &StudyProtocol, term: &Term) -> Option<(String, String)> {
     let Some(field) = protocol.find_field(&term.field) else {

@@ -12,7 +12,7 @@ use crate::statistic::histogram::{Block, Histogram, bin_of};
 use crate::statistic::stage::{Disclosed, Exact, ExactCount};
 
 impl Gate<'_> {
-    /// D7 with rulings D2: a 2x2 table is shown when its four cells are large enough and, between
+    /// D7 with decision P2: a 2x2 table is shown when its four cells are large enough and, between
     /// it and the last table shown, at least k patients of each class lie or none does.
     pub(super) fn note_tables(&mut self, statistics: &[Statistic<Exact>]) {
         let mut tables: Vec<&Confusion<Exact>> = Vec::new();
@@ -103,7 +103,7 @@ impl Gate<'_> {
             .collect();
         let cuts = thresholds.iter().map(|cut| bin_of(edges, *cut)).collect();
         // A threshold inside a bin would leave a seam between table and block: then the class
-        // stays one block (rulings D2).
+        // stays one block (decision P2).
         let on_grid = thresholds.iter().all(|cut| edges.contains(cut));
         let cuts: Option<Vec<usize>> = Some(cuts).filter(|_| on_grid);
         let name = format!("score histogram of {model}");

@@ -39,7 +39,7 @@ impl Gate<'_> {
         }
     }
 
-    /// The variance of log(O:E) gives O away exactly (rulings D5). O is released rounded, so
+    /// The variance of log(O:E) gives O away exactly (decision P5). O is released rounded, so
     /// under a protecting policy the variance is that of the rounded counts.
     pub(super) fn observed_expected(
         &mut self,

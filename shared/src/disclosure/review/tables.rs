@@ -1,6 +1,6 @@
 //! Review of tables over the levels of an axis: characteristics, subgroup bias tables,
 //! contingency tables. Rows are shown or hidden whole, so that neither margins nor the other
-//! rows give a hidden one away (rulings D5); the audit checks the result.
+//! rows give a hidden one away (decision P5); the audit checks the result.
 //!
 //! From: `statistic`.
 //! To: the release's statistics.
@@ -56,7 +56,7 @@ impl Gate<'_> {
     }
 
     /// Cases with a value and those without one are told apart only if both are enough, or if
-    /// nobody is without (rulings D5). A field that never varies says everybody's value.
+    /// nobody is without (decision P5). A field that never varies says everybody's value.
     fn moments(&mut self, all: &ExactCount, field: FieldMoments<Exact>) -> FieldMoments<Disclosed> {
         let name = field.field.to_string();
         let k = self.policy.min_cell();

@@ -1,4 +1,4 @@
-//! D6 with rulings D2: bins are merged along one fixed dyadic tree until every block holds
+//! D6 with decision P2: bins are merged along one fixed dyadic tree until every block holds
 //! enough patients. Thresholds whose tables are shown are block edges too, so that no
 //! difference between histogram and table is a small count.
 //!

@@ -1,4 +1,4 @@
-//! D4, first half, and rulings D5: hiding a row of a table hides nothing when the other rows and
+//! D4, first half, and decision P5: hiding a row of a table hides nothing when the other rows and
 //! the total are known. Rows are shown or hidden whole; the hidden rows together are nobody, or
 //! at least k patients in every column.
 //!

@@ -1,6 +1,6 @@
 //! D5, D8, D9: a number may leave when every group it speaks about is large enough, complement
 //! included, and no patient carries more than the allowed share of what it sums. A difference
-//! between two scores needs enough patients whose placement changes (rulings D3): their number
+//! between two scores needs enough patients whose placement changes (decision P3): their number
 //! is the size of the smallest group.
 //!
 //! From: exact numbers with the people behind them.

@@ -1,5 +1,5 @@
 //! `meta_input.csv`: what `rma` of the R package metafor needs to reproduce every pool
-//! (rulings C8). The rows of one pool are those of its `analysis` with `in_pool` true.
+//! (decision C8). The rows of one pool are those of its `analysis` with `in_pool` true.
 //!
 //! From: analyses, 2x2 tables.
 //! To: R.

@@ -353,7 +353,7 @@ fn auc_cell(view: View<'_>, curve: &MergedCurve) -> Shown {
 /// The 0.975 quantile of the standard normal distribution.
 const Z95: f64 = 1.959_963_984_540_054;
 
-/// The headline beside the merged AUC: the mean of within-site AUCs (rulings C7).
+/// The headline beside the merged AUC: the mean of within-site AUCs (decision C7).
 fn within_site(view: View<'_>, curve: &MergedCurve) -> Option<Row> {
     let analysis = view.overall(Metric::Auc).find(|analysis| {
         analysis.key.model == curve.model && analysis.key.endpoint == curve.endpoint

@@ -1,5 +1,5 @@
 //! Subgroups: results by level of each axis, and the gap of each level to the rest of the same
-//! hospital (rulings C4, C10).
+//! hospital (decisions C4, C10).
 //!
 //! From: `statistic::subgroup` as released, analyses of gaps.
 //! To: `document::Section`.
