@@ -10,7 +10,7 @@ mod points;
 mod random;
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use harness::{Federation, Mode, Site, Template, Truth, comparable};
@@ -62,7 +62,7 @@ impl Cast {
 
 /// An enrolled consortium and the reports of undisturbed rounds.
 struct Stage {
-    template: Template,
+    template: Arc<Template>,
     quiet: OnceLock<Value>,
     withheld: OnceLock<Value>,
 }

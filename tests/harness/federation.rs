@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -147,6 +148,8 @@ pub struct Federation {
     sites: Vec<Site>,
     serve: Option<Process>,
     nodes: BTreeMap<String, Process>,
+    /// Keeps the template's folder until its last copy is gone.
+    _template: Option<Arc<Template>>,
 }
 
 fn short_folder() -> TempDir {
@@ -174,7 +177,7 @@ fn copy(from: &Path, to: &Path) {
 
 impl Template {
     /// A fresh copy; nothing runs yet. `change` may alter a hospital before.
-    pub fn copy(&self, change: impl Fn(&mut Site)) -> Federation {
+    pub fn copy(self: &Arc<Self>, change: impl Fn(&mut Site)) -> Federation {
         let folder = short_folder();
         copy(self.folder.path(), folder.path());
         let mut sites = self.sites.clone();
@@ -186,6 +189,7 @@ impl Template {
             sites,
             serve: None,
             nodes: BTreeMap::new(),
+            _template: Some(Arc::clone(self)),
         };
         federation.write_sites();
         federation
@@ -202,6 +206,7 @@ impl Federation {
             sites,
             serve: None,
             nodes: BTreeMap::new(),
+            _template: None,
         };
         let address = format!("127.0.0.1:{}", federation.port);
         federation
@@ -219,12 +224,12 @@ impl Federation {
     }
 
     /// The consortium at rest, to be copied.
-    pub fn into_template(self) -> Template {
-        Template {
+    pub fn into_template(self) -> Arc<Template> {
+        Arc::new(Template {
             programs: self.programs.clone(),
             sites: self.sites.clone(),
             folder: self.folder,
-        }
+        })
     }
 
     /// A path below the test's folder.

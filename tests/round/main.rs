@@ -11,14 +11,20 @@ mod refuse;
 mod restart;
 mod simulate;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use harness::{Federation, Site, Template};
 
-/// An enrolled consortium of the bundled example, made once for all tests of this file.
+/// An enrolled consortium of the bundled example, made once for all tests that run at a time;
+/// its folder goes with the last of them.
 fn consortium(change: impl Fn(&mut Site)) -> Federation {
-    static TEMPLATE: OnceLock<Template> = OnceLock::new();
-    TEMPLATE
-        .get_or_init(|| Federation::enrolled(harness::programs!(), Site::all()).into_template())
-        .copy(change)
+    static TEMPLATE: Mutex<Weak<Template>> = Mutex::new(Weak::new());
+    let mut kept = TEMPLATE.lock().unwrap_or_else(PoisonError::into_inner);
+    let template = kept.upgrade().unwrap_or_else(|| {
+        let fresh = Federation::enrolled(harness::programs!(), Site::all()).into_template();
+        *kept = Arc::downgrade(&fresh);
+        fresh
+    });
+    drop(kept);
+    template.copy(change)
 }
