@@ -151,8 +151,8 @@ fn curve(
     let area = delong::from_histogram(&counts.events, &counts.non_events).ok()?;
     let edges = &protocol.histogram.edges;
     let upper = |last: u32| edges.get(last as usize).copied().unwrap_or(1.0);
-    // Where patients repeat, a variance from counts of cases would be too small (decision C2).
-    let variance = if counts.clustered {
+    // From rounded counts there is no variance; where patients repeat, it would be too small (decision C2).
+    let variance = if counts.clustered || !counts.exact {
         None
     } else {
         area.binned.variance
@@ -167,6 +167,7 @@ fn curve(
         auc: area.binned.auc?,
         variance,
         error_bound: area.error_bound?,
+        exact: counts.exact,
         sites,
     })
 }

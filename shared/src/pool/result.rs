@@ -309,6 +309,10 @@ pub struct MergedCurve {
     pub variance: Option<f64>,
     /// Bound on the distance to the AUC of the raw score (half the tie mass).
     pub error_bound: f64,
+    /// Whether every block is exact. From merged and rounded blocks the AUC is known only to lie
+    /// between two values, and no point is printed.
+    #[serde(default)]
+    pub exact: bool,
     /// Sites in the curve.
     pub sites: Vec<SiteSlug>,
 }

@@ -299,7 +299,11 @@ fn auc_table(
             curve_name(view, curve),
             vec![
                 auc_cell(view, curve),
-                Shown::number(format!("±{:.3}", curve.error_bound)),
+                if curve.exact {
+                    Shown::number(format!("±{:.3}", curve.error_bound))
+                } else {
+                    Shown::none()
+                },
                 Shown::words(what),
             ],
         )
@@ -328,6 +332,12 @@ fn auc_table(
 }
 
 fn auc_cell(view: View<'_>, curve: &MergedCurve) -> Shown {
+    if !curve.exact {
+        // Merged and rounded blocks say where the AUC lies, and no more.
+        let (low, high) = (curve.auc - curve.error_bound, curve.auc + curve.error_bound);
+        let ends = range(low.max(0.0), high.min(1.0), Style::Plain(2));
+        return Shown::words(format!("roughly {ends}")).with("(merged, rounded blocks)");
+    }
     let shown = Shown::number(real(curve.auc, Style::Plain(3)));
     if view.clustered() {
         return shown.with("(interval not available: patients repeat)");
