@@ -141,19 +141,8 @@ pub(super) type Flows = Flow<Disclosed>;
 pub(super) fn flow<'a>(site: &'a SiteResult, endpoint: &EndpointId) -> Option<&'a Flow<Disclosed>> {
     site.statistics
         .iter()
-        .find_map(|statistic| match statistic {
-            Statistic::Flow(flow) if flow.endpoint == *endpoint => Some(flow),
-            Statistic::Flow(_)
-            | Statistic::Characteristics(_)
-            | Statistic::Confusion(_)
-            | Statistic::Auc(_)
-            | Statistic::PairedAuc(_)
-            | Statistic::Histogram(_)
-            | Statistic::ObservedExpected(_)
-            | Statistic::Brier(_)
-            | Statistic::SubgroupTable(_)
-            | Statistic::Contingency(_) => None,
-        })
+        .filter_map(Statistic::flow)
+        .find(|flow| flow.endpoint == *endpoint)
 }
 
 /// The 2x2 tables of one site.

@@ -75,6 +75,8 @@ macro_rules! readers {
 readers! {
     /// The participant flow, if it is one.
     flow = Flow, flow::Flow<S>;
+    /// The characteristics, if they are.
+    characteristics = Characteristics, characteristics::Characteristics<S>;
     /// The 2x2 table, if it is one.
     confusion = Confusion, confusion::Confusion<S>;
     /// The AUC, if it is one.

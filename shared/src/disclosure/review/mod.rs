@@ -115,18 +115,7 @@ pub fn review(
 
 /// D1, for every endpoint; one that fails withholds the release as a whole.
 fn decide(policy: &Policy, statistics: &[Statistic<Exact>]) -> Decision {
-    let flows = statistics.iter().filter_map(|statistic| match statistic {
-        Statistic::Flow(flow) => Some(flow),
-        Statistic::Characteristics(_)
-        | Statistic::Confusion(_)
-        | Statistic::Auc(_)
-        | Statistic::PairedAuc(_)
-        | Statistic::Histogram(_)
-        | Statistic::ObservedExpected(_)
-        | Statistic::Brier(_)
-        | Statistic::SubgroupTable(_)
-        | Statistic::Contingency(_) => None,
-    });
+    let flows = statistics.iter().filter_map(Statistic::flow);
     let mut seen = false;
     for flow in flows {
         seen = true;

@@ -97,19 +97,8 @@ fn released<'a>(
 ) -> Option<&'a Characteristics<Disclosed>> {
     site.statistics
         .iter()
-        .find_map(|statistic| match statistic {
-            Statistic::Characteristics(found) if found.endpoint == *endpoint => Some(found),
-            Statistic::Characteristics(_)
-            | Statistic::Flow(_)
-            | Statistic::Confusion(_)
-            | Statistic::Auc(_)
-            | Statistic::PairedAuc(_)
-            | Statistic::Histogram(_)
-            | Statistic::ObservedExpected(_)
-            | Statistic::Brier(_)
-            | Statistic::SubgroupTable(_)
-            | Statistic::Contingency(_) => None,
-        })
+        .filter_map(Statistic::characteristics)
+        .find(|found| found.endpoint == *endpoint)
 }
 
 fn characteristics(view: View<'_>, endpoint: &EndpointId) -> Table {
