@@ -6,7 +6,7 @@
 
 use harness::random::Row;
 use shared::statistic::stage::{Cell, Undefined};
-use shared::statistic::{Disclosed, Statistic};
+use shared::statistic::{Disclosed, Metric, Statistic};
 
 use crate::value::{release, site};
 
@@ -50,8 +50,10 @@ fn one_class_has_no_area_and_no_scaled_brier() {
         assert_eq!(reason(area), Undefined::OneClass);
         assert_eq!(reason(variance), Undefined::OneClass);
         for one in statistics(&rows) {
-            if let Statistic::Brier(one) = one {
-                assert_eq!(reason(one.scaled), Undefined::OneClass);
+            if let Statistic::Estimate(one) = one {
+                if one.key.metric == Metric::ScaledBrier {
+                    assert_eq!(reason(one.value), Undefined::OneClass);
+                }
             } else if let Statistic::ObservedExpected(one) = one {
                 let expected = if event {
                     Undefined::NoVariance

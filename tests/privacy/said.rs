@@ -118,7 +118,7 @@ impl Book {
             Statistic::Auc(_)
             | Statistic::PairedAuc(_)
             | Statistic::ObservedExpected(_)
-            | Statistic::Brier(_) => {}
+            | Statistic::Estimate(_) => {}
         }
     }
 

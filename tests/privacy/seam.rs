@@ -110,8 +110,8 @@ fn a_score_that_differs_for_one_patient_has_no_area() {
             .into_iter()
             .filter_map(|one| match one {
                 Statistic::Auc(one) => Some((one.model.to_string(), one.auc.number().is_some())),
-                Statistic::Brier(one) => {
-                    Some((one.model.to_string(), one.brier.number().is_some()))
+                Statistic::Estimate(one) => {
+                    Some((one.key.model.to_string(), one.value.number().is_some()))
                 }
                 Statistic::ObservedExpected(one) => {
                     Some((one.model.to_string(), one.ratio.number().is_some()))

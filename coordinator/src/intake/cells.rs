@@ -134,11 +134,16 @@ pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
             );
             reals(&mut out, &[("mean_prediction", &it.mean_prediction)]);
         }
-        Statistic::Brier(it) => {
-            counts(&mut out, &[("n", &it.n)]);
+        Statistic::Estimate(it) => {
+            counts(&mut out, &[("n", &it.n), ("events", &it.events)]);
             reals(
                 &mut out,
-                &[("brier", &it.brier), ("se", &it.se), ("scaled", &it.scaled)],
+                &[
+                    ("value", &it.value),
+                    ("low", &it.low),
+                    ("high", &it.high),
+                    ("variance", &it.variance),
+                ],
             );
         }
         Statistic::SubgroupTable(it) => {

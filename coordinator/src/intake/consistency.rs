@@ -202,9 +202,11 @@ fn margins(
                 equal(findings, "events-agree", at, &it.observed, &flow.events);
             }
         }
-        Statistic::Brier(it) => {
-            if let Some(flow) = flow(release, &it.endpoint) {
+        Statistic::Estimate(it) => {
+            let flow = flow(release, &it.key.endpoint);
+            if let Some(flow) = flow.filter(|_| it.key.is_whole()) {
                 equal(findings, "analysed-agrees", at, &it.n, &flow.analysed);
+                equal(findings, "events-agree", at, &it.events, &flow.events);
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use shared::disclosure::document::ReceivedRelease;
 use shared::statistic::histogram::{Block, Histogram};
-use shared::statistic::{Cell, Disclosed, Statistic};
+use shared::statistic::{Cell, Disclosed, EstimateKey, Metric, Statistic};
 use shared::study::StudyProtocol;
 
 use super::finding::{Finding, Span, shown, slack_of};
@@ -143,6 +143,7 @@ fn means_inside(
         return;
     };
     let cases = events.plus(rest);
+    let score = EstimateKey::whole(Metric::Brier, it.model.clone(), it.endpoint.clone());
     for statistic in &release.statistics {
         let (cell, sum) = match statistic {
             Statistic::ObservedExpected(oe)
@@ -155,7 +156,7 @@ fn means_inside(
                 );
                 (&oe.mean_prediction, classes)
             }
-            Statistic::Brier(brier) if brier.model == it.model && brier.endpoint == it.endpoint => {
+            Statistic::Estimate(brier) if brier.key == score => {
                 let missed =
                     |from: f64, to: f64| ((1.0 - to) * (1.0 - to), (1.0 - from) * (1.0 - from));
                 let alarm = |from: f64, to: f64| (from * from, to * to);
@@ -163,7 +164,7 @@ fn means_inside(
                     summed(&it.events, edges, missed),
                     summed(&it.non_events, edges, alarm),
                 );
-                (&brier.brier, classes)
+                (&brier.value, classes)
             }
             Statistic::Flow(_)
             | Statistic::Characteristics(_)
@@ -172,7 +173,7 @@ fn means_inside(
             | Statistic::PairedAuc(_)
             | Statistic::Histogram(_)
             | Statistic::ObservedExpected(_)
-            | Statistic::Brier(_)
+            | Statistic::Estimate(_)
             | Statistic::SubgroupTable(_)
             | Statistic::Contingency(_) => continue,
         };

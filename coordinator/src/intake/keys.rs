@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use shared::disclosure::document::ReceivedRelease;
 use shared::statistic::contingency::{Contingency, ContingencyKind};
-use shared::statistic::{Disclosed, Statistic};
+use shared::statistic::{Disclosed, EstimateKey, Statistic};
 use shared::study::plan::{self, StatisticKind};
 use shared::study::{AxisId, EndpointId, ModelId, ModelRole, StudyProtocol, Visibility};
 
@@ -53,7 +53,7 @@ fn kind(statistic: &Statistic<Disclosed>) -> StatisticKind {
         Statistic::PairedAuc(_) => StatisticKind::PairedAuc,
         Statistic::Histogram(_) => StatisticKind::Histogram,
         Statistic::ObservedExpected(_) => StatisticKind::ObservedExpected,
-        Statistic::Brier(_) => StatisticKind::Brier,
+        Statistic::Estimate(it) => it.key.metric.entry().kind,
         Statistic::SubgroupTable(_) => StatisticKind::Subgroup,
         Statistic::Contingency(_) => StatisticKind::Contingency,
     }
@@ -83,7 +83,12 @@ fn key(statistic: &Statistic<Disclosed>) -> Key {
         },
         Statistic::Histogram(it) => scored(&it.endpoint, &it.model),
         Statistic::ObservedExpected(it) => scored(&it.endpoint, &it.model),
-        Statistic::Brier(it) => scored(&it.endpoint, &it.model),
+        Statistic::Estimate(it) => Key {
+            sub: it.key.metric.entry().slug,
+            other: estimate_other(&it.key),
+            threshold: it.key.threshold.map(f64::to_bits),
+            ..scored(&it.key.endpoint, &it.key.model)
+        },
         Statistic::SubgroupTable(it) => Key {
             other: it.axis.to_string(),
             ..scored(&it.endpoint, &it.model)
@@ -210,10 +215,7 @@ fn unknown(statistic: &Statistic<Disclosed>, protocol: &StudyProtocol) -> Vec<St
             endpoint(protocol, &it.endpoint, &mut wrong);
             model(protocol, &it.model, &mut wrong);
         }
-        Statistic::Brier(it) => {
-            endpoint(protocol, &it.endpoint, &mut wrong);
-            model(protocol, &it.model, &mut wrong);
-        }
+        Statistic::Estimate(it) => estimate(protocol, &it.key, &mut wrong),
         Statistic::SubgroupTable(it) => {
             endpoint(protocol, &it.endpoint, &mut wrong);
             model(protocol, &it.model, &mut wrong);
@@ -233,6 +235,45 @@ fn unknown(statistic: &Statistic<Disclosed>, protocol: &StudyProtocol) -> Vec<St
         }
     }
     wrong
+}
+
+/// The rest of an estimate's key in one word.
+fn estimate_other(key: &EstimateKey) -> String {
+    let parts = [
+        key.comparator.as_ref().map(ToString::to_string),
+        key.axis.as_ref().map(ToString::to_string),
+        key.level.clone(),
+        key.prevalence.map(|share| share.to_string()),
+        key.sensitivity.clone(),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    parts.join(" ")
+}
+
+fn estimate(protocol: &StudyProtocol, key: &EstimateKey, wrong: &mut Vec<String>) {
+    endpoint(protocol, &key.endpoint, wrong);
+    model(protocol, &key.model, wrong);
+    if let Some(comparator) = &key.comparator {
+        role(protocol, comparator, ModelRole::Comparator, wrong);
+    }
+    if let Some(value) = key.threshold {
+        threshold(protocol, &key.model, &key.endpoint, value, wrong);
+    }
+    match (&key.axis, &key.level) {
+        (None, None) => {}
+        (Some(id), Some(level)) => {
+            axis(protocol, id, wrong);
+            if !levels(protocol, id).contains(level) {
+                wrong.push(format!("level \"{level}\" is not declared"));
+            }
+        }
+        (Some(_), None) | (None, Some(_)) => {
+            wrong.push("an axis and a level go together".into());
+        }
+    }
+    if key.prevalence.is_some() || key.sensitivity.is_some() {
+        wrong.push("the protocol declares no such analysis".into());
+    }
 }
 
 fn endpoint(protocol: &StudyProtocol, id: &EndpointId, wrong: &mut Vec<String>) {

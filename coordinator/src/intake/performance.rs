@@ -1,17 +1,17 @@
 //! Performance measures against the counts and measures they follow from: rates, AUC, paired
-//! differences, O:E, Brier.
+//! differences, O:E, estimates.
 //!
 //! From: a received release.
 //! To: findings.
 
 use shared::disclosure::document::ReceivedRelease;
-use shared::numeric::proportion;
+use shared::numeric::{distribution, proportion};
 use shared::statistic::auc::{Auc, VarianceMethod};
-use shared::statistic::brier::Brier;
 use shared::statistic::confusion::{Confusion, Rate, RateMeasure};
+use shared::statistic::estimate::IntervalMethod;
 use shared::statistic::observed_expected::ObservedExpected;
 use shared::statistic::paired_auc::PairedAuc;
-use shared::statistic::{Cell, Disclosed, Statistic};
+use shared::statistic::{Cell, Disclosed, Estimate, EstimateKey, Metric, Statistic};
 use shared::study::{EndpointId, ModelId, StudyProtocol};
 
 use super::consistency::flow;
@@ -37,7 +37,12 @@ pub(super) fn check(
             Statistic::ObservedExpected(it) => {
                 observed_expected(it, release.header.clustered, &at, slack, findings);
             }
-            Statistic::Brier(it) => brier(it, release, &at, slack, findings),
+            Statistic::Estimate(it) => {
+                estimate(it, &at, slack, findings);
+                if it.key.metric == Metric::Brier {
+                    brier(it, release, &at, slack, findings);
+                }
+            }
             Statistic::Flow(_)
             | Statistic::Characteristics(_)
             | Statistic::Histogram(_)
@@ -338,33 +343,93 @@ fn observed_expected(
     }
 }
 
+/// An estimate inside its metric's range, with its interval around it; a normal interval
+/// follows from value and variance.
+fn estimate(it: &Estimate<Disclosed>, at: &str, slack: f64, findings: &mut Vec<Finding>) {
+    let entry = it.key.metric.entry();
+    let (lowest, highest) = entry.form.bounds();
+    for cell in [&it.value, &it.low, &it.high] {
+        within(findings, "estimate-range", at, cell, lowest, highest);
+    }
+    within(findings, "variance-range", at, &it.variance, 0.0, f64::MAX);
+    ordered(findings, at, &it.low, &it.value, &it.high, slack);
+    let numbers = (it.value.number(), it.variance.number());
+    let (Some(value), Some(variance)) = numbers else {
+        return;
+    };
+    let centre = entry.scale.forward(value);
+    let critical = distribution::normal_critical(0.95);
+    let (IntervalMethod::Normal, Some(centre), Some(critical)) = (it.interval, centre, critical)
+    else {
+        return;
+    };
+    // Value, variance and ends are each rounded on their own.
+    let blur = |cell: &Cell<f64>| {
+        let (lo, hi) = cell.bounds().unwrap_or((0.0, 0.0));
+        entry
+            .scale
+            .forward(hi)
+            .zip(entry.scale.forward(lo))
+            .map_or(f64::MAX, |(hi, lo)| hi - lo)
+    };
+    let half = critical * variance.max(0.0).sqrt();
+    for (cell, sign) in [(&it.low, -1.0), (&it.high, 1.0)] {
+        let Some(end) = cell.number() else { continue };
+        let clamped = end == lowest || end == highest;
+        let Some(found) = entry.scale.forward(end).filter(|_| !clamped) else {
+            continue;
+        };
+        let room = blur(&it.value) + blur(cell) + half * 2.0 * slack.max(1e-9) + 1e-9;
+        if (centre + sign * half - found).abs() > room {
+            findings.push(Finding::new(
+                "interval-follows",
+                at,
+                "the interval does not follow from value and variance",
+            ));
+        }
+    }
+}
+
+fn find_estimate<'a>(
+    release: &'a ReceivedRelease,
+    key: &EstimateKey,
+) -> Option<&'a Estimate<Disclosed>> {
+    let mut estimates = release.statistics.iter().filter_map(Statistic::estimate);
+    estimates.find(|one| one.key == *key)
+}
+
 fn brier(
-    it: &Brier<Disclosed>,
+    it: &Estimate<Disclosed>,
     release: &ReceivedRelease,
     at: &str,
     slack: f64,
     findings: &mut Vec<Finding>,
 ) {
-    within(findings, "brier-range", at, &it.brier, 0.0, 1.0);
-    within(findings, "se-range", at, &it.se, 0.0, 0.5);
-    within(findings, "scaled-range", at, &it.scaled, f64::MIN, 1.0);
-    let (Some(score), Some(flow)) = (it.brier.number(), flow(release, &it.endpoint)) else {
+    let key = &it.key;
+    let (Some(score), Some(flow)) = (it.value.number(), flow(release, &key.endpoint)) else {
         return;
     };
     // A loss in [0, 1] with mean B has a variance of at most B (1 - B).
-    if let (Some(se), Some(n), false) =
-        (it.se.number(), Span::count(&it.n), release.header.clustered)
-        && n.lo > 1.0
-        && se * se > score * (1.0 - score) / (n.lo - 1.0) * (1.0 + 4.0 * slack) + 1e-12
+    if let (Some(variance), Some(n), false) = (
+        it.variance.number(),
+        Span::count(&it.n),
+        release.header.clustered,
+    ) && n.lo > 1.0
+        && variance > score * (1.0 - score) / (n.lo - 1.0) * (1.0 + 4.0 * slack) + 1e-12
     {
         findings.push(Finding::new(
-            "se-range",
+            "variance-range",
             at,
-            "the standard error is too large for the score",
+            "the variance is too large for the score",
         ));
     }
+    let scaled = EstimateKey {
+        metric: Metric::ScaledBrier,
+        ..key.clone()
+    };
+    let scaled = find_estimate(release, &scaled).and_then(|one| one.value.number());
     let exact = (flow.events.exact(), flow.analysed.exact());
-    if let (Some(scaled), (Some(events), Some(n))) = (it.scaled.number(), exact)
+    if let (Some(scaled), (Some(events), Some(n))) = (scaled, exact)
         && events > 0
         && events < n
     {

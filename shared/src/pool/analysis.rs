@@ -7,13 +7,15 @@
 use super::estimate::{self, Reading};
 use super::random_effects::RandomEffects;
 use super::result::{
-    Analysis, AnalysisKey, AnalysisRole, Excluded, Metric, PoolOutcome, Pooled, Scale,
+    Analysis, AnalysisRole, EstimateKey, Excluded, Metric, PoolOutcome, Pooled, Scale,
     SiteEstimate, SiteOutcome, SiteResult,
 };
 use crate::statistic::Statistic;
+use crate::statistic::confusion::RateMeasure;
+use crate::statistic::metric::Pooling;
 use crate::statistic::stage::{Cell, Disclosed};
 use crate::statistic::subgroup::{Measure, SubgroupTable};
-use crate::study::{Endpoint, Model, ModelRole, PrimaryMetric, StudyProtocol};
+use crate::study::{AxisId, Endpoint, Model, ModelRole, PrimaryMetric, StudyProtocol};
 
 /// Sites whose level and rest both hold enough cases, below which a gap would compare hospitals.
 const CONFOUNDED_BELOW: usize = 2;
@@ -32,6 +34,7 @@ pub(super) fn all(protocol: &StudyProtocol, sites: &[SiteResult]) -> Vec<Analysi
         }
         analyses.extend(all.gaps(endpoint));
     }
+    analyses.extend(all.estimates());
     analyses.sort_by_key(|analysis| analysis.role != AnalysisRole::Primary);
     analyses
 }
@@ -57,16 +60,9 @@ impl<'a> Builder<'a> {
                 .filter(|one| same(&one.model, &one.endpoint))
                 .map(estimate::ratio)
         };
-        let brier = |statistic: &Statistic<Disclosed>| {
-            let found = statistic
-                .brier()
-                .filter(|one| same(&one.model, &one.endpoint));
-            found.map(estimate::brier)
-        };
         vec![
             self.pooled(key(Metric::Auc), Scale::Logit, area),
             self.pooled(key(Metric::ObservedExpected), Scale::Log, ratio),
-            self.described(key(Metric::Brier), brier),
         ]
     }
 
@@ -92,29 +88,19 @@ impl<'a> Builder<'a> {
     }
 
     fn rates(&self, endpoint: &Endpoint, model: &Model) -> Vec<Analysis> {
-        const RATES: [Metric; 6] = [
-            Metric::Sensitivity,
-            Metric::Specificity,
-            Metric::Ppv,
-            Metric::Npv,
-            Metric::SelectionRate,
-            Metric::Prevalence,
-        ];
         let mut analyses = Vec::new();
         for threshold in self.protocol.thresholds(&model.id, &endpoint.id) {
-            for metric in RATES {
-                let Some(measure) = estimate::rate_measure(metric) else {
-                    continue;
-                };
+            for measure in RateMeasure::ALL {
+                let metric = estimate::rate_metric(*measure);
                 let mut key = self.key(metric, endpoint, model);
                 key.threshold = Some(threshold);
-                analyses.push(self.described(key, |statistic| {
+                analyses.push(self.described(key, Scale::Identity, |statistic| {
                     let found = statistic.confusion().filter(|one| {
                         one.model == model.id
                             && one.endpoint == endpoint.id
                             && one.threshold.to_bits() == threshold.to_bits()
                     });
-                    estimate::rate(found?, measure)
+                    estimate::rate(found?, *measure)
                 }));
             }
         }
@@ -151,12 +137,12 @@ impl<'a> Builder<'a> {
         analyses
     }
 
-    fn gap(&self, key: AnalysisKey, role: AnalysisRole, measure: Measure) -> Analysis {
+    fn gap(&self, key: EstimateKey, role: AnalysisRole, measure: Measure) -> Analysis {
         let log = measure == Measure::ObservedExpected;
         let scale = if log { Scale::Log } else { Scale::Identity };
         if measure.needs_threshold() {
             let threshold = self.protocol.thresholds(&key.model, &key.endpoint);
-            let key = AnalysisKey {
+            let key = EstimateKey {
                 threshold: threshold.first().copied(),
                 ..key
             };
@@ -167,7 +153,7 @@ impl<'a> Builder<'a> {
 
     fn gap_pool(
         &self,
-        key: AnalysisKey,
+        key: EstimateKey,
         role: AnalysisRole,
         scale: Scale,
         measure: Measure,
@@ -210,16 +196,43 @@ impl<'a> Builder<'a> {
         analysis
     }
 
-    fn key(&self, metric: Metric, endpoint: &Endpoint, model: &Model) -> AnalysisKey {
-        AnalysisKey {
-            metric,
-            model: model.id.clone(),
-            comparator: None,
-            endpoint: endpoint.id.clone(),
-            axis: None,
-            level: None,
-            threshold: None,
+    /// One analysis for each key that some site released, in the order of the first to do so;
+    /// the register says on which scale, and whether sites are pooled.
+    fn estimates(&self) -> Vec<Analysis> {
+        let mut keys: Vec<&EstimateKey> = Vec::new();
+        let released = self
+            .sites
+            .iter()
+            .filter(|site| site.outcome == SiteOutcome::Released);
+        for one in released.flat_map(|site| site.statistics.iter().filter_map(Statistic::estimate))
+        {
+            if !keys.contains(&&one.key) {
+                keys.push(&one.key);
+            }
         }
+        keys.into_iter().map(|key| self.estimated(key)).collect()
+    }
+
+    fn estimated(&self, key: &EstimateKey) -> Analysis {
+        let entry = key.metric.entry();
+        let read = |statistic: &Statistic<Disclosed>| {
+            let found = statistic.estimate().filter(|one| one.key == *key);
+            found.map(estimate::released)
+        };
+        let mut analysis = match entry.pooling {
+            Pooling::Mean => self.pooled(key.clone(), entry.scale, read),
+            Pooling::Described => self.described(key.clone(), entry.scale, read),
+        };
+        let axis = |id: &AxisId| self.protocol.subgroup.iter().find(|axis| axis.id == *id);
+        let declared = key.axis.as_ref().and_then(axis);
+        if declared.is_some_and(|axis| !axis.prespecified) {
+            analysis.role = AnalysisRole::Exploratory;
+        }
+        analysis
+    }
+
+    fn key(&self, metric: Metric, endpoint: &Endpoint, model: &Model) -> EstimateKey {
+        EstimateKey::whole(metric, model.id.clone(), endpoint.id.clone())
     }
 
     fn rows(
@@ -239,7 +252,7 @@ impl<'a> Builder<'a> {
 
     fn pooled(
         &self,
-        key: AnalysisKey,
+        key: EstimateKey,
         scale: Scale,
         read: impl Fn(&'a Statistic<Disclosed>) -> Option<Reading>,
     ) -> Analysis {
@@ -249,11 +262,12 @@ impl<'a> Builder<'a> {
 
     fn described(
         &self,
-        key: AnalysisKey,
+        key: EstimateKey,
+        scale: Scale,
         read: impl Fn(&'a Statistic<Disclosed>) -> Option<Reading>,
     ) -> Analysis {
-        let sites = self.rows(Scale::Identity, read);
-        let (role, scale) = (self.role(&key), Scale::Identity);
+        let sites = self.rows(scale, read);
+        let role = self.role(&key);
         Analysis {
             key,
             role,
@@ -263,13 +277,14 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn role(&self, key: &AnalysisKey) -> AnalysisRole {
+    fn role(&self, key: &EstimateKey) -> AnalysisRole {
         let primary = &self.protocol.analysis.primary;
         let metric = match primary.metric {
             PrimaryMetric::Auc => Metric::Auc,
         };
         let index = self.protocol.find_model(&key.model).map(|model| model.role);
-        let same = key.metric == metric
+        let same = key.is_whole()
+            && key.metric == metric
             && key.model == primary.model
             && key.endpoint == primary.endpoint
             && index == Some(ModelRole::Index);
@@ -281,7 +296,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Pools the external sites that have a point, and gives them their weights.
-    fn finish(&self, key: AnalysisKey, scale: Scale, mut sites: Vec<SiteEstimate>) -> Analysis {
+    fn finish(&self, key: EstimateKey, scale: Scale, mut sites: Vec<SiteEstimate>) -> Analysis {
         let members: Vec<usize> = (0..sites.len())
             .filter(|index| sites[*index].excluded.is_none())
             .filter(|index| sites[*index].yi.is_some() && sites[*index].vi.is_some())
@@ -350,7 +365,7 @@ fn total(table: &SubgroupTable<Disclosed>) -> Cell<u64> {
 }
 
 fn pooled(fit: &RandomEffects, scale: Scale, n: Cell<u64>, events: Cell<u64>) -> Option<Pooled> {
-    let back = |value: f64| estimate::natural(scale, value);
+    let back = |value: f64| scale.natural(value);
     let both = |interval: Option<crate::numeric::Interval>| {
         interval.and_then(|found| Some([back(found.lower)?, back(found.upper)?]))
     };

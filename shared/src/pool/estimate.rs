@@ -9,7 +9,7 @@ use crate::numeric::distribution;
 use crate::statistic::confusion::{Confusion, RateMeasure};
 use crate::statistic::stage::{Cell, Disclosed, Undefined};
 use crate::statistic::subgroup::{Measure, SubgroupRow};
-use crate::statistic::{auc, brier, observed_expected, paired_auc};
+use crate::statistic::{Estimate, auc, observed_expected, paired_auc};
 use crate::study::SiteRole;
 
 /// Fewer cases than this on either side of a gap: the site does not enter the gap's pool.
@@ -72,8 +72,8 @@ fn band(
     let critical = distribution::normal_critical(level);
     if let (Ok((yi, vi)), Some(critical)) = (point, critical) {
         let half = critical * libm::sqrt(vi);
-        let low = natural(scale, yi - half).map(|value| Cell::Value { value });
-        let high = natural(scale, yi + half).map(|value| Cell::Value { value });
+        let low = scale.natural(yi - half).map(|value| Cell::Value { value });
+        let high = scale.natural(yi + half).map(|value| Cell::Value { value });
         if let (Some(low), Some(high)) = (low, high) {
             return (low, high);
         }
@@ -86,15 +86,6 @@ fn band(
         },
     };
     (none, none)
-}
-
-/// Back to the natural scale.
-pub(super) fn natural(scale: Scale, value: f64) -> Option<f64> {
-    match scale {
-        Scale::Identity => Some(value),
-        Scale::Logit => distribution::inverse_logit(value),
-        Scale::Log => Some(libm::exp(value)).filter(|value| value.is_finite()),
-    }
 }
 
 /// The released number, or why the site cannot enter a pool.
@@ -168,16 +159,19 @@ pub(super) fn ratio(one: &observed_expected::ObservedExpected<Disclosed>) -> Rea
     }
 }
 
-/// The Brier score as it is.
-pub(super) fn brier(one: &brier::Brier<Disclosed>) -> Reading {
-    let point = number(&one.brier).and_then(|value| variance(&one.se).map(|se| (value, se * se)));
+/// An estimate with the interval its site computed; on the metric's scale it has the variance
+/// that came with it.
+pub(super) fn released(one: &Estimate<Disclosed>) -> Reading {
+    let scale = one.key.metric.entry().scale;
+    let point = number(&one.value).and_then(|value| {
+        let yi = scale.forward(value).ok_or(Excluded::NotEstimable)?;
+        Ok((yi, variance(&one.variance)?))
+    });
     Reading {
         n: one.n,
-        events: Cell::NotComputed {
-            reason: Undefined::NoCases,
-        },
-        estimate: one.brier,
-        interval: Band::FromPoint,
+        events: one.events,
+        estimate: one.value,
+        interval: Band::Given(one.low, one.high),
         point,
     }
 }
@@ -240,25 +234,15 @@ fn exponential(cell: Cell<f64>) -> Cell<f64> {
     }
 }
 
-/// The rate behind a metric, if it is one.
-pub(super) fn rate_measure(metric: Metric) -> Option<RateMeasure> {
-    match metric {
-        Metric::Sensitivity => Some(RateMeasure::Sensitivity),
-        Metric::Specificity => Some(RateMeasure::Specificity),
-        Metric::Ppv => Some(RateMeasure::Ppv),
-        Metric::Npv => Some(RateMeasure::Npv),
-        Metric::SelectionRate => Some(RateMeasure::SelectionRate),
-        Metric::Prevalence => Some(RateMeasure::Prevalence),
-        Metric::Auc
-        | Metric::AucDifference
-        | Metric::ObservedExpected
-        | Metric::Brier
-        | Metric::GapSelectionRate
-        | Metric::GapTpr
-        | Metric::GapFpr
-        | Metric::GapPpv
-        | Metric::GapAuc
-        | Metric::GapObservedExpected => None,
+/// The metric of a rate.
+pub(super) fn rate_metric(measure: RateMeasure) -> Metric {
+    match measure {
+        RateMeasure::Sensitivity => Metric::Sensitivity,
+        RateMeasure::Specificity => Metric::Specificity,
+        RateMeasure::Ppv => Metric::Ppv,
+        RateMeasure::Npv => Metric::Npv,
+        RateMeasure::SelectionRate => Metric::SelectionRate,
+        RateMeasure::Prevalence => Metric::Prevalence,
     }
 }
 

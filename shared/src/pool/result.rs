@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::Digest;
 use crate::statistic::contingency::ContingencyKind;
+pub use crate::statistic::estimate::EstimateKey;
+pub use crate::statistic::metric::{Metric, Scale};
 use crate::statistic::stage::{Cell, Disclosed};
 use crate::statistic::{Statistic, Undefined};
 use crate::study::{
@@ -89,7 +91,7 @@ pub enum SiteOutcome {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Analysis {
     /// What is estimated.
-    pub key: AnalysisKey,
+    pub key: EstimateKey,
     /// From the lock: primary, secondary, or exploratory.
     pub role: AnalysisRole,
     /// Scale on which sites are pooled.
@@ -98,65 +100,6 @@ pub struct Analysis {
     pub sites: Vec<SiteEstimate>,
     /// The pool of the external sites, or why there is none.
     pub pool: PoolOutcome,
-}
-
-/// What an analysis estimates.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct AnalysisKey {
-    /// The metric.
-    pub metric: Metric,
-    /// The model.
-    pub model: ModelId,
-    /// The comparator, for differences.
-    pub comparator: Option<ModelId>,
-    /// The endpoint.
-    pub endpoint: EndpointId,
-    /// The subgroup axis; absent for all cases.
-    pub axis: Option<AxisId>,
-    /// The level within the axis.
-    pub level: Option<String>,
-    /// The threshold, for rates.
-    pub threshold: Option<f64>,
-}
-
-/// Metrics that are compared between sites.
-#[derive(
-    Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Metric {
-    /// Area under the ROC curve.
-    Auc,
-    /// Difference of two models' AUCs on the same cases.
-    AucDifference,
-    /// Observed over expected events.
-    ObservedExpected,
-    /// Brier score.
-    Brier,
-    /// Sensitivity at a threshold.
-    Sensitivity,
-    /// Specificity at a threshold.
-    Specificity,
-    /// Positive predictive value at a threshold.
-    Ppv,
-    /// Negative predictive value at a threshold.
-    Npv,
-    /// Predicted positives among all.
-    SelectionRate,
-    /// Events among all.
-    Prevalence,
-    /// Level minus rest of the site: predicted positives among all.
-    GapSelectionRate,
-    /// Level minus rest of the site: true positive rate.
-    GapTpr,
-    /// Level minus rest of the site: false positive rate.
-    GapFpr,
-    /// Level minus rest of the site: positive predictive value.
-    GapPpv,
-    /// Level minus rest of the site: AUC.
-    GapAuc,
-    /// Level over rest of the site: ratio of O:E.
-    GapObservedExpected,
 }
 
 /// From the lock.
@@ -169,18 +112,6 @@ pub enum AnalysisRole {
     Secondary,
     /// Not declared beforehand.
     Exploratory,
-}
-
-/// Scale on which estimates are pooled; estimates and intervals are shown on the natural scale.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scale {
-    /// As it is.
-    Identity,
-    /// log(x / (1 - x)).
-    Logit,
-    /// log(x).
-    Log,
 }
 
 /// One site's estimate of one metric.

@@ -9,6 +9,7 @@ use crate::disclosure::review::MANY;
 use crate::statistic::Statistic;
 use crate::statistic::characteristics::Characteristics;
 use crate::statistic::contingency::Contingency;
+use crate::statistic::metric::Pooling;
 use crate::statistic::stage::{Cell, Disclosed};
 use crate::statistic::subgroup::SubgroupTable;
 
@@ -119,12 +120,15 @@ impl Walk<'_> {
             Statistic::ObservedExpected(one) => {
                 self.reals(&format!("O:E of {}", one.model), &[&one.ratio], POOL);
             }
-            Statistic::Brier(one) => {
-                self.reals(
-                    &format!("Brier score of {}", one.model),
-                    &[&one.brier],
-                    POOL,
-                );
+            Statistic::Estimate(one) => {
+                let item = format!("{} of {}", one.key.metric.entry().name, one.key.model);
+                let pooled = one.key.metric.entry().pooling == Pooling::Mean;
+                let effect = if pooled {
+                    POOL
+                } else {
+                    "not shown for this site"
+                };
+                self.reals(&item, &[&one.value], effect);
             }
             Statistic::SubgroupTable(one) => self.subgroups(one),
             Statistic::Contingency(one) => self.contingency(one),

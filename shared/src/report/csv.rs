@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::view::View;
 use super::words;
 use crate::identity::Digest;
-use crate::pool::result::{AnalysisKey, PooledStudy};
+use crate::pool::result::{EstimateKey, PooledStudy};
 use crate::statistic::Cell;
 
 mod counts;
@@ -31,7 +31,7 @@ pub(super) fn files(view: View<'_>) -> Vec<(&'static str, String)> {
 
 /// The stable name of an analysis: its key's parts joined by `.`. Two levels that differ only
 /// in signs (such as `<50` and `>50`) would share a name; `slugs` keeps them apart.
-pub fn slug(key: &AnalysisKey) -> String {
+pub fn slug(key: &EstimateKey) -> String {
     let mut parts = vec![words::metric_slug(key.metric).to_owned()];
     parts.push(match &key.comparator {
         Some(comparator) => format!("{}-vs-{comparator}", key.model),
@@ -46,6 +46,12 @@ pub fn slug(key: &AnalysisKey) -> String {
     }
     if let Some(threshold) = key.threshold {
         parts.push(format!("at-{threshold}"));
+    }
+    if let Some(prevalence) = key.prevalence {
+        parts.push(format!("prevalence-{prevalence}"));
+    }
+    if let Some(sensitivity) = &key.sensitivity {
+        parts.push(plain(sensitivity));
     }
     parts.join(".")
 }

@@ -4,6 +4,7 @@
 //! From: cells and estimates of a pooled study.
 //! To: every page, every figure.
 
+pub(super) use crate::statistic::metric::Style;
 use crate::statistic::stage::{Cell, Undefined};
 
 /// The state of a shown value; each looks different on paper, on screen and in the markup.
@@ -89,19 +90,6 @@ impl Shown {
             None => self.text.clone(),
         }
     }
-}
-
-/// Decimals and sign of a quantity.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Style {
-    /// A plain number with this many decimals.
-    Plain(usize),
-    /// A plain number that always carries its sign.
-    Signed(usize),
-    /// A share, printed as a percentage with one decimal.
-    Percent,
-    /// A difference of shares, in percentage points with one decimal and a sign.
-    Points,
 }
 
 /// `value` in the given style, with U+2212 as minus and no negative zero.

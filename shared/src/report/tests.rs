@@ -530,18 +530,8 @@ fn fixtures_have_what_the_tests_are_about() {
             .sites
             .iter()
             .flat_map(|site| &site.statistics)
-            .any(|statistic| match statistic {
-                Statistic::Confusion(table) => table.false_positive.is_suppressed(),
-                Statistic::Flow(_)
-                | Statistic::Characteristics(_)
-                | Statistic::Auc(_)
-                | Statistic::PairedAuc(_)
-                | Statistic::Histogram(_)
-                | Statistic::ObservedExpected(_)
-                | Statistic::Brier(_)
-                | Statistic::SubgroupTable(_)
-                | Statistic::Contingency(_) => false,
-            })
+            .filter_map(Statistic::confusion)
+            .any(|table| table.false_positive.is_suppressed())
     };
     assert!(hidden(&guarded()) && !hidden(&heart()));
     let first = &heart().analyses[0];

@@ -3,8 +3,8 @@
 //! From: `pool::result`.
 //! To: the pages and the CSV files.
 
-use crate::pool::result::{Analysis, Metric, PooledStudy, SiteOutcome, SiteResult};
-use crate::statistic::{Cell, Disclosed, Statistic};
+use crate::pool::result::{Analysis, PooledStudy, SiteOutcome, SiteResult};
+use crate::statistic::{Cell, Disclosed, Metric, Statistic};
 use crate::statistic::{confusion::Confusion, flow::Flow};
 use crate::study::{AxisId, EndpointId, ModelId, SiteRole, SiteSlug};
 
@@ -99,7 +99,7 @@ impl<'a> View<'a> {
             analysis.key.metric == Metric::Auc
                 && analysis.key.model == wanted.model
                 && analysis.key.endpoint == wanted.endpoint
-                && analysis.key.axis.is_none()
+                && analysis.key.is_whole()
         })
     }
 
@@ -108,7 +108,7 @@ impl<'a> View<'a> {
         self.study
             .analyses
             .iter()
-            .filter(move |analysis| analysis.key.metric == metric && analysis.key.axis.is_none())
+            .filter(move |analysis| analysis.key.metric == metric && analysis.key.is_whole())
     }
 
     /// Endpoints in the protocol's order.
@@ -147,20 +147,7 @@ pub(super) fn flow<'a>(site: &'a SiteResult, endpoint: &EndpointId) -> Option<&'
 
 /// The 2x2 tables of one site.
 pub(super) fn confusions(site: &SiteResult) -> impl Iterator<Item = &Confusion<Disclosed>> {
-    site.statistics
-        .iter()
-        .filter_map(|statistic| match statistic {
-            Statistic::Confusion(table) => Some(table),
-            Statistic::Flow(_)
-            | Statistic::Characteristics(_)
-            | Statistic::Auc(_)
-            | Statistic::PairedAuc(_)
-            | Statistic::Histogram(_)
-            | Statistic::ObservedExpected(_)
-            | Statistic::Brier(_)
-            | Statistic::SubgroupTable(_)
-            | Statistic::Contingency(_) => None,
-        })
+    site.statistics.iter().filter_map(Statistic::confusion)
 }
 
 /// The sum of counts; intervals add.

@@ -20,64 +20,17 @@ pub(super) const PREDICTION_MIN: usize = 3;
 
 /// A metric's name.
 pub(super) fn metric(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Auc => "AUC",
-        Metric::AucDifference => "AUC difference",
-        Metric::ObservedExpected => "O:E",
-        Metric::Brier => "Brier score",
-        Metric::Sensitivity => "Sensitivity",
-        Metric::Specificity => "Specificity",
-        Metric::Ppv => "PPV",
-        Metric::Npv => "NPV",
-        Metric::SelectionRate => "Selection rate",
-        Metric::Prevalence => "Prevalence",
-        Metric::GapSelectionRate => "Selection rate",
-        Metric::GapTpr => "True positive rate",
-        Metric::GapFpr => "False positive rate",
-        Metric::GapPpv => "PPV",
-        Metric::GapAuc => "AUC",
-        Metric::GapObservedExpected => "O:E (ratio of ratios)",
-    }
+    metric.entry().name
 }
 
 /// A metric's name in files and slugs.
 pub(super) fn metric_slug(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Auc => "auc",
-        Metric::AucDifference => "auc-difference",
-        Metric::ObservedExpected => "observed-expected",
-        Metric::Brier => "brier",
-        Metric::Sensitivity => "sensitivity",
-        Metric::Specificity => "specificity",
-        Metric::Ppv => "ppv",
-        Metric::Npv => "npv",
-        Metric::SelectionRate => "selection-rate",
-        Metric::Prevalence => "prevalence",
-        Metric::GapSelectionRate => "gap-selection-rate",
-        Metric::GapTpr => "gap-tpr",
-        Metric::GapFpr => "gap-fpr",
-        Metric::GapPpv => "gap-ppv",
-        Metric::GapAuc => "gap-auc",
-        Metric::GapObservedExpected => "gap-observed-expected",
-    }
+    metric.entry().slug
 }
 
 /// How a metric is printed.
 pub(super) fn style(metric: Metric) -> Style {
-    match metric {
-        Metric::Auc | Metric::Brier => Style::Plain(3),
-        Metric::AucDifference | Metric::GapAuc => Style::Signed(3),
-        Metric::ObservedExpected | Metric::GapObservedExpected => Style::Plain(2),
-        Metric::Sensitivity
-        | Metric::Specificity
-        | Metric::Ppv
-        | Metric::Npv
-        | Metric::SelectionRate
-        | Metric::Prevalence => Style::Percent,
-        Metric::GapSelectionRate | Metric::GapTpr | Metric::GapFpr | Metric::GapPpv => {
-            Style::Points
-        }
-    }
+    metric.entry().style
 }
 
 /// A scale's name in files.
@@ -236,22 +189,10 @@ pub(super) fn join(items: &[String]) -> String {
 
 /// Whether a prediction interval spans so much of the scale that it says nothing.
 pub(super) fn is_uninformative(metric: Metric, [low, high]: [f64; 2]) -> bool {
-    match metric {
-        Metric::ObservedExpected | Metric::GapObservedExpected => low <= 0.0 || high / low >= 20.0,
-        Metric::Auc
-        | Metric::Brier
-        | Metric::Sensitivity
-        | Metric::Specificity
-        | Metric::Ppv
-        | Metric::Npv
-        | Metric::SelectionRate
-        | Metric::Prevalence => high - low >= 0.8,
-        Metric::AucDifference
-        | Metric::GapSelectionRate
-        | Metric::GapTpr
-        | Metric::GapFpr
-        | Metric::GapPpv
-        | Metric::GapAuc => high - low >= 0.8,
+    let entry = metric.entry();
+    match entry.scale {
+        Scale::Log => low <= 0.0 || high / low >= 20.0,
+        Scale::Identity | Scale::Logit => entry.form.is_bounded() && high - low >= 0.8,
     }
 }
 

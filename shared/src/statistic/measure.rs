@@ -5,7 +5,6 @@
 //! To: `disclosure::review`.
 
 use super::auc::{Areas, Auc};
-use super::brier::Brier;
 use super::characteristics::Characteristics;
 use super::confusion::Confusion;
 use super::contingency::Contingency;
@@ -14,7 +13,7 @@ use super::histogram::Histogram;
 use super::observed_expected::ObservedExpected;
 use super::paired_auc::PairedAuc;
 use super::subgroup::SubgroupTable;
-use super::{AnalysisSet, Cases, Exact, Statistic};
+use super::{AnalysisSet, Cases, Exact, Statistic, brier};
 use crate::study::plan::StatisticKind;
 use crate::study::{ModelRole, StudyProtocol};
 
@@ -88,8 +87,9 @@ impl Planned<'_> {
                 .map(Statistic::ObservedExpected)
                 .collect(),
             StatisticKind::Brier => models
-                .filter_map(|model| Brier::measure(set, self.areas, model))
-                .map(Statistic::Brier)
+                .filter_map(|model| brier::measure(set, self.areas, model))
+                .flatten()
+                .map(Statistic::Estimate)
                 .collect(),
             StatisticKind::Subgroup => self.subgroups(),
             StatisticKind::Contingency => self.tables(),

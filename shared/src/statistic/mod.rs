@@ -14,9 +14,11 @@ pub mod cases;
 pub mod characteristics;
 pub mod confusion;
 pub mod contingency;
+pub mod estimate;
 pub mod flow;
 pub mod histogram;
 pub mod measure;
+pub mod metric;
 pub mod observed_expected;
 pub mod overlap;
 pub mod paired_auc;
@@ -25,6 +27,8 @@ pub mod subgroup;
 
 pub use analysis_set::AnalysisSet;
 pub use cases::Cases;
+pub use estimate::{Estimate, EstimateKey};
+pub use metric::Metric;
 pub use stage::{Basis, Cell, Disclosed, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
 
 /// One statistic of a release, whatever its kind.
@@ -51,8 +55,8 @@ pub enum Statistic<S: Stage> {
     Histogram(histogram::Histogram<S>),
     /// O:E.
     ObservedExpected(observed_expected::ObservedExpected<S>),
-    /// Brier score.
-    Brier(brier::Brier<S>),
+    /// One metric with its interval.
+    Estimate(estimate::Estimate<S>),
     /// Subgroup bias table.
     SubgroupTable(subgroup::SubgroupTable<S>),
     /// Contingency table.
@@ -87,8 +91,8 @@ readers! {
     histogram = Histogram, histogram::Histogram<S>;
     /// The O:E, if it is one.
     observed_expected = ObservedExpected, observed_expected::ObservedExpected<S>;
-    /// The Brier score, if it is one.
-    brier = Brier, brier::Brier<S>;
+    /// The estimate, if it is one.
+    estimate = Estimate, estimate::Estimate<S>;
     /// The subgroup table, if it is one.
     subgroup_table = SubgroupTable, subgroup::SubgroupTable<S>;
     /// The contingency table, if it is one.

@@ -179,6 +179,18 @@ impl Form {
     };
 }
 
+impl Form {
+    /// Smallest and largest possible value.
+    pub fn bounds(self) -> (f64, f64) {
+        (self.lo, self.hi)
+    }
+
+    /// True when both ends of the scale are near 0, as those of shares and their differences are.
+    pub fn is_bounded(self) -> bool {
+        self.lo >= -1.0 && self.hi <= 1.0
+    }
+}
+
 impl ExactReal {
     /// A measured value; anything not finite is no value.
     pub fn new(value: impl Into<Result<f64, Undefined>>, form: Form, basis: Basis) -> Self {

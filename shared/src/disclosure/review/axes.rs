@@ -48,17 +48,12 @@ impl Gate<'_> {
     pub(super) fn note_axes(&mut self, statistics: &[Statistic<Exact>]) {
         let mut axes: BTreeMap<(String, String), Known> = BTreeMap::new();
         for statistic in statistics {
-            match statistic {
-                Statistic::Characteristics(one) => self.know_cases(&mut axes, one),
-                Statistic::SubgroupTable(one) => self.know_rows(&mut axes, one),
-                Statistic::Contingency(one) => self.know_table(&mut axes, one),
-                Statistic::Flow(_)
-                | Statistic::Confusion(_)
-                | Statistic::Auc(_)
-                | Statistic::PairedAuc(_)
-                | Statistic::Histogram(_)
-                | Statistic::ObservedExpected(_)
-                | Statistic::Brier(_) => {}
+            if let Some(one) = statistic.characteristics() {
+                self.know_cases(&mut axes, one);
+            } else if let Some(one) = statistic.subgroup_table() {
+                self.know_rows(&mut axes, one);
+            } else if let Some(one) = statistic.contingency() {
+                self.know_table(&mut axes, one);
             }
         }
         self.axes = axes

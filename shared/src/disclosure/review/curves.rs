@@ -49,7 +49,7 @@ impl Gate<'_> {
         }
     }
 
-    fn table_shown(&self, model: &str, endpoint: &str, threshold: f64) -> bool {
+    pub(super) fn table_shown(&self, model: &str, endpoint: &str, threshold: f64) -> bool {
         self.shown_cuts
             .iter()
             .any(|(m, e, t)| m == model && e == endpoint && t.to_bits() == threshold.to_bits())

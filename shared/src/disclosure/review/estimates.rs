@@ -1,12 +1,15 @@
-//! Review of numbers that are no tables: areas, O:E, Brier, moments.
+//! Review of numbers that are no tables: areas, O:E, estimates.
 //!
 //! From: `statistic`.
 //! To: the release's statistics.
 
-use super::Gate;
-use crate::disclosure::rule::Rule;
-use crate::statistic::stage::{Cell, Disclosed, Exact};
-use crate::statistic::{auc, brier, observed_expected, paired_auc};
+use super::{Gate, real_words};
+use crate::disclosure::rule::{Rule, small_cell};
+use crate::statistic::estimate::{Estimate, EstimateKey, IntervalMethod};
+use crate::statistic::metric::Leaves;
+use crate::statistic::stage::{Cell, Disclosed, Exact, ExactCount, Undefined};
+use crate::statistic::{auc, observed_expected, paired_auc};
+use crate::study::{AxisId, ModelId};
 
 impl Gate<'_> {
     pub(super) fn auc(&mut self, one: auc::Auc<Exact>) -> auc::Auc<Disclosed> {
@@ -74,17 +77,147 @@ impl Gate<'_> {
         }
     }
 
-    pub(super) fn brier(&mut self, one: brier::Brier<Exact>) -> brier::Brier<Disclosed> {
-        let name = format!("Brier score of {}", one.model);
-        brier::Brier {
-            n: self.count(&format!("{name}: cases"), &one.n),
-            brier: self.real(&name, one.brier, Rule::Estimate),
-            se: self.real(&format!("{name}: standard error"), one.se, Rule::Estimate),
-            scaled: self.real(&format!("{name}: scaled"), one.scaled, Rule::Estimate),
-            model: one.model,
-            endpoint: one.endpoint,
+    /// An estimate leaves as a whole or not at all: its value, interval and variance follow from
+    /// the same rows. Staff read one line for it.
+    pub(super) fn estimate(&mut self, one: Estimate<Exact>) -> Estimate<Disclosed> {
+        let rule = match one.key.metric.entry().leaves {
+            Leaves::WithTable => Rule::Rate,
+            Leaves::Whole | Leaves::Unprotected => Rule::Estimate,
+        };
+        let unprotected = one.key.metric.entry().leaves == Leaves::Unprotected;
+        if unprotected && self.policy.protects() {
+            return not_in_policy(one);
+        }
+        let allowed = self.estimate_allowed(&one.key);
+        let whole = one.key.is_whole();
+        let smallest = one.value.basis.smallest;
+        let before = self.items.len();
+        let n = self.estimate_count(&one.n, whole || allowed);
+        let events = self.estimate_count(&one.events, whole || allowed);
+        let value = self.real_if("", one.value, rule, allowed);
+        let low = self.real_if("", one.low, rule, allowed);
+        let high = self.real_if("", one.high, rule, allowed);
+        let variance = self.real_if("", one.variance, rule, allowed);
+        let rule = self.items.get(before + 2).map_or(rule, |item| item.rule);
+        self.items.truncate(before);
+        let shown = !value.is_suppressed();
+        let words = estimate_words(&value, &low, &high, &variance);
+        self.item(&key_words(&one.key), smallest, words, rule, shown);
+        Estimate {
+            key: one.key,
+            n,
+            events,
+            value,
+            low,
+            high,
+            variance,
+            interval: one.interval,
         }
     }
+
+    fn estimate_count(&mut self, count: &ExactCount, allowed: bool) -> Cell<u64> {
+        let shown = allowed && small_cell::shows(self.policy, count.patients);
+        let apart = count.nearest >= self.policy.min_cell();
+        let shown = shown && (apart || !self.policy.protects());
+        self.count_if("", count, shown, Rule::Margin)
+    }
+
+    /// A level's estimate leaves where the level is shown by class (with a threshold: by quarter),
+    /// one that follows from a 2x2 table where the table is shown, for both models of a
+    /// comparison.
+    fn estimate_allowed(&self, key: &EstimateKey) -> bool {
+        if !self.policy.protects() {
+            return true;
+        }
+        let table = |model: &ModelId, threshold| {
+            self.table_shown(model.as_str(), key.endpoint.as_str(), threshold)
+        };
+        let with_table = key.metric.entry().leaves == Leaves::WithTable;
+        let cut = match key.threshold {
+            Some(threshold) => {
+                let comparator = key.comparator.as_ref();
+                table(&key.model, threshold)
+                    && comparator.is_none_or(|model| table(model, threshold))
+            }
+            None => !with_table,
+        };
+        let level = match (&key.axis, &key.level) {
+            (Some(axis), Some(level)) => self.level_shown(key, axis, level),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        cut && level
+    }
+
+    fn level_shown(&self, key: &EstimateKey, axis: &AxisId, level: &str) -> bool {
+        let declared = self.protocol.subgroup.iter().find(|one| one.id == *axis);
+        let place = declared.and_then(|one| {
+            let levels = one.levels(self.protocol.find_field(&one.field)?);
+            levels.iter().position(|name| name == level)
+        });
+        let plan = self.axis_plan(key.endpoint.as_str(), axis.as_str());
+        let shown = if key.threshold.is_some() {
+            plan.quarters
+        } else {
+            plan.classes
+        };
+        place
+            .and_then(|place| shown.get(place).copied())
+            .unwrap_or(false)
+    }
+}
+
+/// A number that no protecting profile lets leave; the reason is the policy's, not the data's.
+fn not_in_policy(one: Estimate<Exact>) -> Estimate<Disclosed> {
+    let reason = Undefined::NotInPolicy;
+    let (count, real) = (Cell::NotComputed { reason }, Cell::NotComputed { reason });
+    Estimate {
+        key: one.key,
+        n: count,
+        events: count,
+        value: real,
+        low: real,
+        high: real,
+        variance: real,
+        interval: IntervalMethod::None,
+    }
+}
+
+fn estimate_words(
+    value: &Cell<f64>,
+    low: &Cell<f64>,
+    high: &Cell<f64>,
+    variance: &Cell<f64>,
+) -> String {
+    let value = real_words(value);
+    match (low.number(), high.number(), variance.number()) {
+        (Some(low), Some(high), Some(variance)) => {
+            format!("{value} (95 % {low} to {high}; variance {variance})")
+        }
+        (Some(low), Some(high), None) => format!("{value} (95 % {low} to {high})"),
+        (None, _, _) | (_, None, _) => value,
+    }
+}
+
+/// What an estimate is called before staff: `Brier score of p_b, sex = female, at 0.5`.
+fn key_words(key: &EstimateKey) -> String {
+    let mut words = format!("{} of {}", key.metric.entry().name, key.model);
+    if let Some(comparator) = &key.comparator {
+        words.push_str(&format!(" against {comparator}"));
+    }
+    if let (Some(axis), Some(level)) = (&key.axis, &key.level) {
+        words.push_str(&format!(", {axis} = {level}"));
+    }
+    if let Some(threshold) = key.threshold {
+        words.push_str(&format!(", at {threshold}"));
+    }
+    if let Some(prevalence) = key.prevalence {
+        words.push_str(&format!(", at prevalence {prevalence}"));
+    }
+    if let Some(sensitivity) = &key.sensitivity {
+        words.push_str(&format!(", sensitivity analysis {sensitivity}"));
+    }
+    words
 }
 
 /// `1 / O - 1 / n` of rounded counts, and the interval that the counts' intervals leave to it.

@@ -186,7 +186,7 @@ impl Gate<'_> {
             Statistic::ObservedExpected(one) => {
                 Statistic::ObservedExpected(self.observed_expected(one))
             }
-            Statistic::Brier(one) => Statistic::Brier(self.brier(one)),
+            Statistic::Estimate(one) => Statistic::Estimate(self.estimate(one)),
             Statistic::SubgroupTable(one) => Statistic::SubgroupTable(self.subgroup(one)),
             Statistic::Contingency(one) => Statistic::Contingency(self.contingency(one)),
         }

@@ -7,10 +7,10 @@ use super::super::view::View;
 use super::super::words;
 use super::{Sheet, count, flag, real, real_or_empty, slugs, state, text, value};
 use crate::identity::Digest;
-use crate::pool::result::{Analysis, Metric, PoolOutcome, SiteEstimate};
+use crate::pool::result::{Analysis, PoolOutcome, SiteEstimate};
 use crate::study::SiteRole;
 
-const HEAD: [&str; 48] = [
+const HEAD: [&str; 50] = [
     "schema_version",
     "study",
     "study_version",
@@ -28,6 +28,8 @@ const HEAD: [&str; 48] = [
     "axis",
     "level",
     "threshold",
+    "prevalence",
+    "sensitivity",
     "metric",
     "scale",
     "estimate",
@@ -78,10 +80,10 @@ pub(super) fn table(view: View<'_>) -> String {
     sheet.finish()
 }
 
-/// Columns `schema_version` to `role`, and `axis` to `threshold`.
+/// Columns `schema_version` to `role`, and `axis` to `sensitivity`.
 struct Identity {
     head: Vec<String>,
-    place: [String; 3],
+    place: [String; 5],
 }
 
 fn identity(view: View<'_>, analysis: &Analysis, name: &str) -> Identity {
@@ -111,6 +113,8 @@ fn identity(view: View<'_>, analysis: &Analysis, name: &str) -> Identity {
             key.axis.as_ref().map_or_else(overall, ToString::to_string),
             key.level.as_deref().map_or_else(overall, text),
             real_or_empty(key.threshold),
+            real_or_empty(key.prevalence),
+            key.sensitivity.as_deref().map_or_else(String::new, text),
         ],
     }
 }
@@ -238,30 +242,9 @@ fn of_site(
         word.to_owned(),
         flag(suppressed),
         text(reason),
-        text(method(analysis.key.metric)),
+        text(analysis.key.metric.entry().method),
         "1".to_owned(),
         super::digest_or_empty(release.and_then(|entry| entry.release)),
     ]);
     row
-}
-
-/// How a hospital estimates a metric.
-fn method(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Auc => "Mann-Whitney, DeLong, logit interval",
-        Metric::AucDifference => "paired DeLong",
-        Metric::ObservedExpected => "ratio, log interval",
-        Metric::Brier => "mean squared error",
-        Metric::Sensitivity
-        | Metric::Specificity
-        | Metric::Ppv
-        | Metric::Npv
-        | Metric::SelectionRate
-        | Metric::Prevalence => "proportion, Wilson",
-        Metric::GapSelectionRate | Metric::GapTpr | Metric::GapFpr | Metric::GapPpv => {
-            "difference of proportions, Newcombe"
-        }
-        Metric::GapAuc => "difference of independent AUCs",
-        Metric::GapObservedExpected => "ratio of ratios, log interval",
-    }
 }

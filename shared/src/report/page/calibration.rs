@@ -1,15 +1,14 @@
 //! Calibration in the large: observed over expected events, and the Brier score.
 //!
-//! From: analyses of O:E and Brier, `statistic::brier` as released.
+//! From: analyses of O:E and Brier score.
 //! To: `document::Section`.
 
 use super::super::document::{Block, Row, Section, Table};
 use super::super::number::{self, Shown, Style};
 use super::super::view::View;
-use super::super::words;
-use super::estimates::{forest, heterogeneity, split};
+use super::estimates::{forest, heterogeneity, split, topic_table};
 use crate::pool::result::{Analysis, Metric};
-use crate::statistic::brier::Brier;
+use crate::statistic::metric::Topic;
 use crate::statistic::observed_expected::ObservedExpected;
 use crate::statistic::{Disclosed, Statistic};
 use crate::study::{SiteRole, SiteSlug};
@@ -42,8 +41,18 @@ pub(super) fn page(view: View<'_>) -> Section {
             "O:E: mean over hospitals and spread between them",
         )));
     }
-    let table = brier_table(view);
+    let table = expected_table(view);
     if !table.is_empty() {
+        blocks.push(Block::Table(table));
+    }
+    let mut table = topic_table(
+        view,
+        Topic::Calibration,
+        &[Metric::ObservedExpected],
+        "Further calibration measures by hospital",
+    );
+    if !table.is_empty() {
+        table.notes.push(BRIER.to_owned());
         blocks.push(Block::Table(table));
     }
     if blocks.len() == 1 {
@@ -58,19 +67,17 @@ pub(super) fn page(view: View<'_>) -> Section {
     }
 }
 
-fn brier_table(view: View<'_>) -> Table {
+const BRIER: &str = "Brier score: mean squared difference of prediction and outcome, lower is \
+                     better; it is described per hospital and not pooled, since it depends on the \
+                     event rate. Scaled Brier score: 1 is perfect, 0 is a model that always \
+                     predicts the event rate. Predictions were not clipped for either.";
+
+fn expected_table(view: View<'_>) -> Table {
     let mut table = Table::new(
-        "Mean prediction, O:E and Brier score by hospital",
-        &[
-            "Hospital",
-            "n",
-            "Observed events",
-            "Mean prediction",
-            "Brier score",
-            "Scaled Brier",
-        ],
+        "Observed events and mean prediction by hospital",
+        &["Hospital", "n", "Observed events", "Mean prediction"],
     );
-    for analysis in view.overall(Metric::Brier) {
+    for analysis in view.overall(Metric::ObservedExpected) {
         table.group(format!(
             "{}, {}",
             view.model(&analysis.key.model),
@@ -78,19 +85,11 @@ fn brier_table(view: View<'_>) -> Table {
         ));
         let (external, apart) = split(analysis);
         for site in external.into_iter().chain(apart) {
-            let brier = find_brier(view, &site.site, analysis);
             let expected = find_expected(view, &site.site, analysis);
-            let cells = vec![
-                number::count(&site.n),
-                expected.map_or_else(Shown::none, |found| number::count(&found.observed)),
-                expected.map_or_else(Shown::none, |found| {
-                    number::value(&found.mean_prediction, Style::Percent)
-                }),
-                words::site_cell(Metric::Brier, site),
-                brier.map_or_else(Shown::none, |found| {
-                    number::value(&found.scaled, Style::Plain(3))
-                }),
-            ];
+            let mean = expected.map_or_else(Shown::none, |found| {
+                number::value(&found.mean_prediction, Style::Percent)
+            });
+            let cells = vec![number::count(&site.n), number::count(&site.events), mean];
             let class = if site.role == SiteRole::External {
                 ""
             } else {
@@ -99,38 +98,7 @@ fn brier_table(view: View<'_>) -> Table {
             table.push(Row::new(view.site(&site.site), cells).class(class));
         }
     }
-    table.notes.push(
-        "Brier score: mean squared difference of prediction and outcome, lower is better; it is \
-         described per hospital and not pooled, since it depends on the event rate. Scaled Brier: \
-         1 is perfect, 0 is a model that always predicts the event rate. Predictions were not \
-         clipped."
-            .to_owned(),
-    );
     table
-}
-
-fn find_brier<'a>(view: View<'a>, site: &SiteSlug, of: &Analysis) -> Option<&'a Brier<Disclosed>> {
-    let found = view.study.sites.iter().find(|entry| entry.site == *site)?;
-    found
-        .statistics
-        .iter()
-        .find_map(|statistic| match statistic {
-            Statistic::Brier(brier)
-                if brier.model == of.key.model && brier.endpoint == of.key.endpoint =>
-            {
-                Some(brier)
-            }
-            Statistic::Brier(_)
-            | Statistic::Flow(_)
-            | Statistic::Characteristics(_)
-            | Statistic::Confusion(_)
-            | Statistic::Auc(_)
-            | Statistic::PairedAuc(_)
-            | Statistic::Histogram(_)
-            | Statistic::ObservedExpected(_)
-            | Statistic::SubgroupTable(_)
-            | Statistic::Contingency(_) => None,
-        })
 }
 
 fn find_expected<'a>(
@@ -142,21 +110,6 @@ fn find_expected<'a>(
     found
         .statistics
         .iter()
-        .find_map(|statistic| match statistic {
-            Statistic::ObservedExpected(ratio)
-                if ratio.model == of.key.model && ratio.endpoint == of.key.endpoint =>
-            {
-                Some(ratio)
-            }
-            Statistic::ObservedExpected(_)
-            | Statistic::Brier(_)
-            | Statistic::Flow(_)
-            | Statistic::Characteristics(_)
-            | Statistic::Confusion(_)
-            | Statistic::Auc(_)
-            | Statistic::PairedAuc(_)
-            | Statistic::Histogram(_)
-            | Statistic::SubgroupTable(_)
-            | Statistic::Contingency(_) => None,
-        })
+        .filter_map(Statistic::observed_expected)
+        .find(|ratio| ratio.model == of.key.model && ratio.endpoint == of.key.endpoint)
 }

@@ -9,8 +9,9 @@ use super::super::figure::forest::{Axis, Forest, ForestRow};
 use super::super::number::{self, Shown, Style, p_value, range, real};
 use super::super::view::View;
 use super::super::words;
-use crate::pool::result::{Analysis, Metric, PoolOutcome, SiteEstimate};
+use crate::pool::result::{Analysis, Metric, PoolOutcome, Scale, SiteEstimate};
 use crate::statistic::Cell;
+use crate::statistic::metric::Topic;
 use crate::study::SiteRole;
 
 /// The estimates of an analysis, external sites first; the rest stands apart.
@@ -57,7 +58,7 @@ pub(super) fn forest_of(
         id,
         title: title.to_owned(),
         description: sentences.join(" "),
-        n_label: if has_events(metric) {
+        n_label: if metric.entry().with_events {
             "Events / n"
         } else {
             "n"
@@ -79,21 +80,21 @@ pub(super) fn forest_of(
 }
 
 fn short(metric: Metric) -> &'static str {
-    match metric {
-        Metric::AucDifference | Metric::GapAuc => "Difference",
-        Metric::GapSelectionRate | Metric::GapTpr | Metric::GapFpr | Metric::GapPpv => {
+    let entry = metric.entry();
+    match (entry.topic, entry.scale) {
+        (Topic::Fairness, Scale::Log) => "Ratio",
+        (Topic::Fairness, Scale::Identity | Scale::Logit) if entry.style == Style::Points => {
             "Gap, points"
         }
-        Metric::GapObservedExpected => "Ratio",
-        Metric::Auc
-        | Metric::ObservedExpected
-        | Metric::Brier
-        | Metric::Sensitivity
-        | Metric::Specificity
-        | Metric::Ppv
-        | Metric::Npv
-        | Metric::SelectionRate
-        | Metric::Prevalence => words::metric(metric),
+        (Topic::Fairness | Topic::Comparison, _) => "Difference",
+        (
+            Topic::Discrimination
+            | Topic::Calibration
+            | Topic::Threshold
+            | Topic::Utility
+            | Topic::CaseMix,
+            _,
+        ) => entry.name,
     }
 }
 
@@ -148,25 +149,11 @@ fn push_rows(view: View<'_>, analysis: &Analysis, rows: &mut Vec<ForestRow>, ful
 
 fn counts(metric: Metric, events: &Cell<u64>, n: &Cell<u64>) -> String {
     let n = number::short_count(n);
-    if has_events(metric) {
+    if metric.entry().with_events {
         format!("{} / {n}", number::short_count(events))
     } else {
         n
     }
-}
-
-/// Whether events are a part of `n`; the denominator of a rate is a class or a prediction.
-fn has_events(metric: Metric) -> bool {
-    !matches!(
-        metric,
-        Metric::Sensitivity
-            | Metric::Specificity
-            | Metric::Ppv
-            | Metric::Npv
-            | Metric::GapTpr
-            | Metric::GapFpr
-            | Metric::GapPpv
-    )
 }
 
 /// The roles of sites that stand apart, as a heading.
@@ -243,63 +230,103 @@ fn axis(view: View<'_>, parts: &[(String, &Analysis)], metric: Metric) -> Axis {
         label,
         references,
     };
-    match metric {
-        Metric::Auc => {
-            let low = if ends.0 < 0.5 {
-                ((ends.0 * 10.0).floor() / 10.0).max(0.2)
-            } else {
-                0.5
-            };
-            let bound = view.study.verdict.at_least;
-            let mut references = vec![(0.5, String::new())];
-            if parts.iter().any(|(_, part)| {
-                view.primary()
-                    .is_some_and(|primary| primary.key == part.key)
-            }) {
-                references.push((bound, format!("bound {}", real(bound, Style::Plain(2)))));
-            }
-            let text = label("AUC (linear axis; intervals computed on the logit scale)");
-            fixed(low, 1.0, 0.1, 1, text, references)
+    let entry = metric.entry();
+    if metric == Metric::Auc {
+        let low = if ends.0 < 0.5 {
+            ((ends.0 * 10.0).floor() / 10.0).max(0.2)
+        } else {
+            0.5
+        };
+        let bound = view.study.verdict.at_least;
+        let mut references = vec![(0.5, String::new())];
+        if parts.iter().any(|(_, part)| {
+            view.primary()
+                .is_some_and(|primary| primary.key == part.key)
+        }) {
+            references.push((bound, format!("bound {}", real(bound, Style::Plain(2)))));
         }
-        Metric::ObservedExpected | Metric::GapObservedExpected => {
-            let text = if metric == Metric::ObservedExpected {
-                "Observed / expected events (log axis)"
-            } else {
-                "O:E of the level over O:E of the rest (log axis)"
-            };
-            log_axis(ends, text)
-        }
-        Metric::AucDifference | Metric::GapAuc => {
-            let half = half_width(ends, 0.1, 0.5);
-            let text = if metric == Metric::GapAuc {
-                "AUC of the level − AUC of the rest of the same hospital"
-            } else {
-                "← favours comparator · AUC difference · favours model →"
-            };
-            fixed(
-                -half,
-                half,
-                half / 2.0,
-                2,
-                label(text),
-                vec![(0.0, String::new())],
-            )
-        }
-        Metric::GapSelectionRate | Metric::GapTpr | Metric::GapFpr | Metric::GapPpv => {
-            let half = half_width(ends, 0.2, 1.0);
-            let text = format!(
-                "{}: level − rest of the same hospital (share)",
-                words::metric(metric)
-            );
-            fixed(-half, half, half / 2.0, 2, text, vec![(0.0, String::new())])
-        }
-        Metric::Brier => fixed(0.0, 0.5, 0.1, 1, label("Brier score"), vec![]),
-        Metric::Sensitivity
-        | Metric::Specificity
-        | Metric::Ppv
-        | Metric::Npv
-        | Metric::SelectionRate
-        | Metric::Prevalence => fixed(0.0, 1.0, 0.25, 2, label(words::metric(metric)), vec![]),
+        let text = label("AUC (linear axis; intervals computed on the logit scale)");
+        return fixed(low, 1.0, 0.1, 1, text, references);
+    }
+    if entry.scale == Scale::Log {
+        return log_axis(ends, &axis_label(metric));
+    }
+    let references = entry
+        .neutral
+        .map_or_else(Vec::new, |value| vec![(value, String::new())]);
+    let text = axis_label(metric);
+    let (lowest, highest) = entry.form.bounds();
+    if (lowest, highest) == (0.0, 1.0) {
+        let high = if ends.1 <= 0.5 { 0.5 } else { 1.0 };
+        let (step, digits) = if high < 1.0 { (0.1, 1) } else { (0.25, 2) };
+        return fixed(0.0, high, step, digits, text, references);
+    }
+    if entry.neutral == Some(0.0) {
+        let half = half_width(ends, 0.1, highest.min(100.0));
+        return fixed(-half, half, half / 2.0, 2, text, references);
+    }
+    let reach = entry
+        .neutral
+        .map_or(ends, |value| (ends.0.min(value), ends.1.max(value)));
+    open_axis(reach, text, references)
+}
+
+/// What the axis of a metric says.
+fn axis_label(metric: Metric) -> String {
+    const NAMED: [(Metric, &str); 4] = [
+        (
+            Metric::ObservedExpected,
+            "Observed / expected events (log axis)",
+        ),
+        (
+            Metric::GapObservedExpected,
+            "O:E of the level over O:E of the rest (log axis)",
+        ),
+        (
+            Metric::GapAuc,
+            "AUC of the level − AUC of the rest of the same hospital",
+        ),
+        (
+            Metric::AucDifference,
+            "← favours comparator · AUC difference · favours model →",
+        ),
+    ];
+    if let Some((_, label)) = NAMED.iter().find(|(named, _)| *named == metric) {
+        return (*label).to_owned();
+    }
+    let (name, entry) = (words::metric(metric), metric.entry());
+    if entry.topic == Topic::Fairness {
+        format!("{name}: level − rest of the same hospital (share)")
+    } else if entry.scale == Scale::Log {
+        format!("{name} (log axis)")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// An axis over what there is, in four steps of a round width.
+fn open_axis(ends: (f64, f64), label: String, references: Vec<(f64, String)>) -> Axis {
+    let (low, high) = if ends.0.is_finite() && ends.1.is_finite() {
+        ends
+    } else {
+        (0.0, 1.0)
+    };
+    let rough = ((high - low) / 4.0).max(1e-6);
+    let power = libm::pow(10.0, libm::log10(rough).floor());
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0]
+        .into_iter()
+        .map(|factor| factor * power)
+        .find(|step| *step >= rough)
+        .unwrap_or(10.0 * power);
+    let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
+    let digits = if step >= 1.0 { 0 } else { 2 };
+    Axis {
+        low,
+        high,
+        ticks: ticks(low, high, step, digits),
+        log: false,
+        label,
+        references,
     }
 }
 
@@ -511,24 +538,99 @@ pub(super) fn heterogeneity(parts: &[(String, &Analysis)], caption: &str) -> Tab
     table
 }
 
-fn tested(analysis: &Analysis) -> &'static str {
-    match analysis.key.metric {
-        Metric::Auc => "p tests a mean AUC of 0.5.",
-        Metric::ObservedExpected | Metric::GapObservedExpected => "p tests a ratio of 1.",
-        Metric::AucDifference
-        | Metric::GapSelectionRate
-        | Metric::GapTpr
-        | Metric::GapFpr
-        | Metric::GapPpv
-        | Metric::GapAuc => "p tests a difference of 0.",
-        Metric::Brier => "p tests a score of 0 and is of no interest.",
-        Metric::Sensitivity
-        | Metric::Specificity
-        | Metric::Ppv
-        | Metric::Npv
-        | Metric::SelectionRate
-        | Metric::Prevalence => "p tests a share of 50% and is rarely of interest.",
+fn tested(analysis: &Analysis) -> String {
+    let metric = analysis.key.metric;
+    if metric == Metric::Auc {
+        return "p tests a mean AUC of 0.5.".to_owned();
     }
+    match (metric.entry().neutral, analysis.scale) {
+        (Some(0.0), Scale::Identity) => "p tests a value of 0.".to_owned(),
+        (_, Scale::Log) => "p tests a ratio of 1.".to_owned(),
+        (_, Scale::Logit) => "p tests a share of 50% and is rarely of interest.".to_owned(),
+        (_, Scale::Identity) => "p tests a value of 0 and is rarely of interest.".to_owned(),
+    }
+}
+
+/// Every estimate of a topic over all cases: one row per metric, the pool and the hospitals
+/// beside each other; with many hospitals their range.
+pub(super) fn topic_table(view: View<'_>, topic: Topic, skip: &[Metric], caption: &str) -> Table {
+    const COLUMNS_MAX: usize = 5;
+    let sites = view.released();
+    let mut head = vec!["Measure".to_owned(), "Mean over hospitals".to_owned()];
+    if sites.len() <= COLUMNS_MAX {
+        head.extend(sites.iter().map(|site| site.display_name.clone()));
+    } else {
+        head.push("Hospitals with a value".to_owned());
+        head.push("Lowest to highest".to_owned());
+    }
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    let mut table = Table::new(caption, &head);
+    let mut group = None;
+    for analysis in view.study.analyses.iter().filter(|one| one.key.is_whole()) {
+        let key = &analysis.key;
+        if key.metric.entry().topic != topic || skip.contains(&key.metric) {
+            continue;
+        }
+        let of = (&key.model, &key.endpoint);
+        if group != Some(of) {
+            group = Some(of);
+            table.group(format!("{}, {}", view.model(of.0), view.endpoint(of.1)));
+        }
+        let mut cells = vec![mean_cell(analysis)];
+        if sites.len() <= COLUMNS_MAX {
+            cells.extend(sites.iter().map(|site| {
+                let row = analysis.sites.iter().find(|row| row.site == site.site);
+                row.map_or_else(Shown::none, |row| words::site_cell(key.metric, row))
+            }));
+        } else {
+            cells.extend(range_cells(analysis));
+        }
+        table.push(Row::new(row_name(view, analysis), cells));
+    }
+    table
+}
+
+fn row_name(view: View<'_>, analysis: &Analysis) -> String {
+    let key = &analysis.key;
+    let mut name = words::metric(key.metric).to_owned();
+    if let Some(comparator) = &key.comparator {
+        name.push_str(&format!(" against {}", view.model(comparator)));
+    }
+    if let Some(threshold) = key.threshold {
+        name.push_str(&format!(" at {}", threshold));
+    }
+    if let Some(prevalence) = key.prevalence {
+        let share = real(prevalence, Style::Percent);
+        name.push_str(&format!(", prevalence {share}"));
+    }
+    name
+}
+
+fn mean_cell(analysis: &Analysis) -> Shown {
+    match &analysis.pool {
+        PoolOutcome::Pooled(pooled) => words::pooled_cell(analysis.key.metric, pooled),
+        PoolOutcome::NotPooled => Shown::words("not pooled"),
+        PoolOutcome::TooFewSites { .. } | PoolOutcome::ConfoundedWithSite | PoolOutcome::Failed => {
+            Shown::not_computed(&words::no_pool_reason(&analysis.pool))
+        }
+    }
+}
+
+fn range_cells(analysis: &Analysis) -> [Shown; 2] {
+    let values: Vec<f64> = analysis
+        .sites
+        .iter()
+        .filter_map(|row| row.estimate.number())
+        .collect();
+    let count = Shown::number(values.len().to_string());
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let ends = if values.is_empty() {
+        Shown::none()
+    } else {
+        Shown::number(range(low, high, words::style(analysis.key.metric)))
+    };
+    [count, ends]
 }
 
 /// `= 0.03` or `<0.001`.

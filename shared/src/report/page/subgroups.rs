@@ -70,20 +70,8 @@ fn tables<'a>(
     view.released().into_iter().flat_map(|site| {
         site.statistics
             .iter()
-            .filter_map(move |statistic| match statistic {
-                Statistic::SubgroupTable(table) => {
-                    Some((site.display_name.clone(), site.role, table))
-                }
-                Statistic::Flow(_)
-                | Statistic::Characteristics(_)
-                | Statistic::Confusion(_)
-                | Statistic::Auc(_)
-                | Statistic::PairedAuc(_)
-                | Statistic::Histogram(_)
-                | Statistic::ObservedExpected(_)
-                | Statistic::Brier(_)
-                | Statistic::Contingency(_) => None,
-            })
+            .filter_map(Statistic::subgroup_table)
+            .map(move |table| (site.display_name.clone(), site.role, table))
     })
 }
 

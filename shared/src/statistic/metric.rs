@@ -1,0 +1,344 @@
+//! The register of metrics: one line for each thing that is estimated per site and compared
+//! between sites. A new metric is a line here, its code in its statistic's file, its help page
+//! and its test; review, intake, pooling, files and report tables follow from the line.
+//!
+//! From: `study::plan` (kinds).
+//! To: `estimate`, `disclosure::review`, `pool`, `report`, `docs/reference/statistics`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::stage::Form;
+use crate::numeric::distribution;
+use crate::study::plan::StatisticKind;
+
+/// Scale on which estimates are pooled; estimates and intervals are shown on the natural scale.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scale {
+    /// As it is.
+    Identity,
+    /// log(x / (1 - x)).
+    Logit,
+    /// log(x).
+    Log,
+}
+
+impl Scale {
+    /// `value` on this scale; `None` where the scale has no such point.
+    pub fn forward(self, value: f64) -> Option<f64> {
+        match self {
+            Self::Identity => Some(value).filter(|value| value.is_finite()),
+            Self::Logit => distribution::logit(value),
+            Self::Log if value > 0.0 => Some(libm::log(value)).filter(|value| value.is_finite()),
+            Self::Log => None,
+        }
+    }
+
+    /// Back to the natural scale; `None` when the result is not finite.
+    pub fn natural(self, value: f64) -> Option<f64> {
+        match self {
+            Self::Identity => Some(value).filter(|value| value.is_finite()),
+            Self::Logit => distribution::inverse_logit(value),
+            Self::Log => Some(libm::exp(value)).filter(|value| value.is_finite()),
+        }
+    }
+}
+
+/// Decimals and sign of a quantity in print.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Style {
+    /// A plain number with this many decimals.
+    Plain(usize),
+    /// A plain number that always carries its sign.
+    Signed(usize),
+    /// A share, printed as a percentage with one decimal.
+    Percent,
+    /// A difference of shares, in percentage points with one decimal and a sign.
+    Points,
+}
+
+/// The part of the report a metric belongs to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub enum Topic {
+    /// Discrimination: ranking of events above non-events.
+    Discrimination,
+    /// Calibration: agreement of predicted and observed risk.
+    Calibration,
+    /// Classification at a threshold.
+    Threshold,
+    /// Clinical utility.
+    Utility,
+    /// Two models on the same cases.
+    Comparison,
+    /// Differences between a level and the rest of the same site.
+    Fairness,
+    /// What the sites' patients are like.
+    CaseMix,
+}
+
+impl Topic {
+    /// The topic as a heading.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Discrimination => "Discrimination",
+            Self::Calibration => "Calibration",
+            Self::Threshold => "Classification at thresholds",
+            Self::Utility => "Clinical utility",
+            Self::Comparison => "Model comparison",
+            Self::Fairness => "Subgroups and fairness",
+            Self::CaseMix => "Case mix",
+        }
+    }
+}
+
+/// What becomes of a metric over sites.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pooling {
+    /// A random-effects mean of the sites' estimates on the metric's scale.
+    Mean,
+    /// Described per site: a mean over sites would have no meaning.
+    Described,
+}
+
+/// Under which conditions a policy that protects lets an estimate leave, beside the size of the
+/// groups behind it. A level's estimate leaves only where the level is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Leaves {
+    /// It speaks about all analysed cases, or all of a level.
+    Whole,
+    /// It follows from the 2x2 table at its threshold, and leaves only where that is shown.
+    WithTable,
+    /// Only where the policy does not protect: public data.
+    Unprotected,
+}
+
+impl Leaves {
+    /// What a protecting site lets leave, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Whole => "estimate, interval and variance, where the groups are large enough",
+            Self::WithTable => "the same, at thresholds whose 2x2 table is shown",
+            Self::Unprotected => "nothing",
+        }
+    }
+}
+
+/// One line of the register.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// The word in files and releases.
+    pub slug: &'static str,
+    /// The statistic of the job that it belongs to.
+    pub kind: StatisticKind,
+    /// The name in print.
+    pub name: &'static str,
+    /// The part of the report.
+    pub topic: Topic,
+    /// The scale of pooling and of the normal interval.
+    pub scale: Scale,
+    /// Bounds and released digits.
+    pub form: Form,
+    /// Digits in print.
+    pub style: Style,
+    /// What becomes of it over sites.
+    pub pooling: Pooling,
+    /// When it leaves a protecting site.
+    pub leaves: Leaves,
+    /// The value of no effect, natural scale; drawn as a line, tested against.
+    pub neutral: Option<f64>,
+    /// Whether events are a part of the cases behind it, so that `events / n` is printed.
+    pub with_events: bool,
+    /// How a site estimates it, for files.
+    pub method: &'static str,
+    /// Its help page, `docs/reference/statistics/<help>.md`.
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($(#[$doc:meta])* $name:ident = $slug:literal { $($field:ident: $value:expr),* $(,)? })*) => {
+        /// Metrics that are estimated per site and compared between sites.
+        #[derive(
+            Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize, JsonSchema,
+        )]
+        pub enum Metric {
+            $($(#[$doc])* #[serde(rename = $slug)] $name,)*
+        }
+
+        impl Metric {
+            /// Every metric, in the order of the register.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Its line in the register.
+            pub fn entry(self) -> Entry {
+                match self {
+                    $(Self::$name => Entry { slug: $slug, $($field: $value,)* },)*
+                }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Area under the ROC curve.
+    Auc = "auc" {
+        kind: StatisticKind::Auc,
+        name: "AUC", topic: Topic::Discrimination, scale: Scale::Logit,
+        form: Form::AREA, style: Style::Plain(3), pooling: Pooling::Mean,
+        leaves: Leaves::Whole, neutral: Some(0.5), with_events: true,
+        method: "Mann-Whitney, DeLong, logit interval", help: "auc",
+    }
+    /// Difference of two models' AUCs on the same cases.
+    AucDifference = "auc-difference" {
+        kind: StatisticKind::PairedAuc,
+        name: "AUC difference", topic: Topic::Comparison, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Signed(3), pooling: Pooling::Mean,
+        leaves: Leaves::Whole, neutral: Some(0.0), with_events: true,
+        method: "paired DeLong", help: "paired-auc",
+    }
+    /// Observed over expected events.
+    ObservedExpected = "observed-expected" {
+        kind: StatisticKind::ObservedExpected,
+        name: "O:E", topic: Topic::Calibration, scale: Scale::Log,
+        form: Form::RATIO, style: Style::Plain(2), pooling: Pooling::Mean,
+        leaves: Leaves::Whole, neutral: Some(1.0), with_events: true,
+        method: "ratio, log interval", help: "observed-expected",
+    }
+    /// Brier score.
+    Brier = "brier" {
+        kind: StatisticKind::Brier,
+        name: "Brier score", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::AREA, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: None, with_events: true,
+        method: "mean squared error", help: "brier",
+    }
+    /// Brier score relative to that of predicting the prevalence for everybody.
+    ScaledBrier = "scaled-brier" {
+        kind: StatisticKind::Brier,
+        name: "Scaled Brier score", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::FREE, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: Some(0.0), with_events: true,
+        method: "one minus Brier over its value at the prevalence", help: "brier",
+    }
+    /// Sensitivity at a threshold.
+    Sensitivity = "sensitivity" {
+        kind: StatisticKind::Confusion,
+        name: "Sensitivity", topic: Topic::Threshold, scale: Scale::Identity,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        leaves: Leaves::WithTable, neutral: None, with_events: false,
+        method: "proportion, Wilson", help: "sensitivity-specificity",
+    }
+    /// Specificity at a threshold.
+    Specificity = "specificity" {
+        kind: StatisticKind::Confusion,
+        name: "Specificity", topic: Topic::Threshold, scale: Scale::Identity,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        leaves: Leaves::WithTable, neutral: None, with_events: false,
+        method: "proportion, Wilson", help: "sensitivity-specificity",
+    }
+    /// Positive predictive value at a threshold.
+    Ppv = "ppv" {
+        kind: StatisticKind::Confusion,
+        name: "PPV", topic: Topic::Threshold, scale: Scale::Identity,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        leaves: Leaves::WithTable, neutral: None, with_events: false,
+        method: "proportion, Wilson", help: "predictive-values",
+    }
+    /// Negative predictive value at a threshold.
+    Npv = "npv" {
+        kind: StatisticKind::Confusion,
+        name: "NPV", topic: Topic::Threshold, scale: Scale::Identity,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        leaves: Leaves::WithTable, neutral: None, with_events: false,
+        method: "proportion, Wilson", help: "predictive-values",
+    }
+    /// Predicted positives among all.
+    SelectionRate = "selection-rate" {
+        kind: StatisticKind::Confusion,
+        name: "Selection rate", topic: Topic::Threshold, scale: Scale::Identity,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        leaves: Leaves::WithTable, neutral: None, with_events: true,
+        method: "proportion, Wilson", help: "sensitivity-specificity",
+    }
+    /// Events among all.
+    Prevalence = "prevalence" {
+        kind: StatisticKind::Confusion,
+        name: "Prevalence", topic: Topic::Threshold, scale: Scale::Identity,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        leaves: Leaves::WithTable, neutral: None, with_events: true,
+        method: "proportion, Wilson", help: "predictive-values",
+    }
+    /// Level minus rest of the site: predicted positives among all.
+    GapSelectionRate = "gap-selection-rate" {
+        kind: StatisticKind::Subgroup,
+        name: "Selection rate", topic: Topic::Fairness, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Points, pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: true,
+        method: "difference of proportions, Newcombe", help: "subgroup-gaps",
+    }
+    /// Level minus rest of the site: true positive rate.
+    GapTpr = "gap-tpr" {
+        kind: StatisticKind::Subgroup,
+        name: "True positive rate", topic: Topic::Fairness, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Points, pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: false,
+        method: "difference of proportions, Newcombe", help: "subgroup-gaps",
+    }
+    /// Level minus rest of the site: false positive rate.
+    GapFpr = "gap-fpr" {
+        kind: StatisticKind::Subgroup,
+        name: "False positive rate", topic: Topic::Fairness, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Points, pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: false,
+        method: "difference of proportions, Newcombe", help: "subgroup-gaps",
+    }
+    /// Level minus rest of the site: positive predictive value.
+    GapPpv = "gap-ppv" {
+        kind: StatisticKind::Subgroup,
+        name: "PPV", topic: Topic::Fairness, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Points, pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: false,
+        method: "difference of proportions, Newcombe", help: "subgroup-gaps",
+    }
+    /// Level minus rest of the site: AUC.
+    GapAuc = "gap-auc" {
+        kind: StatisticKind::Subgroup,
+        name: "AUC", topic: Topic::Fairness, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Signed(3), pooling: Pooling::Mean,
+        leaves: Leaves::Whole, neutral: Some(0.0), with_events: true,
+        method: "difference of independent AUCs", help: "subgroup-gaps",
+    }
+    /// Level over rest of the site: ratio of O:E.
+    GapObservedExpected = "gap-observed-expected" {
+        kind: StatisticKind::Subgroup,
+        name: "O:E (ratio of ratios)", topic: Topic::Fairness, scale: Scale::Log,
+        form: Form::RATIO, style: Style::Plain(2), pooling: Pooling::Mean,
+        leaves: Leaves::Whole, neutral: Some(1.0), with_events: true,
+        method: "ratio of ratios, log interval", help: "subgroup-gaps",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_unique_and_are_what_releases_say() {
+        let mut seen = std::collections::BTreeSet::new();
+        for metric in Metric::ALL {
+            let slug = metric.entry().slug;
+            assert!(seen.insert(slug), "{slug} stands twice");
+            assert_eq!(serde_json::to_value(metric).unwrap(), slug);
+        }
+    }
+
+    #[test]
+    fn scales_go_there_and_back() {
+        for scale in [Scale::Identity, Scale::Logit, Scale::Log] {
+            let there = scale.forward(0.3).unwrap();
+            assert!((scale.natural(there).unwrap() - 0.3).abs() < 1e-15);
+        }
+        assert_eq!(Scale::Log.forward(0.0), None);
+        assert_eq!(Scale::Logit.forward(1.0), None);
+    }
+}
