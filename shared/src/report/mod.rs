@@ -26,6 +26,8 @@ mod view;
 mod words;
 
 #[cfg(test)]
+mod testdata;
+#[cfg(test)]
 mod tests;
 
 pub use csv::slug as analysis_slug;
