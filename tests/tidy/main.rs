@@ -1,13 +1,14 @@
 //! The house rules, as a test: one test per rule, each failure says where and what to do.
 //!
 //! `source` reads Rust text, `layers` holds the direction rules, `manifests` the dependencies,
-//! `documents` the pages, `commands` the command blocks in them.
+//! `documents` the pages, `commands` the command blocks in them, `statistics` the catalogue.
 
 mod commands;
 mod documents;
 mod layers;
 mod manifests;
 mod source;
+mod statistics;
 mod tree;
 
 /// Fails with every finding at once, each on its own line under the rule it breaks.

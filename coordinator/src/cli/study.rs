@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
+use shared::statistic::mode;
 use shared::study::lock::{LockedProtocol, Signoff};
 use shared::study::{StudyProtocol, plan, template, validate};
 
@@ -174,9 +175,12 @@ fn check(file: &Path) -> Result<Answer, Fault> {
     let mut text = format!("{}\n\n", summary(&protocol));
     text.push_str("Every site will compute and, after its own review, send:\n");
     for kind in plan::kinds(&protocol) {
-        text.push_str(&format!("  {:<18} {}\n", kind.as_str(), kind.words()));
+        text.push_str(&planned(kind));
     }
-    text.push_str("No row, no identifier and no image leaves a site.");
+    text.push_str(
+        "No row, no identifier and no image leaves a site. What each statistic gives with masked \
+         sums, under an agreement or on public data: docs/reference/statistics/README.md",
+    );
     let data = json!({
         "study": protocol.slug,
         "version": protocol.version,
@@ -192,6 +196,18 @@ fn check(file: &Path) -> Result<Answer, Fault> {
     Ok(Answer::new(text, &data)?.next(format!(
         "fedval study lock {name}{signoffs} --out locked.json"
     )))
+}
+
+/// What every site computes of one kind, and what of it a site that protects lets leave.
+fn planned(kind: plan::StatisticKind) -> String {
+    let line = mode::line(kind);
+    format!(
+        "  {:<18} {}\n  {:<18} leaves a site that protects: {}\n",
+        kind.as_str(),
+        kind.words(),
+        "",
+        line.site
+    )
 }
 
 impl Lock {

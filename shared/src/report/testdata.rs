@@ -76,81 +76,94 @@ fn release(protocol: &StudyProtocol, site: &str, text: &str) -> ReceivedRelease 
     ReceivedRelease::read(bytes.bytes()).unwrap()
 }
 
-/// One row of the bundled files per patient, every column a number or a declared level.
-fn cases(protocol: &StudyProtocol, text: &str) -> Cases {
-    let mut lines = text.lines();
-    let head: Vec<&str> = lines.next().unwrap().split(',').collect();
-    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
-    let values = |name: &str| -> Vec<&str> {
-        let place = head.iter().position(|column| *column == name).unwrap();
-        rows.iter().map(|row| row[place]).collect()
-    };
-    let numbers = |name: &str| -> Vec<Option<f64>> {
-        values(name).iter().map(|text| text.parse().ok()).collect()
-    };
-    let patients = u32::try_from(rows.len()).unwrap();
-    let column = |field: &Field| {
+/// One of the bundled files: a row per patient, every column a number or a declared level.
+struct File<'a> {
+    head: Vec<&'a str>,
+    rows: Vec<Vec<&'a str>>,
+}
+
+impl<'a> File<'a> {
+    fn read(text: &'a str) -> Self {
+        let mut lines = text.lines();
+        Self {
+            head: lines.next().unwrap().split(',').collect(),
+            rows: lines.map(|line| line.split(',').collect()).collect(),
+        }
+    }
+
+    fn values(&self, name: &str) -> Vec<&'a str> {
+        let place = self.head.iter().position(|column| *column == name);
+        self.rows.iter().map(|row| row[place.unwrap()]).collect()
+    }
+
+    fn numbers(&self, name: &str) -> Vec<Option<f64>> {
+        let values = self.values(name);
+        values.iter().map(|text| text.parse().ok()).collect()
+    }
+
+    fn column(&self, field: &Field) -> Column {
         let name = field.name.as_str();
         if name == "case_id" {
             Column::Withheld
         } else if field.levels.is_empty() {
-            Column::Number(numbers(name))
+            Column::Number(self.numbers(name))
         } else {
-            let levels = values(name);
+            let values = self.values(name);
             let place = |text: &&str| field.levels.iter().position(|level| level == text);
-            Column::Category(levels.iter().map(place).collect())
+            Column::Category(values.iter().map(place).collect())
         }
-    };
-    let column: Vec<Column> = protocol.field.iter().map(column).collect();
-    let of = |name: &str| {
-        let place = protocol
-            .field
-            .iter()
-            .position(|field| field.name.as_str() == name);
-        (&protocol.field[place.unwrap()], &column[place.unwrap()])
-    };
-    let level = |axis: &Axis| -> Vec<usize> {
-        let (field, column) = of(axis.field.as_str());
+    }
+
+    fn outcome(&self, name: &str) -> Vec<Option<bool>> {
+        let values = self.numbers(name).into_iter();
+        values
+            .map(|value| value.map(|value| value == 1.0))
+            .collect()
+    }
+
+    fn level(&self, axis: &Axis, field: &Field) -> Vec<usize> {
         let absent = axis.levels(field).len() - 1;
-        let found: Vec<Option<usize>> = match column {
-            Column::Category(levels) => levels.clone(),
-            Column::Number(values) => values
-                .iter()
-                .map(|value| match axis.rule {
-                    AxisRule::Band => value.and_then(|value| field.band_of(value)),
-                    _ => value.map(|value| usize::from(value != 1.0)),
-                })
-                .collect(),
+        let found: Vec<Option<usize>> = match self.column(field) {
+            Column::Category(levels) => levels,
+            Column::Number(values) => {
+                let values = values.into_iter();
+                if axis.rule == AxisRule::Band {
+                    values.map(|value| field.band_of(value?)).collect()
+                } else {
+                    values
+                        .map(|value| Some(usize::from(value? != 1.0)))
+                        .collect()
+                }
+            }
             Column::Withheld => Vec::new(),
         };
-        found
-            .into_iter()
-            .map(|level| level.unwrap_or(absent))
-            .collect()
-    };
-    let outcome = |name: &str| -> Vec<Option<bool>> {
-        let found = numbers(name).into_iter();
-        found.map(|value| value.map(|value| value == 1.0)).collect()
-    };
+        let found = found.into_iter();
+        found.map(|level| level.unwrap_or(absent)).collect()
+    }
+}
+
+fn cases(protocol: &StudyProtocol, text: &str) -> Cases {
+    let file = File::read(text);
+    let patients = u32::try_from(file.rows.len()).unwrap();
+    let level = |axis: &Axis| file.level(axis, protocol.find_field(&axis.field).unwrap());
     let tally = Tally {
         rows: u64::from(patients),
         patients: u64::from(patients),
     };
+    let (endpoints, models) = (protocol.endpoint.iter(), protocol.model.iter());
     Cases {
         patient: (0..patients).collect(),
         patients,
-        outcome: protocol
-            .endpoint
-            .iter()
-            .map(|one| outcome(one.field.as_str()))
+        outcome: endpoints
+            .map(|one| file.outcome(one.field.as_str()))
             .collect(),
-        score: protocol
-            .model
-            .iter()
-            .map(|one| numbers(one.field.as_str()))
-            .collect(),
+        score: models.map(|one| file.numbers(one.field.as_str())).collect(),
         level: protocol.subgroup.iter().map(level).collect(),
-        column,
+        column: protocol
+            .field
+            .iter()
+            .map(|field| file.column(field))
+            .collect(),
         intake: Intake {
             records: tally,
             excluded: Vec::new(),

@@ -25,6 +25,15 @@ pub enum Scale {
 }
 
 impl Scale {
+    /// The scale in one word.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Identity => "natural",
+            Self::Logit => "logit",
+            Self::Log => "log",
+        }
+    }
+
     /// `value` on this scale; `None` where the scale has no such point.
     pub fn forward(self, value: f64) -> Option<f64> {
         match self {
@@ -118,7 +127,9 @@ impl Leaves {
     pub fn words(self) -> &'static str {
         match self {
             Self::Whole => "estimate, interval and variance, where the groups are large enough",
-            Self::WithTable => "the same, at thresholds whose 2x2 table is shown",
+            Self::WithTable => {
+                "estimate, interval and variance, at thresholds whose 2x2 table is shown"
+            }
             Self::Unprotected => "nothing",
         }
     }

@@ -19,6 +19,7 @@ pub mod flow;
 pub mod histogram;
 pub mod measure;
 pub mod metric;
+pub mod mode;
 pub mod observed_expected;
 pub mod overlap;
 pub mod paired_auc;

@@ -1,0 +1,174 @@
+//! Which way of running a study gives what (decision C13): for every statistic, what leaves a
+//! hospital that protects, what a masked sum can carry, what a data use agreement or public
+//! data allow. The page in the docs and the words of `fedval study check` are made from here.
+//!
+//! From: `study::plan`, `metric`.
+//! To: `fedval study check`, `docs/reference/statistics/README.md`.
+
+use super::metric::{Leaves, Metric, Pooling};
+use crate::study::plan::StatisticKind;
+
+/// How hospitals' results become one (catalogue of merge classes).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Merge {
+    /// Counts and sums add.
+    Sums,
+    /// Counts per bin of an agreed grid add; exact for the binned score.
+    Histogram,
+    /// Count, mean and sum of squares merge.
+    Moments,
+    /// Score and information at an agreed point add, step by step.
+    Newton,
+    /// Statistic, expectation and variance under shuffling within the hospital add.
+    Permutation,
+    /// Estimates with variances are pooled by a stated model.
+    Estimates,
+}
+
+impl Merge {
+    /// The letter of the catalogue.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Sums => 'S',
+            Self::Histogram => 'H',
+            Self::Moments => 'M',
+            Self::Newton => 'N',
+            Self::Permutation => 'P',
+            Self::Estimates => 'T',
+        }
+    }
+
+    /// Whether a sum over hospitals says everything, so that a masked sum can carry it.
+    pub fn adds(self) -> bool {
+        self != Self::Estimates
+    }
+}
+
+/// What one kind of statistic gives in each mode.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    /// The kind.
+    pub kind: StatisticKind,
+    /// How it merges.
+    pub merge: Merge,
+    /// What leaves a hospital whose policy protects.
+    pub site: &'static str,
+    /// What leaves under a data use agreement, or from public data.
+    pub open: &'static str,
+}
+
+/// The line of `kind`.
+pub fn line(kind: StatisticKind) -> Line {
+    let (merge, site, open) = match kind {
+        StatisticKind::Flow => (
+            Merge::Sums,
+            "counts, small ones hidden, others rounded",
+            "counts",
+        ),
+        StatisticKind::Characteristics => (
+            Merge::Moments,
+            "counts by level, small ones hidden; mean and standard deviation where enough \
+             patients have a value",
+            "counts, means, standard deviations",
+        ),
+        StatisticKind::Confusion => (
+            Merge::Sums,
+            "the table at a threshold whose four cells are large, with its rates",
+            "every table",
+        ),
+        StatisticKind::Auc | StatisticKind::PairedAuc => {
+            (Merge::Estimates, Leaves::Whole.words(), ESTIMATES)
+        }
+        StatisticKind::Histogram => (
+            Merge::Histogram,
+            "blocks of merged bins, each large, rounded",
+            "every bin",
+        ),
+        StatisticKind::ObservedExpected | StatisticKind::Brier => {
+            (Merge::Estimates, Leaves::Whole.words(), ESTIMATES)
+        }
+        StatisticKind::Subgroup => (
+            Merge::Estimates,
+            "levels whose cells are large, whole rows or nothing",
+            "every level",
+        ),
+        StatisticKind::Contingency => (
+            Merge::Sums,
+            "rows whose cells are large; tests where no row is hidden",
+            "every cell",
+        ),
+    };
+    Line {
+        kind,
+        merge,
+        site,
+        open,
+    }
+}
+
+const ESTIMATES: &str = "estimate, interval and variance";
+
+impl Line {
+    /// What a masked sum over a roster can carry.
+    pub fn masked(&self) -> &'static str {
+        if self.merge.adds() {
+            "the exact sum over the roster, no hospital's part"
+        } else {
+            "nothing more: hospitals' estimates are pooled"
+        }
+    }
+
+    /// The names of the kind's metrics that are pooled, and of those described per hospital.
+    pub fn metrics(&self, pooling: Pooling) -> Vec<&'static str> {
+        let entries = Metric::ALL.iter().map(|metric| metric.entry());
+        let of = entries.filter(|entry| entry.kind == self.kind && entry.pooling == pooling);
+        let mut names: Vec<&str> = of.map(|entry| entry.name).collect();
+        names.dedup();
+        names
+    }
+}
+
+/// The table of every statistic, as Markdown.
+pub fn table() -> String {
+    let mut text = String::from(
+        "| statistic | merges as | a hospital that protects | masked sums | agreement or public \
+         data |\n|---|---|---|---|---|\n",
+    );
+    for kind in StatisticKind::ALL {
+        let line = line(*kind);
+        text.push_str(&format!(
+            "| `{}` | {} | {} | {} | {} |\n",
+            kind.as_str(),
+            line.merge.letter(),
+            line.site,
+            line.masked(),
+            line.open
+        ));
+    }
+    text
+}
+
+/// The table of every metric, as Markdown, with links to the help pages beside it.
+pub fn metrics() -> String {
+    let mut text = String::from(
+        "| metric | in files | part | scale | over hospitals | leaves a hospital that protects |\n\
+         |---|---|---|---|---|---|\n",
+    );
+    for metric in Metric::ALL {
+        let entry = metric.entry();
+        let over = match entry.pooling {
+            Pooling::Mean => "random-effects mean",
+            Pooling::Described => "described",
+        };
+        text.push_str(&format!(
+            "| [{}]({}.md) | `{}` | {} | {} | {over} | {} |\n",
+            entry.name,
+            entry.help,
+            entry.slug,
+            entry.topic.words(),
+            entry.scale.words(),
+            entry.leaves.words()
+        ));
+    }
+    text
+}
