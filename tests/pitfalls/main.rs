@@ -1,0 +1,4 @@
+//! What has gone wrong elsewhere, each pinned here.
+//!
+//! From: nothing.
+//! To: nothing.
