@@ -93,6 +93,7 @@ impl Law {
             "auc-difference" => area(0) - area(1),
             "observed-expected" => event / self.mean(model, |p, _| p),
             "brier" => self.mean(model, |p, y| (p - y) * (p - y)),
+            "scaled-brier" => 1.0 - self.mean(model, |p, y| (p - y) * (p - y)) / (event * other),
             "calibration-slope" => self.slope,
             "prevalence" => event,
             "sensitivity" => hit?,

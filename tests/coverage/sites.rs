@@ -161,10 +161,9 @@ pub fn simulate(scenario: &Scenario, replicates: usize) -> Vec<Line> {
         let study = path::pooled(&protocol, &[release]);
         for analysis in &study.analyses {
             let key = &analysis.key;
-            let named = serde_json::to_value(key.metric).unwrap();
-            let metric = named.as_str().unwrap();
+            let metric = key.metric.entry().slug;
             let model = usize::from(key.model.as_str() == "p_a");
-            let (None, Some(row)) = (&key.axis, analysis.sites.first()) else {
+            let (true, Some(row)) = (key.is_whole(), analysis.sites.first()) else {
                 continue;
             };
             let at = key
