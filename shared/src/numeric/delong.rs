@@ -282,7 +282,11 @@ fn covariance(
         let (a, b) = (&sums[r], &sums[s]);
         let s10 = spread(sizes.event_patients) * dot(&a.event, &b.event) / n1;
         let s01 = spread(sizes.non_event_patients) * dot(&a.non_event, &b.non_event) / n0;
-        let cross = dot(&a.event, &b.non_event) + dot(&b.event, &a.non_event);
+        let cross = if sizes.clustered() {
+            dot(&a.event, &b.non_event) + dot(&b.event, &a.non_event)
+        } else {
+            0.0
+        };
         let s11 = if cross == 0.0 {
             0.0
         } else {

@@ -40,17 +40,39 @@ impl Neumaier {
     }
 }
 
+/// The running form of [`sum`], bit for bit, for values that are not in one slice.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Chunked {
+    all: Neumaier,
+    part: Neumaier,
+    filled: usize,
+}
+
+impl Chunked {
+    /// Adds one value.
+    pub fn add(&mut self, value: f64) {
+        if self.filled == CHUNK {
+            self.all.merge(std::mem::take(&mut self.part));
+            self.filled = 0;
+        }
+        self.part.add(value);
+        self.filled += 1;
+    }
+
+    /// The total of what was added.
+    pub fn total(mut self) -> f64 {
+        if self.filled > 0 {
+            self.all.merge(self.part);
+        }
+        self.all.total()
+    }
+}
+
 /// The sum of `values`: compensated within chunks of [`CHUNK`], chunks merged in order.
 /// Finite for finite values whose sum does not overflow; 0 for an empty slice.
 pub fn sum(values: &[f64]) -> f64 {
-    let mut all = Neumaier::default();
-    for chunk in values.chunks(CHUNK) {
-        let mut part = Neumaier::default();
-        for value in chunk {
-            part.add(*value);
-        }
-        all.merge(part);
-    }
+    let mut all = Chunked::default();
+    values.iter().for_each(|value| all.add(*value));
     all.total()
 }
 
@@ -160,6 +182,22 @@ mod tests {
             merged.merge(part);
         }
         assert_eq!(merged.total().to_bits(), sum(&values).to_bits());
+    }
+
+    #[test]
+    fn a_running_sum_ends_like_the_sum_of_the_slice() {
+        for n in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 17] {
+            let values: Vec<f64> = (0..n).map(|i| 1.0 / (i as f64 + 0.3)).collect();
+            let mut by_slices = Neumaier::default();
+            for chunk in values.chunks(CHUNK) {
+                let mut part = Neumaier::default();
+                chunk.iter().for_each(|value| part.add(*value));
+                by_slices.merge(part);
+            }
+            let mut running = Chunked::default();
+            values.iter().for_each(|value| running.add(*value));
+            assert_eq!(running.total().to_bits(), by_slices.total().to_bits());
+        }
     }
 
     #[test]

@@ -4,8 +4,12 @@
 //! From: `cases`.
 //! To: every statistic's `measure`.
 
+use std::cell::OnceCell;
+
 use super::Cases;
+use super::overlap;
 use super::stage::ExactCount;
+use crate::numeric::sum::{Chunked, sum_iter};
 use crate::study::{EndpointId, StudyProtocol};
 
 /// Confidence level of every interval a site computes.
@@ -29,6 +33,10 @@ pub struct AnalysisSet<'a> {
     pub level: Vec<Vec<usize>>,
     patients: u32,
     clustered: bool,
+    /// What several statistics ask for, found once: cases by rising score by model, and the
+    /// nearest groups by axis.
+    ascending: Vec<OnceCell<Vec<usize>>>,
+    nearest: Vec<OnceCell<Vec<u64>>>,
 }
 
 impl<'a> AnalysisSet<'a> {
@@ -62,6 +70,8 @@ impl<'a> AnalysisSet<'a> {
             row,
             patients: cases.patients,
             clustered: all.patients < all.rows,
+            ascending: vec![OnceCell::new(); cases.score.len()],
+            nearest: vec![OnceCell::new(); cases.level.len()],
         })
     }
 
@@ -116,6 +126,28 @@ impl<'a> AnalysisSet<'a> {
         self.count(holds).patients
     }
 
+    /// Cases by rising score of the model with index `model`, ties in the order of cases; empty
+    /// for no such model.
+    pub fn ascending(&self, model: usize) -> &[usize] {
+        match (self.ascending.get(model), self.score.get(model)) {
+            (Some(cell), Some(score)) => cell.get_or_init(|| {
+                let mut order: Vec<usize> = (0..score.len()).collect();
+                order.sort_by(|a, b| score[*a].total_cmp(&score[*b]));
+                order
+            }),
+            (None, _) | (_, None) => &[],
+        }
+    }
+
+    /// For each level of the axis with index `axis`, how few patients tell it or its rest from a
+    /// group of an earlier axis; see [`overlap`].
+    pub(crate) fn nearest(&self, axis: usize) -> &[u64] {
+        let cell = self.nearest.get(axis);
+        cell.map_or(&[], |cell| {
+            cell.get_or_init(|| overlap::nearest(self, axis))
+        })
+    }
+
     /// True when patients contribute several cases.
     pub fn clustered(&self) -> bool {
         self.clustered
@@ -145,36 +177,42 @@ pub fn count(patient: &[u32], patients: u32, holds: impl Fn(usize) -> bool) -> E
 /// `m / (m - 1) * sum over patients of (sum of their values)^2`, m patients. With one value per
 /// patient this is the usual linearised variance.
 pub fn clustered_variance(influence: &[f64], patient: &[u32]) -> Option<f64> {
-    let mut pairs: Vec<(u32, f64)> = patient
-        .iter()
-        .copied()
-        .zip(influence.iter().copied())
-        .collect();
-    pairs.sort_by_key(|pair| pair.0);
-    let mut squares = Vec::new();
-    for run in pairs.chunk_by(|a, b| a.0 == b.0) {
-        let total = crate::numeric::sum::sum_iter(run.iter().map(|pair| pair.1));
-        squares.push(total * total);
-    }
-    let patients = u32::try_from(squares.len())
-        .ok()
-        .filter(|count| *count > 1)?;
-    let patients = f64::from(patients);
-    Some(patients / (patients - 1.0) * crate::numeric::sum::sum(&squares))
+    let mut squares = Chunked::default();
+    let mut patients = 0_u32;
+    by_patient(
+        patient.iter().copied().zip(influence.iter().copied()),
+        |total| {
+            squares.add(total * total);
+            patients = patients.saturating_add(1);
+        },
+    );
+    let patients = f64::from(Some(patients).filter(|count| *count > 1)?);
+    Some(patients / (patients - 1.0) * squares.total())
 }
 
 /// Largest share of one patient in the sum of absolute values; 1 when the sum is 0.
-pub fn dominance(values: impl Iterator<Item = (u32, f64)>) -> f64 {
-    let mut pairs: Vec<(u32, f64)> = values.map(|(owner, value)| (owner, value.abs())).collect();
-    // Rows often come in the order of patients.
-    if !pairs.is_sorted_by_key(|pair| pair.0) {
-        pairs.sort_by_key(|pair| pair.0);
-    }
-    let totals: Vec<f64> = pairs
-        .chunk_by(|a, b| a.0 == b.0)
-        .map(|run| crate::numeric::sum::sum_iter(run.iter().map(|pair| pair.1)))
-        .collect();
-    let sum = crate::numeric::sum::sum(&totals);
-    let largest = totals.iter().copied().fold(0.0, f64::max);
+pub fn dominance(values: impl Iterator<Item = (u32, f64)> + Clone) -> f64 {
+    let mut sum = Chunked::default();
+    let mut largest = 0.0_f64;
+    by_patient(values.map(|(owner, value)| (owner, value.abs())), |total| {
+        sum.add(total);
+        largest = largest.max(total);
+    });
+    let sum = sum.total();
     if sum > 0.0 { largest / sum } else { 1.0 }
+}
+
+/// Calls `each` with the sum of every patient's values, patients in rising order. Where rows
+/// come in that order, as they often do, nothing is gathered or sorted.
+fn by_patient(values: impl Iterator<Item = (u32, f64)> + Clone, mut each: impl FnMut(f64)) {
+    let owners = values.clone().map(|(owner, _)| owner);
+    if owners.is_sorted_by(|a, b| a < b) {
+        values.for_each(|(_, value)| each(value));
+        return;
+    }
+    let mut pairs: Vec<(u32, f64)> = values.collect();
+    pairs.sort_by_key(|pair| pair.0);
+    pairs
+        .chunk_by(|a, b| a.0 == b.0)
+        .for_each(|run| each(sum_iter(run.iter().map(|pair| pair.1))));
 }

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, dominance};
 use super::cases::{Cases, Column};
-use super::overlap;
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
 use crate::numeric::sum::Moments;
 use crate::study::{AxisId, EndpointId, FieldKind, FieldName};
@@ -98,7 +97,7 @@ impl Characteristics<Exact> {
                 continue;
             };
             let levels = axis.levels(field);
-            let near = overlap::nearest(set, index);
+            let near = set.nearest(index).iter().copied();
             let counts = set.counts(levels.len(), |row| set.level[index][row]);
             axes.push(AxisCounts {
                 axis: axis.id.clone(),

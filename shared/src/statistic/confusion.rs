@@ -133,6 +133,7 @@ impl RateMeasure {
 /// A proportion of cases with its interval, clustered by patient where patients repeat.
 pub(crate) struct Proportion {
     pub(crate) n: ExactCount,
+    pub(crate) hits: u64,
     pub(crate) value: Result<f64, Undefined>,
     pub(crate) interval: Result<Interval, Undefined>,
     pub(crate) basis: Basis,
@@ -143,10 +144,22 @@ pub(crate) fn proportion_of(
     set: &AnalysisSet<'_>,
     hit: impl Fn(usize) -> Option<bool>,
 ) -> Proportion {
-    let n = set.count(|row| hit(row).is_some());
-    let hits = set.count(|row| hit(row) == Some(true));
-    let misses = set.patients(|row| hit(row) == Some(false));
-    let basis = Basis::of(hits.patients.min(misses));
+    let counts = [
+        set.count(|row| hit(row).is_some()),
+        set.count(|row| hit(row) == Some(true)),
+        set.count(|row| hit(row) == Some(false)),
+    ];
+    proportion_from(set, counts, hit)
+}
+
+/// The same from its counts: denominator, hits, misses. `hit` is asked only where patients
+/// repeat.
+pub(crate) fn proportion_from(
+    set: &AnalysisSet<'_>,
+    [n, hits, misses]: [ExactCount; 3],
+    hit: impl Fn(usize) -> Option<bool>,
+) -> Proportion {
+    let basis = Basis::of(hits.patients.min(misses.patients));
     let (mut value, mut interval) = (Err(Undefined::NoCases), Err(Undefined::NoCases));
     if n.rows > 0 {
         #[allow(
@@ -163,6 +176,7 @@ pub(crate) fn proportion_of(
     }
     Proportion {
         n,
+        hits: hits.rows,
         value,
         interval,
         basis,

@@ -13,7 +13,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::analysis_set::AnalysisSet;
-use super::overlap;
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
 use crate::numeric::generalised::GeneralAssociation;
 use crate::numeric::table;
@@ -171,7 +170,7 @@ impl Contingency<Exact> {
         let mut counts = set.counts(levels.len() * columns.len(), group).into_iter();
         let rows: Vec<ContingencyRow<Exact>> = levels
             .into_iter()
-            .zip(overlap::nearest(set, axis))
+            .zip(set.nearest(axis).iter().copied())
             .map(|(level, near)| {
                 let cells = counts.by_ref().take(columns.len());
                 ContingencyRow {

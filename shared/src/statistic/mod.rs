@@ -14,6 +14,7 @@ pub mod cases;
 pub mod characteristics;
 pub mod confusion;
 pub mod contingency;
+mod crossed;
 pub mod estimate;
 pub mod flow;
 pub mod histogram;

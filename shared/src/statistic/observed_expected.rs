@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, clustered_variance, dominance};
 use super::auc::Areas;
-use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
+use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
 use crate::numeric::sum::sum_iter;
 use crate::study::{EndpointId, ModelId, SamplingDesign};
 
@@ -54,13 +54,23 @@ pub(crate) struct Ratio {
 pub(crate) fn ratio_of(
     set: &AnalysisSet<'_>,
     score: &[f64],
-    holds: impl Fn(usize) -> bool,
+    holds: impl Fn(usize) -> bool + Copy,
 ) -> Ratio {
-    let rows: Vec<usize> = (0..set.len()).filter(|row| holds(*row)).collect();
-    let observed = set.patients(|row| holds(row) && set.outcome[row]);
-    let others = set.patients(|row| holds(row) && !set.outcome[row]);
-    let share = dominance(rows.iter().map(|row| (set.patient[*row], score[*row])));
-    let basis = Basis::of(observed.min(others)).dominated(share);
+    let observed = set.count(|row| holds(row) && set.outcome[row]);
+    let others = set.count(|row| holds(row) && !set.outcome[row]);
+    ratio_from(set, score, [observed, others], holds)
+}
+
+/// The same from the counts of events and of non-events for which `holds`.
+pub(crate) fn ratio_from(
+    set: &AnalysisSet<'_>,
+    score: &[f64],
+    [observed, others]: [ExactCount; 2],
+    holds: impl Fn(usize) -> bool + Copy,
+) -> Ratio {
+    let rows = (0..set.len()).filter(|row| holds(*row));
+    let share = dominance(rows.clone().map(|row| (set.patient[row], score[row])));
+    let basis = Basis::of(observed.patients.min(others.patients)).dominated(share);
     if set.protocol.sampling.design == SamplingDesign::OutcomeDependent {
         let forbidden = Err(Undefined::DesignForbids);
         let (mean_prediction, ratio, log_variance) = (forbidden, forbidden, forbidden);
@@ -75,16 +85,12 @@ pub(crate) fn ratio_of(
         clippy::cast_precision_loss,
         reason = "counts of cases stay far below 2^53"
     )]
-    let n = rows.len() as f64;
-    let events = sum_iter(
-        rows.iter()
-            .map(|row| f64::from(u8::from(set.outcome[*row]))),
-    );
-    let expected = sum_iter(rows.iter().map(|row| score[*row]));
-    let mean_prediction = if rows.is_empty() {
-        Err(Undefined::NoCases)
-    } else {
+    let (n, events) = ((observed.rows + others.rows) as f64, observed.rows as f64);
+    let expected = sum_iter(rows.clone().map(|row| score[row]));
+    let mean_prediction = if n > 0.0 {
         Ok(expected / n)
+    } else {
+        Err(Undefined::NoCases)
     };
     let ratio = if expected > 0.0 {
         Ok(events / expected)
@@ -94,7 +100,7 @@ pub(crate) fn ratio_of(
     Ratio {
         mean_prediction,
         ratio,
-        log_variance: log_variance(set, &rows, events, n),
+        log_variance: log_variance(set, rows, events, n),
         basis,
     }
 }
@@ -103,7 +109,7 @@ pub(crate) fn ratio_of(
 /// O = 0 (infinite logarithm) and O = n (zero variance): both are reported as such.
 fn log_variance(
     set: &AnalysisSet<'_>,
-    rows: &[usize],
+    rows: impl Iterator<Item = usize> + Clone,
     events: f64,
     n: f64,
 ) -> Result<f64, Undefined> {
@@ -118,10 +124,10 @@ fn log_variance(
     }
     let mean = events / n;
     let influence: Vec<f64> = rows
-        .iter()
-        .map(|row| (f64::from(u8::from(set.outcome[*row])) - mean) / events)
+        .clone()
+        .map(|row| (f64::from(u8::from(set.outcome[row])) - mean) / events)
         .collect();
-    let owners: Vec<u32> = rows.iter().map(|row| set.patient[*row]).collect();
+    let owners: Vec<u32> = rows.map(|row| set.patient[row]).collect();
     clustered_variance(&influence, &owners).ok_or(Undefined::NoVariance)
 }
 

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, LEVEL, clustered_variance};
 use super::auc::{area_basis, area_values};
-use super::confusion::{Proportion, RateMeasure, proportion_of};
-use super::observed_expected::{Ratio, ratio_of};
-use super::overlap;
+use super::confusion::{Proportion, RateMeasure, proportion_from};
+use super::crossed::{Crossed, Place};
+use super::observed_expected::{Ratio, ratio_from};
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
 use crate::numeric::delong::{self, Comparison};
 use crate::numeric::{Interval, distribution, proportion};
@@ -177,19 +177,22 @@ impl SubgroupTable<Exact> {
         let field = set.protocol.find_field(&declared.field)?;
         let level = set.level.get(axis)?;
         let score = set.score.get(model)?;
-        let order = ascending(score);
+        let ranked = Ranked::of(set, model, level);
+        let crossed = Crossed::of(set, level, score, threshold);
         let rows = declared
             .levels(field)
             .into_iter()
-            .zip(overlap::nearest(set, axis))
+            .zip(set.nearest(axis).iter().copied())
             .enumerate()
             .map(|(index, (name, near))| {
                 let group = Group {
                     set,
-                    order: &order,
+                    ranked: &ranked,
+                    crossed: &crossed,
                     score,
                     threshold,
-                    member: &|row| level[row] == index,
+                    level,
+                    index,
                 };
                 group.row(name, near)
             })
@@ -204,36 +207,64 @@ impl SubgroupTable<Exact> {
     }
 }
 
-/// Cases by ascending score: sorting once spares every level and its rest a sort of their own.
-fn ascending(score: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..score.len()).collect();
-    order.sort_by(|a, b| score[*a].total_cmp(&score[*b]));
-    order
+/// The columns by rising score: sorting once spares every level and its rest a sort of their own.
+struct Ranked {
+    score: Vec<f64>,
+    outcome: Vec<bool>,
+    patient: Vec<u32>,
+    level: Vec<usize>,
+}
+
+impl Ranked {
+    fn of(set: &AnalysisSet<'_>, model: usize, level: &[usize]) -> Self {
+        let order = set.ascending(model);
+        let score = &set.score[model];
+        Self {
+            score: order.iter().map(|row| score[*row]).collect(),
+            outcome: order.iter().map(|row| set.outcome[*row]).collect(),
+            patient: order.iter().map(|row| set.patient[*row]).collect(),
+            level: order.iter().map(|row| level[*row]).collect(),
+        }
+    }
+
+    /// The entries of `column` at the level with index `index`, or at all others.
+    fn part<T: Copy>(&self, column: &[T], index: usize, inside: bool) -> Vec<T> {
+        let rows = column.iter().zip(&self.level);
+        rows.filter(|(_, level)| (**level == index) == inside)
+            .map(|(value, _)| *value)
+            .collect()
+    }
 }
 
 /// One level of an axis against the rest of the site.
 struct Group<'a> {
     set: &'a AnalysisSet<'a>,
-    /// Every case, by ascending score.
-    order: &'a [usize],
+    ranked: &'a Ranked,
+    crossed: &'a Crossed,
     score: &'a [f64],
     threshold: f64,
-    member: &'a dyn Fn(usize) -> bool,
+    /// Level of every case.
+    level: &'a [usize],
+    /// The level this is about.
+    index: usize,
 }
 
 impl Group<'_> {
+    fn member(&self, row: usize) -> bool {
+        self.level[row] == self.index
+    }
+
     fn row(&self, level: String, near: u64) -> SubgroupRow<Exact> {
-        let (set, member) = (self.set, self.member);
         let measures = Measure::ALL
             .iter()
             .map(|measure| self.measure(*measure))
             .collect();
-        let cell = |positive: bool, event: bool| {
-            set.count(|row| {
-                member(row)
-                    && (self.score[row] >= self.threshold) == positive
-                    && set.outcome[row] == event
-            })
+        let count = |holds: &dyn Fn(Place) -> bool| {
+            self.crossed
+                .count(|place| place.level == self.index && holds(place))
+        };
+        let cell = |positive, event| {
+            count(&|place: Place| place.positive == positive && place.event == event)
         };
         SubgroupRow {
             true_positive: cell(true, true),
@@ -241,9 +272,9 @@ impl Group<'_> {
             false_negative: cell(false, true),
             true_negative: cell(false, false),
             level,
-            n: set.count(member).beside(near),
-            events: set.count(|row| member(row) && set.outcome[row]),
-            non_events: set.count(|row| member(row) && !set.outcome[row]),
+            n: count(&|_| true).beside(near),
+            events: count(&|place| place.event),
+            non_events: count(&|place| !place.event),
             measures,
         }
     }
@@ -298,10 +329,21 @@ impl Group<'_> {
                 .hit(positive, self.set.outcome[row])
                 .map(|hit| hit != complement)
         };
-        let level_hit = |row: usize| if (self.member)(row) { hit(row) } else { None };
-        let rest_hit = |row: usize| if (self.member)(row) { None } else { hit(row) };
-        let level = proportion_of(self.set, level_hit);
-        let rest = proportion_of(self.set, rest_hit);
+        let level_hit = |row: usize| if self.member(row) { hit(row) } else { None };
+        let rest_hit = |row: usize| if self.member(row) { None } else { hit(row) };
+        let counts = |inside: bool| {
+            [None, Some(true), Some(false)].map(|wanted| {
+                self.crossed.count(|place| {
+                    let hit = measure.hit(place.positive, place.event);
+                    let hit = hit.map(|hit| hit != complement);
+                    (place.level == self.index) == inside
+                        && hit.is_some()
+                        && wanted.is_none_or(|wanted| hit == Some(wanted))
+                })
+            })
+        };
+        let level = proportion_from(self.set, counts(true), level_hit);
+        let rest = proportion_from(self.set, counts(false), rest_hit);
         if outcome_dependent && measure.needs_prevalence() {
             return Found::undefined(Undefined::DesignForbids, level.basis, rest.basis);
         }
@@ -351,15 +393,8 @@ impl Group<'_> {
             } else {
                 Err(Undefined::NoVariance)
             };
-            let hits = |share: &Proportion, hit: &dyn Fn(usize) -> Option<bool>| {
-                (
-                    self.set.count(|row| hit(row) == Some(true)).rows,
-                    share.n.rows,
-                )
-            };
-            let (k1, n1) = hits(level, &level_hit);
-            let (k2, n2) = hits(rest, &rest_hit);
-            let interval = proportion::newcombe_difference(k1, n1, k2, n2, LEVEL)
+            let (n1, n2) = (level.n.rows, rest.n.rows);
+            let interval = proportion::newcombe_difference(level.hits, n1, rest.hits, n2, LEVEL)
                 .map(|difference| difference.interval)
                 .ok_or(Undefined::NotFinite);
             return (Ok(p - q), variance, interval);
@@ -410,15 +445,14 @@ impl Group<'_> {
     }
 
     fn area_of(&self, level: bool) -> Area {
-        let rows: Vec<usize> = self
-            .order
-            .iter()
-            .copied()
-            .filter(|row| (self.member)(*row) == level)
-            .collect();
-        let outcome: Vec<bool> = rows.iter().map(|row| self.set.outcome[*row]).collect();
-        let score: Vec<f64> = rows.iter().map(|row| self.score[*row]).collect();
-        let patient: Vec<u32> = rows.iter().map(|row| self.set.patient[*row]).collect();
+        let outcome = self.ranked.part(&self.ranked.outcome, self.index, level);
+        let score = self.ranked.part(&self.ranked.score, self.index, level);
+        let patient = if self.set.clustered() {
+            self.ranked.part(&self.ranked.patient, self.index, level)
+        } else {
+            // Every case is a patient of its own: any numbering will do.
+            (0..u32::try_from(score.len()).unwrap_or(u32::MAX)).collect()
+        };
         let none = Area {
             value: Err(Undefined::OneClass),
             variance: Err(Undefined::OneClass),
@@ -447,16 +481,23 @@ impl Group<'_> {
             return false;
         }
         let inside: std::collections::BTreeSet<u32> = (0..self.set.len())
-            .filter(|row| (self.member)(*row))
+            .filter(|row| self.member(*row))
             .map(|row| self.set.patient[row])
             .collect();
-        (0..self.set.len())
-            .any(|row| !(self.member)(row) && inside.contains(&self.set.patient[row]))
+        (0..self.set.len()).any(|row| !self.member(row) && inside.contains(&self.set.patient[row]))
     }
 
     fn ratio(&self) -> Found {
-        let own = ratio_of(self.set, self.score, self.member);
-        let rest = ratio_of(self.set, self.score, |row| !(self.member)(row));
+        let ratio = |inside: bool| {
+            let classes = [true, false].map(|event| {
+                self.crossed
+                    .count(|place| (place.level == self.index) == inside && place.event == event)
+            });
+            ratio_from(self.set, self.score, classes, |row| {
+                self.member(row) == inside
+            })
+        };
+        let (own, rest) = (ratio(true), ratio(false));
         let log = |ratio: &Ratio| {
             ratio.ratio.and_then(|value| {
                 if value > 0.0 {

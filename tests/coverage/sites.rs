@@ -1,0 +1,186 @@
+//! Intervals of one site, the way a reader gets them: rows in, released, pooled, read off the
+//! site's line.
+//!
+//! From: `law`.
+//! To: `main`.
+
+use std::collections::BTreeMap;
+
+use harness::path;
+use harness::random::{self, Draw};
+use shared::study::{SiteRole, StudyProtocol, StudySite};
+
+use crate::law::Law;
+use crate::table::Line;
+
+/// Predictions at or above these are positive.
+const THRESHOLDS: [f64; 2] = [0.2, 0.5];
+
+/// A population, and where theory promises the nominal level.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    pub name: &'static str,
+    pub law: Law,
+    /// Metrics whose coverage is described and not promised, with any reason in the help page.
+    pub described: &'static [&'static str],
+    pub short: bool,
+    seed: u64,
+}
+
+const AMPLE: Law = Law {
+    prevalence: 0.3,
+    separation: [1.2, 0.8],
+    intercept: 0.0,
+    slope: 1.0,
+    patients: 400,
+    most_rows: 1,
+    alike: 0.0,
+};
+
+/// Every population, with what its size takes from the promise.
+pub fn scenarios() -> Vec<Scenario> {
+    let scenario = |name, law, seed| Scenario {
+        name,
+        law,
+        described: &[],
+        short: false,
+        seed,
+    };
+    vec![
+        Scenario {
+            short: true,
+            ..scenario("1 ample: 400 patients, 120 events", AMPLE, 101)
+        },
+        Scenario {
+            short: true,
+            ..scenario(
+                "2 clustered: 200 patients, 1 to 4 rows, alike 0.4",
+                Law {
+                    patients: 200,
+                    most_rows: 4,
+                    alike: 0.4,
+                    ..AMPLE
+                },
+                102,
+            )
+        },
+        scenario(
+            "3 miscalibrated: intercept -0.4, slope 0.7",
+            Law {
+                intercept: -0.4,
+                slope: 0.7,
+                ..AMPLE
+            },
+            103,
+        ),
+        scenario(
+            "4 small: 100 patients, 30 events",
+            Law {
+                patients: 100,
+                ..AMPLE
+            },
+            104,
+        ),
+        Scenario {
+            described: RARE,
+            ..scenario(
+                "5 rare: 400 patients, 12 events",
+                Law {
+                    prevalence: 0.03,
+                    ..AMPLE
+                },
+                105,
+            )
+        },
+        Scenario {
+            described: RARE,
+            ..scenario(
+                "6 clustered, few: 40 patients, 1 to 4 rows, alike 0.4",
+                Law {
+                    patients: 40,
+                    most_rows: 4,
+                    alike: 0.4,
+                    ..AMPLE
+                },
+                106,
+            )
+        },
+        Scenario {
+            described: RARE,
+            ..scenario(
+                "7 near perfect: AUC 0.98, 100 patients",
+                Law {
+                    separation: [2.9, 2.2],
+                    patients: 100,
+                    ..AMPLE
+                },
+                107,
+            )
+        },
+    ]
+}
+
+/// With a dozen events, or forty patients who repeat, no interval here has its level for sure.
+const RARE: &[&str] = &[
+    "auc",
+    "auc-difference",
+    "brier",
+    "calibration-slope",
+    "citl",
+    "net-benefit",
+    "npv",
+    "observed-expected",
+    "ppv",
+    "prevalence",
+    "selection-rate",
+    "sensitivity",
+    "specificity",
+];
+
+fn protocol() -> StudyProtocol {
+    let mut protocol = random::protocol(&[], &THRESHOLDS);
+    protocol.site = vec![StudySite {
+        slug: "a".parse().unwrap(),
+        display_name: "a".to_owned(),
+        role: SiteRole::External,
+    }];
+    // No interval reads the histogram; the fewer bins, the quicker a replicate.
+    protocol.histogram.edges.truncate(1);
+    protocol
+}
+
+/// The coverage of every interval whose truth is known.
+pub fn simulate(scenario: &Scenario, replicates: usize) -> Vec<Line> {
+    let protocol = protocol();
+    let mut lines: BTreeMap<String, (Line, f64)> = BTreeMap::new();
+    let mut draw = Draw(scenario.seed);
+    for _ in 0..replicates {
+        let rows = scenario.law.rows(&mut draw);
+        let cases = random::cases(&protocol, &rows);
+        let release = path::release(&protocol, &cases, &path::open_data(), "a").unwrap();
+        let study = path::pooled(&protocol, &[release]);
+        for analysis in &study.analyses {
+            let key = &analysis.key;
+            let metric = key.metric.entry().slug;
+            let model = usize::from(key.model.as_str() == "p_a");
+            let (true, Some(row)) = (key.is_whole(), analysis.sites.first()) else {
+                continue;
+            };
+            let at = key
+                .threshold
+                .map_or(String::new(), |at| format!(" at {at}"));
+            let name = format!("{metric}{at}, model {}", model + 1);
+            if !lines.contains_key(&name) {
+                let Some(truth) = scenario.law.truth(metric, model, key.threshold) else {
+                    continue;
+                };
+                let promised = !scenario.described.contains(&metric);
+                let line = Line::new(scenario.name, &name, promised);
+                lines.insert(name.clone(), (line, truth));
+            }
+            let (line, truth) = lines.get_mut(&name).unwrap();
+            line.enter(row.low.number().zip(row.high.number()), *truth);
+        }
+    }
+    lines.into_values().map(|(line, _)| line).collect()
+}
