@@ -36,6 +36,9 @@ fn reference_values() {
             "proportion_difference_newcombe" => rate::difference(entry),
             "mergeable_moments" => rate::moments(entry),
             "random_effects_meta" => pooled::random_effects(entry),
+            "bivariate_reitsma" => pooled::bivariate(entry),
+            "binomial_normal_glmm" => pooled::binomial_normal(entry),
+            "meta_regression" => pooled::meta_regression(entry),
             _ => {}
         }
         failures.extend_from_slice(entry.failures());

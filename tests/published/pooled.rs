@@ -4,37 +4,36 @@
 //! To: `pool::random_effects`.
 
 use shared::numeric::delong::auc;
-use shared::pool::random_effects::{Mean, Method, RandomEffects};
+use shared::pool::binomial_normal::{self, Share};
+use shared::pool::bivariate::{self, Boundary, Counts};
+use shared::pool::meta_regression::regress;
+use shared::pool::random_effects::{
+    Inference, Mean, Method, PredictionLaw, RandomEffects, cumulative as steps, shrunken,
+};
 
 use crate::reference::Entry;
 use crate::rows::Rows;
+
+const LAWS: [(&str, Inference); 3] = [
+    ("z", Inference::Normal),
+    ("hksj", Inference::Hksj),
+    ("hksj_adhoc", Inference::HksjGuarded),
+];
 
 pub fn random_effects(entry: &mut Entry) {
     let (yi, vi) = (entry.given("/yi"), entry.given("/vi"));
     entry.describes(&["/labels"]);
     from_rows(entry, &yi, &vi);
     entry.check("/k", yi.len() as u64);
-    for (name, method) in [("REML", Method::Reml), ("DL", Method::DerSimonianLaird)] {
+    for method in Method::ALL {
         let fit = RandomEffects::fit_with(&yi, &vi, 0.95, method).unwrap();
-        one(entry, &format!("/{name}_z"), &fit, &fit.mean_normal);
-        one(entry, &format!("/{name}_hksj"), &fit, &fit.mean_unguarded);
-        one(entry, &format!("/{name}_hksj_adhoc"), &fit, &fit.mean);
-        let guarded = format!("/{name}_hksj_adhoc");
-        entry.check(&format!("{guarded}/pi95_t_kminus2"), fit.prediction);
-        entry.check(
-            &format!("{guarded}/pi95_t_kminus1"),
-            fit.prediction_t_k_minus_1,
-        );
-        entry.check(
-            &format!("{guarded}/pi95_metafor"),
-            fit.prediction_t_k_minus_1,
-        );
+        for (law, inference) in LAWS {
+            let path = format!("/{}_{law}", method.slug());
+            one(entry, &path, &fit, fit.mean_by(inference));
+            predictions(entry, &path, &fit, inference);
+        }
     }
     let fit = RandomEffects::fit(&yi, &vi, 0.95).unwrap();
-    mean(entry, "/FE_z", &fit.fixed);
-    entry.check("/FE_z/Q", fit.q.statistic);
-    entry.check("/FE_z/Q_df", f64::from(fit.q.df));
-    entry.check("/FE_z/Q_p", fit.q.p);
     // The profile's limits are given to 4 digits.
     entry.check_to("/q_profile/tau2_ci95", fit.tau2_interval, 1e-4);
     entry.check_to("/q_profile/I2_ci95", fit.i2_interval, 1e-4);
@@ -42,37 +41,116 @@ pub fn random_effects(entry: &mut Entry) {
     entry.check("/weights_percent_FE", fit.fixed_weights_percent.clone());
     leave_one_out(entry, &fit);
     cumulative(entry, &yi, &vi);
-    // Given by the reference, not reported by us: estimators and laws the protocol does not
-    // offer, and intervals other than the two named.
-    let others = [
-        "PM_z",
-        "ML_z",
-        "SJ_z",
-        "HE_z",
-        "EB_z",
-        "PM_hksj",
-        "PM_hksj_adhoc",
-    ]
-    .map(|m| format!("/{m}"));
-    entry.describes(&others.each_ref().map(String::as_str));
-    for fit in [
-        "REML_z",
-        "DL_z",
-        "REML_hksj",
-        "DL_hksj",
-        "REML_hksj_adhoc",
-        "DL_hksj_adhoc",
-    ] {
-        let laws = [
-            "pi95_metafor",
-            "pi95_t_kminus1",
-            "pi95_t_kminus2",
-            "pi95_normal",
-        ]
-        .map(|law| format!("/{fit}/{law}"));
-        entry.describes(&laws.each_ref().map(String::as_str));
+    let drawn = shrunken(&yi, &vi, 0.95, Method::Reml, Inference::Hksj).unwrap();
+    entry.check(
+        "/blup/pred",
+        drawn.iter().map(|site| site.estimate).collect::<Vec<_>>(),
+    );
+    entry.check(
+        "/blup/se",
+        drawn
+            .iter()
+            .map(|site| site.standard_error)
+            .collect::<Vec<_>>(),
+    );
+}
+
+fn predictions(entry: &mut Entry, path: &str, fit: &RandomEffects, inference: Inference) {
+    let given = |law| fit.predict(inference, law);
+    entry.check(
+        &format!("{path}/pi95_t_kminus2"),
+        given(PredictionLaw::StudentK2),
+    );
+    entry.check(
+        &format!("{path}/pi95_t_kminus1"),
+        given(PredictionLaw::StudentK1),
+    );
+    entry.check(&format!("{path}/pi95_normal"), given(PredictionLaw::Normal));
+    let same_law_as_the_test = match inference {
+        Inference::Normal => PredictionLaw::Normal,
+        Inference::Hksj | Inference::HksjGuarded => PredictionLaw::StudentK1,
+    };
+    entry.check(&format!("{path}/pi95_metafor"), given(same_law_as_the_test));
+}
+
+pub fn bivariate(entry: &mut Entry) {
+    let tables: Vec<Counts> = entry.input["tables"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|table| {
+            let cell = |name: &str| table[name].as_u64().unwrap();
+            Counts {
+                true_positive: cell("tp"),
+                false_negative: cell("fn"),
+                false_positive: cell("fp"),
+                true_negative: cell("tn"),
+            }
+        })
+        .collect();
+    let fit = bivariate::normal(&tables).unwrap();
+    entry.check("/k", fit.k as u64);
+    entry.check("/logit_sens", fit.mean[0]);
+    entry.check("/logit_fpr", fit.mean[1]);
+    for (i, row) in fit.covariance.iter().enumerate() {
+        entry.check(&format!("/vcov/{i}"), row.to_vec());
     }
-    entry.describes(&["/FE_z/I2", "/FE_z/H2", "/FE_z/tau2", "/FE_z/se_tau2"]);
+    entry.check("/tau2_sens", fit.tau2[0]);
+    entry.check("/tau2_fpr", fit.tau2[1]);
+    entry.check("/rho", fit.rho);
+    entry.check("/reml_loglik", fit.log_likelihood);
+    let natural = |x: f64| shared::numeric::distribution::inverse_logit(x).unwrap();
+    entry.check("/sens", natural(fit.mean[0]));
+    entry.check("/spec", 1.0 - natural(fit.mean[1]));
+    // The reference lies on the boundary, and an implementation must say so.
+    assert_eq!(fit.boundary, Boundary::Correlation);
+    assert_eq!(fit.confidence_region(0.95, 64), None);
+}
+
+pub fn binomial_normal(entry: &mut Entry) {
+    let list = |name: &str| -> Vec<u64> {
+        let values = entry.input[name].as_array().unwrap();
+        values.iter().map(|v| v.as_u64().unwrap()).collect()
+    };
+    let sites: Vec<Share> = list("events")
+        .into_iter()
+        .zip(list("n"))
+        .map(|(events, n)| Share { events, n })
+        .collect();
+    let fit = binomial_normal::fit(&sites, 0.95).unwrap();
+    entry.check("/estimate_logit", fit.estimate);
+    entry.check("/se", fit.standard_error);
+    entry.check("/ci95", fit.interval);
+    entry.check("/tau2", fit.tau2);
+    entry.check("/I2", fit.i2);
+    entry.check("/wald_Q", fit.q_wald.map(|test| test.statistic));
+    entry.check("/lrt_Q", fit.q_likelihood.statistic);
+    // A transformation no pool of ours uses: its way back depends on a made-up sample size.
+    entry.describes(&["/freeman_tukey_yi", "/freeman_tukey_vi"]);
+}
+
+pub fn meta_regression(entry: &mut Entry) {
+    let list = |name: &str| -> Vec<f64> {
+        let values = entry.input[name].as_array().unwrap();
+        values.iter().map(|v| v.as_f64().unwrap()).collect()
+    };
+    let (yi, vi, n) = (list("yi"), list("vi"), list("moderator_n"));
+    let fit = regress(&yi, &vi, &[&n], 0.95, Inference::Hksj).unwrap();
+    let column = |of: fn(&shared::pool::meta_regression::Coefficient) -> f64| {
+        fit.coefficients.iter().map(of).collect::<Vec<_>>()
+    };
+    entry.check("/beta", column(|one| one.estimate));
+    entry.check("/se", column(|one| one.standard_error));
+    entry.check("/ci_lb", column(|one| one.interval.unwrap().lower));
+    entry.check("/ci_ub", column(|one| one.interval.unwrap().upper));
+    entry.check("/tau2", fit.tau2);
+    entry.check("/R2_percent", fit.r2);
+    entry.check("/QM", fit.moderators.statistic);
+    entry.check("/QM_p", fit.moderators.p);
+    entry.check("/QE", fit.residual.statistic);
+    entry.check("/QE_p", fit.residual.p);
+    // No test of small-study effects is offered: the roster of a study is closed.
+    entry.describes(&["/egger_t", "/egger_p"]);
 }
 
 fn mean(entry: &mut Entry, path: &str, mean: &Mean) {
@@ -127,26 +205,17 @@ fn leave_one_out(entry: &mut Entry, fit: &RandomEffects) {
     entry.check("/leave_one_out/Q", column(&|i| left[i].q));
 }
 
-/// The pool of the first 2, 3, ... sites; the first entry of the reference is the first site.
+/// The pool of the first 1, 2, 3, ... sites.
 fn cumulative(entry: &mut Entry, yi: &[f64], vi: &[f64]) {
     if !entry.has("/cumulative_in_given_order") {
         return;
     }
-    let (mut estimate, mut lower, mut upper) = (vec![yi[0]], Vec::new(), Vec::new());
-    let half_width = shared::numeric::distribution::normal_critical(0.95).unwrap() * vi[0].sqrt();
-    lower.push(yi[0] - half_width);
-    upper.push(yi[0] + half_width);
-    for k in 2..=yi.len() {
-        let mean = RandomEffects::fit(&yi[..k], &vi[..k], 0.95)
-            .unwrap()
-            .mean_unguarded;
-        estimate.push(mean.estimate);
-        lower.push(mean.interval.unwrap().lower);
-        upper.push(mean.interval.unwrap().upper);
-    }
-    entry.check("/cumulative_in_given_order/estimate", estimate);
-    entry.check("/cumulative_in_given_order/ci_lb", lower);
-    entry.check("/cumulative_in_given_order/ci_ub", upper);
+    let steps = steps(yi, vi, 0.95, Method::Reml, Inference::Hksj).unwrap();
+    let column = |of: fn(&Mean) -> f64| steps.iter().map(|s| of(&s.mean)).collect::<Vec<_>>();
+    let path = |name: &str| format!("/cumulative_in_given_order/{name}");
+    entry.check(&path("estimate"), column(|mean| mean.estimate));
+    entry.check(&path("ci_lb"), column(|mean| mean.interval.unwrap().lower));
+    entry.check(&path("ci_ub"), column(|mean| mean.interval.unwrap().upper));
 }
 
 /// Where the sites' estimates are logit areas: they follow from the rows.

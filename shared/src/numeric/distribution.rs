@@ -119,6 +119,19 @@ pub fn chi2_quantile(p: f64, df: f64) -> Option<f64> {
     }))
 }
 
+/// The upper tail of Fisher's F law with `df1` and `df2` degrees of freedom; `None` for a
+/// negative or undefined `x`.
+pub fn f_sf(x: f64, df1: f64, df2: f64) -> Option<f64> {
+    let (df1, df2) = (positive(df1)?, positive(df2)?);
+    if !(x >= 0.0 && x.is_finite()) {
+        return None;
+    }
+    // As a beta law of the share that the denominator has, so that a far tail keeps its digits.
+    let share = df2 / (df2 + df1 * x);
+    let law = Beta::new(df2 / 2.0, df1 / 2.0).ok()?;
+    probability(law.cdf(share))
+}
+
 /// The quantile of the beta law with shapes `a` and `b`; `None` outside `[1e-4, 1 - 1e-4]`
 /// or for shapes that are not positive.
 ///
@@ -209,6 +222,18 @@ mod tests {
             0.308_497_107_818_760_8,
             1e-12,
         );
+    }
+
+    #[test]
+    fn the_tail_of_f_equals_r() {
+        close(
+            f_sf(3.657_299_548_581_5, 1.0, 17.0),
+            0.072_825_215_763_915,
+            1e-9,
+        );
+        close(f_sf(4.5, 2.0, 9.0), 0.044_194_173_824_159_216, 1e-12);
+        close(f_sf(0.0, 2.0, 9.0), 1.0, 0.0);
+        assert_eq!(f_sf(f64::NAN, 1.0, 1.0), None);
     }
 
     #[test]

@@ -188,6 +188,20 @@ pub fn logit_interval(estimate: f64, standard_error: f64, level: f64) -> Option<
     Interval::around(centre, half_width)?.map(|x| inverse_logit(x).unwrap_or(f64::NAN))
 }
 
+/// The logit of `k` among `n` and its variance `1 / k + 1 / (n - k)`, for pooling. Where every
+/// case or none counts, one half is added to both cells of this site alone (metafor's
+/// `escalc(measure = "PLO", add = 0.5, to = "only0")`; Sweeting, Sutton and Lambert 2004,
+/// doi:10.1002/sim.1761). `None` for `n = 0` or `k > n`.
+pub fn logit_with_correction(k: u64, n: u64) -> Option<(f64, f64)> {
+    let rest = n.checked_sub(k)?;
+    if n == 0 {
+        return None;
+    }
+    let extra = if k == 0 || rest == 0 { 0.5 } else { 0.0 };
+    let (k, rest) = (count(k) + extra, count(rest) + extra);
+    Some((libm::log(k / rest), 1.0 / k + 1.0 / rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

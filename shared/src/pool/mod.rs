@@ -4,8 +4,11 @@
 //! To: `report`.
 
 mod analysis;
+pub mod binomial_normal;
+pub mod bivariate;
 mod curve;
 mod estimate;
+pub mod meta_regression;
 pub mod random_effects;
 pub mod result;
 pub mod study;

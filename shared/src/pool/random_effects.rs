@@ -3,9 +3,11 @@
 //! Site `i` reports `y_i` with variance `v_i` on the scale pooled (logit area, log O:E, a
 //! difference). The model is `y_i ~ N(mu, v_i + tau2)`.
 //!
-//! * `tau2` by restricted maximum likelihood (Viechtbauer 2005,
-//!   doi:10.3102/10769986030003261), or DerSimonian and Laird (1986,
-//!   doi:10.1016/0197-2456(86)90046-2); never negative.
+//! * `tau2` by restricted or full maximum likelihood or Hedges' moments (all in Viechtbauer
+//!   2005, doi:10.3102/10769986030003261), DerSimonian and Laird (1986,
+//!   doi:10.1016/0197-2456(86)90046-2), Paule and Mandel (1982, doi:10.6028/jres.087.022),
+//!   empirical Bayes (Morris 1983, doi:10.1080/01621459.1983.10477920), or Sidik and Jonkman
+//!   (2005, doi:10.1111/j.1467-9876.2005.00489.x); never negative; or fixed at 0.
 //! * The mean's standard error after Hartung, Knapp, Sidik and Jonkman (2001,
 //!   doi:10.1002/sim.791): `sqrt(q / sum w)`, `q = sum w (y - mu)^2 / (k - 1)`, referred to
 //!   `t(k - 1)`. The headline uses `max(1, q)` (metafor's `test = "adhoc"`): without it the
@@ -20,7 +22,7 @@
 //! Sums run in the order of the sites given: callers sort by site.
 //!
 //! From: checked site estimates.
-//! To: `report::model`.
+//! To: `analysis`.
 
 use crate::numeric::distribution::{
     chi2_quantile, normal_critical, normal_two_sided, t_critical, t_two_sided,
@@ -28,10 +30,14 @@ use crate::numeric::distribution::{
 use crate::numeric::{Interval, Test};
 
 mod heterogeneity;
+mod influence;
 mod model;
+mod sequence;
 
+pub use influence::{Influence, ShrunkenSite, influence, shrunken};
 pub use model::Method;
 use model::Model;
+pub use sequence::{Step, cumulative};
 
 /// Beyond this (or, for a variance, below its inverse) squares leave the range of a double; no
 /// estimate on a scale of ours comes near.
@@ -61,6 +67,28 @@ pub enum PoolFault {
     NotConverged,
 }
 
+/// How the mean's standard error and interval are made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Inference {
+    /// `1 / sqrt(sum w)`, normal law: too narrow with few sites.
+    Normal,
+    /// Hartung, Knapp, Sidik and Jonkman, `t(k - 1)`.
+    Hksj,
+    /// The same, never narrower than with the factor 1; the default.
+    HksjGuarded,
+}
+
+/// The law a prediction interval refers to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PredictionLaw {
+    /// `t(k - 2)`: the prespecified one (decision C5).
+    StudentK2,
+    /// `t(k - 1)`, as metafor prints it with the HKSJ standard error.
+    StudentK1,
+    /// Normal, as metafor prints it with the classical standard error.
+    Normal,
+}
+
 /// A mean with its standard error, test of zero and interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mean {
@@ -86,6 +114,8 @@ pub struct LeftOut {
     pub mean: Mean,
     /// The same mean without the guard.
     pub mean_unguarded: Mean,
+    /// The same mean with the classical standard error, normal law.
+    pub mean_normal: Mean,
     /// Between-site variance of the others.
     pub tau2: f64,
     /// In percent.
@@ -141,6 +171,17 @@ pub struct RandomEffects {
     pub leave_one_out: Vec<LeftOut>,
 }
 
+impl LeftOut {
+    /// The mean with the standard error and interval of `inference`.
+    pub fn mean_by(&self, inference: Inference) -> &Mean {
+        match inference {
+            Inference::Normal => &self.mean_normal,
+            Inference::Hksj => &self.mean_unguarded,
+            Inference::HksjGuarded => &self.mean,
+        }
+    }
+}
+
 impl RandomEffects {
     /// Pools estimates `yi` with sampling variances `vi` by restricted maximum likelihood.
     ///
@@ -167,37 +208,63 @@ impl RandomEffects {
         };
         let model = Model { yi, vi };
         let df = core.df();
-        let h2 = 1.0 + core.tau2 / core.typical;
         let tau2_interval =
             heterogeneity::q_profile(&model, level, |p| chi2_quantile(p, f64::from(df)));
         let i2_interval = tau2_interval.and_then(|t| t.map(|tau2| percent(tau2, core.typical)));
-        let spread = (core.tau2 + core.mean.standard_error * core.mean.standard_error).sqrt();
-        let predict = |df: u32| {
-            let critical = (df > 0).then(|| t_critical(level, f64::from(df)))??;
-            Interval::around(core.mean.estimate, critical * spread)
-        };
-        Ok(Self {
+        let mut fit = Self {
             k: yi.len(),
             level,
             method,
             tau2: core.tau2,
             tau2_standard_error: model.tau2_standard_error(core.tau2, method),
             tau2_interval,
-            i2: percent(core.tau2, core.typical),
+            i2: core.i2(method),
             i2_interval,
-            h2,
+            h2: core.h2(method),
             q: Test::chi2(core.q, df).ok_or(PoolFault::NotConverged)?,
             mean: core.mean,
             mean_unguarded: core.mean_unguarded,
             mean_normal: normal_mean(&model, core.tau2, level)?,
             fixed: normal_mean(&model, 0.0, level)?,
             hksj_factor: core.hksj_factor,
-            prediction: predict(df - 1),
-            prediction_t_k_minus_1: predict(df),
+            prediction: None,
+            prediction_t_k_minus_1: None,
             weights_percent: model.weights_percent(core.tau2),
             fixed_weights_percent: model.weights_percent(0.0),
             leave_one_out,
-        })
+        };
+        fit.prediction = fit.predict(Inference::HksjGuarded, PredictionLaw::StudentK2);
+        fit.prediction_t_k_minus_1 = fit.predict(Inference::HksjGuarded, PredictionLaw::StudentK1);
+        Ok(fit)
+    }
+
+    /// The mean with the standard error and interval of `inference`.
+    pub fn mean_by(&self, inference: Inference) -> &Mean {
+        match inference {
+            Inference::Normal => &self.mean_normal,
+            Inference::Hksj => &self.mean_unguarded,
+            Inference::HksjGuarded => &self.mean,
+        }
+    }
+
+    /// `mu +- critical * sqrt(tau2 + se^2)`: where the true value of another site of the same
+    /// population lies. `None` where `tau2` is fixed at 0, and for `t(k - 2)` at `k = 2`.
+    pub fn predict(&self, inference: Inference, law: PredictionLaw) -> Option<Interval> {
+        if self.method == Method::Fixed {
+            return None;
+        }
+        let student = |df: usize| {
+            let df = u32::try_from(df).ok().filter(|df| *df > 0)?;
+            t_critical(self.level, f64::from(df))
+        };
+        let critical = match law {
+            PredictionLaw::StudentK2 => student(self.k.checked_sub(2)?)?,
+            PredictionLaw::StudentK1 => student(self.k.checked_sub(1)?)?,
+            PredictionLaw::Normal => normal_critical(self.level)?,
+        };
+        let mean = self.mean_by(inference);
+        let spread = (self.tau2 + mean.standard_error * mean.standard_error).sqrt();
+        Interval::around(mean.estimate, critical * spread)
     }
 }
 
@@ -238,6 +305,34 @@ impl Core {
 
     fn df(&self) -> u32 {
         u32::try_from(self.k - 1).unwrap_or(u32::MAX)
+    }
+
+    /// By the typical variance; with `tau2` fixed at 0 from Cochran's Q instead.
+    fn i2(&self, method: Method) -> f64 {
+        if method == Method::Fixed {
+            let excess = self.q - f64::from(self.df());
+            return if excess > 0.0 {
+                100.0 * excess / self.q
+            } else {
+                0.0
+            };
+        }
+        percent(self.tau2, self.typical)
+    }
+
+    fn h2(&self, method: Method) -> f64 {
+        if method == Method::Fixed {
+            return self.q / f64::from(self.df());
+        }
+        1.0 + self.tau2 / self.typical
+    }
+
+    fn mean_by(&self, inference: Inference, normal: &Mean) -> Mean {
+        match inference {
+            Inference::Normal => *normal,
+            Inference::Hksj => self.mean_unguarded,
+            Inference::HksjGuarded => self.mean,
+        }
     }
 }
 
@@ -283,23 +378,27 @@ fn left_out(
     method: Method,
     omitted: usize,
 ) -> Result<LeftOut, PoolFault> {
-    let without = |values: &[f64]| -> Vec<f64> {
-        values
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| *i != omitted)
-            .map(|(_, v)| *v)
-            .collect()
-    };
-    let core = Core::of(&without(yi), &without(vi), level, method)?;
+    let (yi, vi) = (without(yi, omitted), without(vi, omitted));
+    let core = Core::of(&yi, &vi, level, method)?;
     Ok(LeftOut {
         omitted,
         mean: core.mean,
         mean_unguarded: core.mean_unguarded,
+        mean_normal: normal_mean(&Model { yi: &yi, vi: &vi }, core.tau2, level)?,
         tau2: core.tau2,
-        i2: percent(core.tau2, core.typical),
+        i2: core.i2(method),
         q: core.q,
     })
+}
+
+/// The values but the one at place `omitted`.
+fn without(values: &[f64], omitted: usize) -> Vec<f64> {
+    values
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| *i != omitted)
+        .map(|(_, v)| *v)
+        .collect()
 }
 
 fn admit(yi: &[f64], vi: &[f64]) -> Result<(), PoolFault> {

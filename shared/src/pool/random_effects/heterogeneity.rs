@@ -22,7 +22,7 @@ pub(super) fn q_profile(
 }
 
 /// Where the generalised Q, which falls as `tau2` rises, meets `target`; 0 if it starts below.
-fn solve(model: &Model<'_>, target: f64) -> Option<f64> {
+pub(super) fn solve(model: &Model<'_>, target: f64) -> Option<f64> {
     let above = |tau2: f64| model.at(tau2).q > target;
     if !above(0.0) {
         return Some(0.0);
