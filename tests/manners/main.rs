@@ -83,7 +83,8 @@ fn every_answer_is_one_envelope() {
     let study = study.to_str().unwrap();
     desk.write("bad.toml", "[study]\n");
     let bad = desk.path("bad.toml");
-    let cases: [(&[&str], &str, i32); 14] = [
+    let planned = plan("0.05");
+    let cases: [(&[&str], &str, i32); 16] = [
         (&["check"], "check", 0),
         (&["site", "list"], "site list", 0),
         (&["site", "invite", "va"], "site invite", 0),
@@ -96,6 +97,8 @@ fn every_answer_is_one_envelope() {
         (&["study", "check", study], "study check", 0),
         (&["study", "show", study], "study show", 0),
         (&["study", "check", &bad], "study check", 1),
+        (&planned, "study power", 0),
+        (&["study", "power", "--auc", "0.8"], "study power", 2),
         (&["study", "check", "/no/such/file"], "study check", 78),
         (&["round", "list"], "round list", 0),
         (&["round", "status", "nothing.r1"], "round status", 1),
@@ -136,6 +139,69 @@ fn every_answer_is_one_envelope() {
     for (words, command, code) in cases {
         let answer = node(&desk, &[words, &["--format", "json"]].concat());
         envelope(&answer, command, code);
+    }
+}
+
+/// `study power` with every guess; the hospitals differ by `spread`.
+fn plan(spread: &str) -> Vec<&str> {
+    let words = "study power --prevalence 0.43 --auc 0.8 --sites 6 --patients 300 \
+                 --at-least 0.7 --predictor -0.32 1.25 --threshold 0.2 --spread";
+    words.split_whitespace().chain([spread]).collect()
+}
+
+#[test]
+fn a_plan_answers_in_sentences_and_in_numbers() {
+    let desk = Desk::new();
+    let said = fedval(&desk, &plan("0.05"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    for words in [
+        "Hospitals differ",
+        "6 hospitals of 300 patients, 1800 in all",
+        "the chance that the answer is \"met\" is ",
+        "One hospital alone would need",
+        "net benefit",
+    ] {
+        assert!(said.out.contains(words), "no {words:?}: {}", said.out);
+    }
+    // Riley's reference sizes, by the words of the command line.
+    let json = fedval(&desk, &[&plan("0.05")[..], &["--format", "json"]].concat()).json();
+    let alone = &json["data"]["one_hospital_alone"];
+    assert_eq!(alone["oe"], 510);
+    assert_eq!(alone["auc"], 308);
+    assert_eq!(alone["slope"], 2141);
+
+    // The template's study speaks for itself.
+    let study = desk.path("study.toml");
+    let new = fedval(&desk, &["study", "new", "--out", &study]);
+    assert_eq!(new.code, Some(0), "{new:?}");
+    let said = fedval(&desk, &["study", "power", &study]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.contains("3 hospitals of 300"), "{}", said.out);
+    assert!(said.err.contains("fewer than 5 hospitals"), "{}", said.err);
+}
+
+#[test]
+fn a_plan_without_sense_is_a_fault_of_four_parts() {
+    let desk = Desk::new();
+    for (words, named) in [
+        (&["study", "power"][..], "--prevalence"),
+        (&["study", "power", "--prevalence", "30"], "--prevalence 30"),
+        (&plan("-0.1"), "--spread -0.1"),
+        (&plan("0.7"), "--spread 0.7"),
+        (
+            &[&plan("0")[..], &["--drop", "0.9", "--miss", "0.1"]].concat(),
+            "--drop",
+        ),
+        (&[&plan("0")[..], &["--drop", "0.1"]].concat(), "--miss"),
+        (
+            &[&plan("0")[..], &["--change", "0.1", "nan", "--miss", "0.1"]].concat(),
+            "--change",
+        ),
+    ] {
+        let answer = fedval(&desk, words);
+        assert_eq!(answer.code, Some(2), "{answer:?}");
+        four_parts(&answer);
+        assert!(answer.err.contains(named), "{}", answer.err);
     }
 }
 

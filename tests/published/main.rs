@@ -7,6 +7,7 @@
 
 mod area;
 mod heart_round;
+mod planning;
 mod pooled;
 mod rate;
 mod reference;
@@ -35,6 +36,8 @@ fn reference_values() {
             "proportion_ci" => rate::proportion(entry),
             "proportion_difference_newcombe" => rate::difference(entry),
             "mergeable_moments" => rate::moments(entry),
+            "sample_size" | "sample_size_auc" => planning::power(entry),
+            "sample_size_external_validation" => planning::external(entry),
             "random_effects_meta" => pooled::random_effects(entry),
             "bivariate_reitsma" => pooled::bivariate(entry),
             "binomial_normal_glmm" => pooled::binomial_normal(entry),

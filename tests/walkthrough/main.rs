@@ -245,6 +245,8 @@ fn how_to_pages_work_as_printed() {
     let serve = next(&mut round, "serve");
     walk.started(&serve, "listening on", false);
     walk.typed(&next(&mut round, "study new"), 0);
+    let plan = walk.typed(&next(&mut round, "study power"), 0);
+    assert!(plan.contains("the chance that the answer is"), "{plan}");
     let check = next(&mut round, "study check");
     assert!(walk.typed(&check, 0).contains("compute"));
     // The person fills the template in: here with the bundled study.

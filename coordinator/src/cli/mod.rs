@@ -9,6 +9,7 @@ mod generate;
 mod init;
 mod output;
 mod pool;
+mod power;
 mod report;
 mod round;
 mod serve;

@@ -14,6 +14,7 @@ use shared::study::lock::{LockedProtocol, Signoff};
 use shared::study::{StudyProtocol, plan, template, validate};
 
 use super::output::{Answer, table};
+use super::power::Power;
 use crate::config::Home;
 use crate::consortium::Consortium;
 use crate::desk;
@@ -30,6 +31,8 @@ pub(super) enum Study {
     Lock(Lock),
     /// Show a study, locked or not.
     Show(FileOnly),
+    /// Say how many hospitals and patients are needed, and what a given number can show.
+    Power(Box<Power>),
 }
 
 /// Start from a commented template.
@@ -80,6 +83,7 @@ impl Study {
             Self::Check(_) => "study check",
             Self::Lock(_) => "study lock",
             Self::Show(_) => "study show",
+            Self::Power(_) => "study power",
         }
     }
 
@@ -89,6 +93,7 @@ impl Study {
             Self::Check(wish) => check(&wish.file),
             Self::Lock(lock) => lock.run(dir),
             Self::Show(wish) => show(&wish.file, dir),
+            Self::Power(power) => power.run(),
         }
     }
 }
@@ -104,7 +109,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Fault> {
     })
 }
 
-fn read_source(file: &Path) -> Result<StudyProtocol, Fault> {
+pub(super) fn read_source(file: &Path) -> Result<StudyProtocol, Fault> {
     let bytes = read(file)?;
     let name = file.display().to_string();
     let text = String::from_utf8(bytes).map_err(|_| {

@@ -28,6 +28,7 @@ fn the_grammar_is_sound_and_every_verb_parses() {
         "fedval study check s.toml",
         "fedval study lock s.toml --signoff a=b --signoff c=d --out l.json",
         "fedval study show l.json",
+        "fedval study power s.toml --auc 0.8 --spread 0.03 --drop 0.05 --miss 0.1",
         "fedval serve --listen 127.0.0.1:0",
         "fedval round launch l.json --round r.1 --without a --without b --dry-run",
         "fedval round list",

@@ -16,6 +16,7 @@ pub mod homogeneity;
 pub mod interval;
 pub mod linear;
 pub mod minimise;
+pub mod planning;
 pub mod proportion;
 pub mod quadrature;
 pub mod rank;

@@ -73,6 +73,9 @@ pub struct StudyProtocol {
     /// Public data sets, by hash, on which the policy profile `open-data` may run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub public_dataset: Vec<PublicDataset>,
+    /// The guesses behind the number of hospitals and patients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample_size: Option<SampleSize>,
 }
 
 /// Time direction of the study.
@@ -499,6 +502,39 @@ pub struct PublicDataset {
     pub sha256: String,
     /// Licence and source.
     pub licence: String,
+}
+
+/// What was expected when the study was planned, and who said so (`fedval study power`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SampleSize {
+    /// Share of patients with the event, in (0, 1).
+    pub prevalence: f64,
+    /// AUC of the typical hospital, in (0.5, 1).
+    pub auc: f64,
+    /// Standard deviation of the true AUC between hospitals, at least 0.
+    pub spread: f64,
+    /// Patients of each hospital, at least 2.
+    pub patients_per_site: u64,
+    /// Who chose these numbers.
+    pub chosen_by: String,
+    /// Where they come from.
+    pub source: String,
+    /// The fall of the AUC that later rounds must notice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
+}
+
+/// The fall of the AUC that must be noticed, chosen by a clinician.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Drift {
+    /// Smallest fall of the AUC that matters, in (0, 0.5).
+    pub drop: f64,
+    /// Share of such falls that may be missed, in (0, 1).
+    pub miss: f64,
+    /// Who chose these two numbers.
+    pub chosen_by: String,
 }
 
 impl StudyProtocol {

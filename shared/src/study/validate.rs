@@ -81,7 +81,61 @@ pub fn check(protocol: &StudyProtocol) -> Vec<Problem> {
     analysis(protocol, &mut found);
     design(protocol, &mut found);
     sites(protocol, &mut found);
+    sample_size(protocol, &mut found);
     found.0
+}
+
+fn sample_size(protocol: &StudyProtocol, found: &mut Found) {
+    let Some(plan) = &protocol.sample_size else {
+        return;
+    };
+    let drift = plan.drift.as_ref();
+    for (holds, place, what, fix) in [
+        (
+            plan.prevalence > 0.0 && plan.prevalence < 1.0,
+            "sample_size.prevalence",
+            "a prevalence is a share",
+            "write a number between 0 and 1",
+        ),
+        (
+            plan.auc > 0.5 && plan.auc < 1.0,
+            "sample_size.auc",
+            "an expected AUC lies between 0.5 and 1",
+            "write for example 0.8",
+        ),
+        (
+            plan.spread >= 0.0 && plan.spread < 0.5,
+            "sample_size.spread",
+            "a standard deviation of the AUC lies between 0 and 0.5",
+            "write for example 0.05",
+        ),
+        (
+            plan.patients_per_site >= 2,
+            "sample_size.patients_per_site",
+            "a hospital has at least 2 patients",
+            "write how many patients each hospital can give",
+        ),
+        (
+            !plan.chosen_by.trim().is_empty() && !plan.source.trim().is_empty(),
+            "sample_size",
+            "it must say who chose these numbers and where they come from",
+            "fill in chosen_by and source",
+        ),
+        (
+            drift.is_none_or(|drift| drift.drop > 0.0 && drift.drop < plan.auc),
+            "sample_size.drift.drop",
+            "a fall is a part of the AUC",
+            "write for example 0.05",
+        ),
+        (
+            drift.is_none_or(|drift| drift.miss > 0.0 && drift.miss < 1.0),
+            "sample_size.drift.miss",
+            "the share of falls that may be missed is a share",
+            "write for example 0.1",
+        ),
+    ] {
+        found.unless(holds, place, what, fix);
+    }
 }
 
 struct Found(Vec<Problem>);
