@@ -14,6 +14,7 @@ pub mod distribution;
 pub mod generalised;
 pub mod homogeneity;
 pub mod interval;
+pub mod logistic;
 pub mod proportion;
 pub mod rank;
 pub mod stratified;
