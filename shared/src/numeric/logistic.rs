@@ -15,11 +15,17 @@
 //! To: `numeric::calibration`, several-step jobs.
 
 use super::distribution::logit;
+use super::exponential::exp_negative;
 use super::sum::{Neumaier, count, mean};
+
+pub mod site_intercepts;
 
 /// Rows that are added plainly before they enter a compensated sum. Fixed, so that the bytes of
 /// a block depend on the rows and their order only.
 const RUN: usize = 64;
+
+/// Interleaved partial sums of a run.
+const LANES: usize = 4;
 
 /// Most evaluations of a fit on rows in hand.
 pub const MOST_STEPS: usize = 50;
@@ -227,36 +233,73 @@ struct Run {
 }
 
 impl Run {
+    /// One loop per stage over arrays of one length, which compilers turn into several rows per
+    /// instruction. Rows beyond the last carry terms of 0 and factors of 1.
     fn of(lp: &[f64], outcome: &[bool], beta: Coefficients) -> Self {
-        let (mut linear, mut product) = (0.0_f64, 1.0_f64);
-        let (mut by_intercept, mut by_slope) = (0.0_f64, 0.0_f64);
-        let (mut aa, mut ab, mut bb) = (0.0_f64, 0.0_f64, 0.0_f64);
+        let rows = lp.len().min(outcome.len()).min(RUN);
+        let (mut x, mut y) = ([0.0_f64; RUN], [0.0_f64; RUN]);
+        x[..rows].copy_from_slice(&lp[..rows]);
         let mut events = 0;
-        for (x, event) in lp.iter().zip(outcome) {
-            let eta = beta.intercept + beta.slope * x;
-            let odds = libm::exp(-eta.abs());
-            let share = 1.0 / (1.0 + odds);
-            let (upper, lower) = (share, odds * share);
-            let fitted = if eta >= 0.0 { upper } else { lower };
-            let y = if *event { 1.0 } else { 0.0 };
-            // log(1 + odds) of a run is the logarithm of one product: each factor is at most 2.
-            product *= 1.0 + odds;
-            linear += y * eta - eta.max(0.0);
-            let residual = y - fitted;
-            by_intercept += residual;
-            by_slope += residual * x;
-            let weight = upper * lower;
-            aa += weight;
-            ab += weight * x;
-            bb += weight * x * x;
+        for (y, event) in y.iter_mut().zip(&outcome[..rows]) {
+            *y = f64::from(u8::from(*event));
             events += u64::from(*event);
         }
-        let loglik = linear - libm::log(product);
-        Self {
-            sums: [loglik, by_intercept, by_slope, aa, ab, bb],
-            events,
+        let mut eta = [0.0_f64; RUN];
+        let mut odds = [0.0_f64; RUN];
+        for i in 0..RUN {
+            eta[i] = beta.intercept + beta.slope * x[i];
+            odds[i] = exp_negative(-eta[i].abs());
+        }
+        let mut linear = [0.0_f64; RUN];
+        let mut factor = [1.0_f64; RUN];
+        let mut residual = [0.0_f64; RUN];
+        let mut weight = [0.0_f64; RUN];
+        for i in 0..RUN {
+            let above = 1.0 + odds[i];
+            let share = 1.0 / above;
+            let rest = odds[i] * share;
+            factor[i] = above;
+            weight[i] = share * rest;
+            // 1/2 + (share - rest)/2 with the sign of eta is share or rest, without a branch.
+            residual[i] = (y[i] - 0.5) - (0.5 * (share - rest)).copysign(eta[i]);
+            linear[i] = y[i] * eta[i] - 0.5 * (eta[i] + eta[i].abs());
+        }
+        for i in rows..RUN {
+            (linear[i], factor[i], residual[i], weight[i]) = (0.0, 1.0, 0.0, 0.0);
+        }
+        let times = |terms: &[f64; RUN]| {
+            let mut product = *terms;
+            for (term, x) in product.iter_mut().zip(&x) {
+                *term *= x;
+            }
+            product
+        };
+        let moment = times(&weight);
+        // log(1 + odds) of a run is the logarithm of one product, each factor at most 2.
+        let product = lanes(&factor, 1.0, |a, b| a * b);
+        let add = |terms: &[f64; RUN]| lanes(terms, 0.0, |a, b| a + b);
+        let sums = [
+            add(&linear) - libm::log(product),
+            add(&residual),
+            add(&times(&residual)),
+            add(&weight),
+            add(&moment),
+            add(&times(&moment)),
+        ];
+        Self { sums, events }
+    }
+}
+
+/// Combines the terms in [`LANES`] interleaved lanes, then the lanes in order.
+#[inline]
+fn lanes(terms: &[f64; RUN], empty: f64, combine: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut lane = [empty; LANES];
+    for terms in terms.chunks_exact(LANES) {
+        for (lane, term) in lane.iter_mut().zip(terms) {
+            *lane = combine(*lane, *term);
         }
     }
+    lane.into_iter().fold(empty, combine)
 }
 
 /// Which coefficients a fit moves.
@@ -437,7 +480,12 @@ fn near(lp: &[f64], outcome: &[bool], free: Free) -> Coefficients {
 /// Why it does not exist.
 pub fn overlap(lp: &[f64], outcome: &[bool]) -> Result<(), FitFault> {
     let empty = (f64::INFINITY, f64::NEG_INFINITY);
-    let widen = |(low, high): (f64, f64), x: f64| (x.min(low), x.max(high));
+    let widen = |(low, high): (f64, f64), x: f64| {
+        (
+            if x < low { x } else { low },
+            if x > high { x } else { high },
+        )
+    };
     let (mut events, mut others) = (empty, empty);
     for (x, event) in lp.iter().zip(outcome) {
         if *event {

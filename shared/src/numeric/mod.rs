@@ -8,9 +8,11 @@
 //! From: `statistic`, `pool`, `disclosure`.
 //! To: plain structs of numbers.
 
+pub mod calibration;
 pub mod conditional;
 pub mod delong;
 pub mod distribution;
+pub mod exponential;
 pub mod generalised;
 pub mod homogeneity;
 pub mod interval;
