@@ -6,6 +6,7 @@
 //! To: nothing.
 
 mod area;
+mod calibration;
 mod heart_round;
 mod pooled;
 mod rate;
@@ -36,6 +37,11 @@ fn reference_values() {
             "proportion_difference_newcombe" => rate::difference(entry),
             "mergeable_moments" => rate::moments(entry),
             "random_effects_meta" => pooled::random_effects(entry),
+            "calibration" => calibration::site(entry),
+            "calibration_slope_site_stratified" => calibration::site_intercepts(entry),
+            "calibration_slope_intercept_pooled" => calibration::newton(entry),
+            "one_pass_sums" => calibration::sums(entry),
+            "ece_brier_decomposition" => calibration::bins(entry),
             _ => {}
         }
         failures.extend_from_slice(entry.failures());

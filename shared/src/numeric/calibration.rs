@@ -167,6 +167,7 @@ pub struct Line {
     pub covariance: [f64; 3],
     /// Whether the covariance is the sandwich over patients.
     pub robust: bool,
+    bread: [f64; 3],
     loglik: f64,
     start_loglik: f64,
 }
@@ -183,12 +184,23 @@ pub fn line(lp: &[f64], outcome: &[bool], patient: Option<&[u32]>) -> Result<Lin
         coefficients: found.coefficients,
         covariance: robust(lp, outcome, patient, &found)?,
         robust: patient.is_some(),
+        bread: found.covariance,
         loglik: found.loglik,
         start_loglik: found.start_loglik,
     })
 }
 
 impl Line {
+    /// What each row adds to intercept and slope: the inverse information times its score.
+    pub fn influences(&self, lp: &[f64], outcome: &[bool]) -> Vec<[f64; 2]> {
+        let [aa, ab, bb] = self.bread;
+        let residual = residuals(lp, outcome, self.coefficients);
+        lp.iter()
+            .zip(residual)
+            .map(|(x, r)| [(aa + ab * x) * r, (ab + bb * x) * r])
+            .collect()
+    }
+
     /// Wald test of intercept 0 and slope 1 together, 2 degrees of freedom; valid with repeats.
     pub fn wald(&self) -> Option<Test> {
         let [aa, ab, bb] = self.covariance;
@@ -213,6 +225,15 @@ impl Line {
     }
 }
 
+/// Outcome less fitted probability, row by row.
+pub fn residuals(lp: &[f64], outcome: &[bool], coefficients: Coefficients) -> Vec<f64> {
+    let fitted = |x: &f64| inverse_logit(coefficients.intercept + coefficients.slope * x);
+    lp.iter()
+        .zip(outcome)
+        .map(|(x, event)| f64::from(u8::from(*event)) - fitted(x).unwrap_or(0.5))
+        .collect()
+}
+
 /// The covariance of a fit, as information says or over patients.
 fn robust(
     lp: &[f64],
@@ -223,14 +244,13 @@ fn robust(
     let Some(patient) = patient else {
         return Ok(found.covariance);
     };
-    let beta = found.coefficients;
-    let mut rows: Vec<(u32, f64, f64)> = Vec::with_capacity(lp.len());
-    for ((x, event), owner) in lp.iter().zip(outcome).zip(patient) {
-        let fitted =
-            inverse_logit(beta.intercept + beta.slope * x).ok_or(FitFault::NotConverged)?;
-        let residual = f64::from(u8::from(*event)) - fitted;
-        rows.push((*owner, residual, residual * x));
-    }
+    let residual = residuals(lp, outcome, found.coefficients);
+    let mut rows: Vec<(u32, f64, f64)> = patient
+        .iter()
+        .zip(lp)
+        .zip(residual)
+        .map(|((owner, x), r)| (*owner, r, r * x))
+        .collect();
     rows.sort_by_key(|row| row.0);
     let (mut patients, mut meat) = (0_u64, [Neumaier::default(); 3]);
     for run in rows.chunk_by(|a, b| a.0 == b.0) {

@@ -20,6 +20,7 @@ pub mod logistic;
 pub mod proportion;
 pub mod rank;
 pub mod stratified;
+pub mod spline;
 pub mod sum;
 pub mod table;
 
