@@ -119,6 +119,10 @@ impl Book {
             | Statistic::PairedAuc(_)
             | Statistic::ObservedExpected(_)
             | Statistic::Estimate(_) => {}
+            // Where the policy protects, bins of a calibration curve say nothing.
+            Statistic::CalibrationBins(one) => {
+                assert!(one.grid.is_empty() && one.tenths.is_empty());
+            }
         }
     }
 

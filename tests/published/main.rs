@@ -6,6 +6,7 @@
 //! To: nothing.
 
 mod area;
+mod calibration;
 mod heart_round;
 mod planning;
 mod pooled;
@@ -42,6 +43,11 @@ fn reference_values() {
             "bivariate_reitsma" => pooled::bivariate(entry),
             "binomial_normal_glmm" => pooled::binomial_normal(entry),
             "meta_regression" => pooled::meta_regression(entry),
+            "calibration" => calibration::site(entry),
+            "calibration_slope_site_stratified" => calibration::site_intercepts(entry),
+            "calibration_slope_intercept_pooled" => calibration::newton(entry),
+            "one_pass_sums" => calibration::sums(entry),
+            "ece_brier_decomposition" => calibration::bins(entry),
             _ => {}
         }
         failures.extend_from_slice(entry.failures());

@@ -218,11 +218,14 @@ fn cumulative(entry: &mut Entry, yi: &[f64], vi: &[f64]) {
     entry.check(&path("ci_ub"), column(|mean| mean.interval.unwrap().upper));
 }
 
-/// Where the sites' estimates are logit areas: they follow from the rows.
+/// Where the sites' estimates are logit areas or calibration slopes: they follow from the rows.
 fn from_rows(entry: &mut Entry, yi: &[f64], vi: &[f64]) {
     let Some(rows) = Rows::of(&entry.input) else {
         return;
     };
+    if let Some(p) = entry.input["p"].as_str() {
+        crate::calibration::slopes(entry, &rows, p, yi, vi);
+    }
     let Some(score) = entry.input["score"].as_str() else {
         return;
     };

@@ -4,6 +4,7 @@
 //! To: findings.
 
 use shared::disclosure::document::ReceivedRelease;
+use shared::statistic::calibration_bins::PredictionBin;
 use shared::statistic::characteristics::Characteristics;
 use shared::statistic::confusion::Confusion;
 use shared::statistic::contingency::Contingency;
@@ -146,6 +147,13 @@ pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
                 ],
             );
         }
+        Statistic::CalibrationBins(it) => {
+            for (part, bins) in [("grid", &it.grid), ("tenths", &it.tenths)] {
+                for (place, bin) in bins.iter().enumerate() {
+                    prediction_bin(&mut out, &format!("{part} {place}"), bin);
+                }
+            }
+        }
         Statistic::SubgroupTable(it) => {
             for row in &it.rows {
                 subgroup_row(&mut out, row);
@@ -244,6 +252,19 @@ fn subgroup_row<'a>(out: &mut Vec<AnyCell<'a>>, row: &'a SubgroupRow<Disclosed>)
             let name = format!("{} {:?} {name}", row.level, measure.measure);
             out.push(AnyCell::Real(name, cell));
         }
+    }
+}
+
+fn prediction_bin<'a>(out: &mut Vec<AnyCell<'a>>, place: &str, bin: &'a PredictionBin<Disclosed>) {
+    for (name, cell) in [("n", &bin.n), ("events", &bin.events)] {
+        out.push(AnyCell::Count(format!("{place} {name}"), cell));
+    }
+    for (name, cell) in [
+        ("mean", &bin.mean),
+        ("mean_square", &bin.mean_square),
+        ("mean_of_events", &bin.mean_of_events),
+    ] {
+        out.push(AnyCell::Real(format!("{place} {name}"), cell));
     }
 }
 

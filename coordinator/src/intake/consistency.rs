@@ -196,6 +196,17 @@ fn margins(
                 sums_to(findings, "histogram-non-events", at, rest, &flow.non_events);
             }
         }
+        Statistic::CalibrationBins(it) => {
+            let flow = flow(release, &it.endpoint);
+            for bins in [&it.grid, &it.tenths] {
+                if let Some(flow) = flow.filter(|_| !bins.is_empty()) {
+                    let n = bins.iter().map(|bin| &bin.n);
+                    sums_to(findings, "bins-analysed", at, n, &flow.analysed);
+                    let events = bins.iter().map(|bin| &bin.events);
+                    sums_to(findings, "bins-events", at, events, &flow.events);
+                }
+            }
+        }
         Statistic::ObservedExpected(it) => {
             if let Some(flow) = flow(release, &it.endpoint) {
                 equal(findings, "analysed-agrees", at, &it.n, &flow.analysed);

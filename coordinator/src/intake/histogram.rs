@@ -174,6 +174,7 @@ fn means_inside(
             | Statistic::Histogram(_)
             | Statistic::ObservedExpected(_)
             | Statistic::Estimate(_)
+            | Statistic::CalibrationBins(_)
             | Statistic::SubgroupTable(_)
             | Statistic::Contingency(_) => continue,
         };

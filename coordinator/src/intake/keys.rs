@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use shared::disclosure::document::ReceivedRelease;
 use shared::statistic::contingency::{Contingency, ContingencyKind};
-use shared::statistic::{Disclosed, EstimateKey, Statistic};
+use shared::statistic::{Disclosed, EstimateKey, Metric, Statistic};
 use shared::study::plan::{self, StatisticKind};
 use shared::study::{AxisId, EndpointId, ModelId, ModelRole, StudyProtocol, Visibility};
 
@@ -54,6 +54,7 @@ fn kind(statistic: &Statistic<Disclosed>) -> StatisticKind {
         Statistic::Histogram(_) => StatisticKind::Histogram,
         Statistic::ObservedExpected(_) => StatisticKind::ObservedExpected,
         Statistic::Estimate(it) => it.key.metric.entry().kind,
+        Statistic::CalibrationBins(_) => StatisticKind::CalibrationBins,
         Statistic::SubgroupTable(_) => StatisticKind::Subgroup,
         Statistic::Contingency(_) => StatisticKind::Contingency,
     }
@@ -89,6 +90,7 @@ fn key(statistic: &Statistic<Disclosed>) -> Key {
             threshold: it.key.threshold.map(f64::to_bits),
             ..scored(&it.key.endpoint, &it.key.model)
         },
+        Statistic::CalibrationBins(it) => scored(&it.endpoint, &it.model),
         Statistic::SubgroupTable(it) => Key {
             other: it.axis.to_string(),
             ..scored(&it.endpoint, &it.model)
@@ -216,6 +218,10 @@ fn unknown(statistic: &Statistic<Disclosed>, protocol: &StudyProtocol) -> Vec<St
             model(protocol, &it.model, &mut wrong);
         }
         Statistic::Estimate(it) => estimate(protocol, &it.key, &mut wrong),
+        Statistic::CalibrationBins(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            model(protocol, &it.model, &mut wrong);
+        }
         Statistic::SubgroupTable(it) => {
             endpoint(protocol, &it.endpoint, &mut wrong);
             model(protocol, &it.model, &mut wrong);
@@ -271,7 +277,8 @@ fn estimate(protocol: &StudyProtocol, key: &EstimateKey, wrong: &mut Vec<String>
             wrong.push("an axis and a level go together".into());
         }
     }
-    if key.prevalence.is_some() || key.sensitivity.is_some() {
+    let clip = key.metric == Metric::CalibrationSlope && key.is_clip_sensitivity();
+    if key.prevalence.is_some() || (key.sensitivity.is_some() && !clip) {
         wrong.push("the protocol declares no such analysis".into());
     }
 }

@@ -4,6 +4,7 @@
 //! From: `dispatch` (what a node delivered).
 //! To: `store::inbox`; `bundle` reads accepted releases only.
 
+mod calibration;
 mod cells;
 mod consistency;
 mod contingency;
@@ -88,6 +89,7 @@ pub fn check(release: &ReceivedRelease, protocol: &StudyProtocol) -> Vec<Finding
     consistency::check(release, protocol, &mut findings);
     performance::check(release, protocol, &mut findings);
     histogram::check(release, protocol, &mut findings);
+    calibration::check(release, protocol, &mut findings);
     subgroups::check(release, protocol, &mut findings);
     contingency::check(release, protocol, &mut findings);
     findings

@@ -46,6 +46,7 @@ pub(super) fn check(
             Statistic::Flow(_)
             | Statistic::Characteristics(_)
             | Statistic::Histogram(_)
+            | Statistic::CalibrationBins(_)
             | Statistic::SubgroupTable(_)
             | Statistic::Contingency(_) => {}
         }

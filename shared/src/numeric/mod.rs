@@ -8,19 +8,23 @@
 //! From: `statistic`, `pool`, `disclosure`.
 //! To: plain structs of numbers.
 
+pub mod calibration;
 pub mod conditional;
 pub mod delong;
 pub mod distribution;
+pub mod exponential;
 pub mod generalised;
 pub mod homogeneity;
 pub mod interval;
 pub mod linear;
 pub mod minimise;
 pub mod planning;
+pub mod logistic;
 pub mod proportion;
 pub mod quadrature;
 pub mod rank;
 pub mod stratified;
+pub mod spline;
 pub mod sum;
 pub mod table;
 

@@ -117,11 +117,24 @@ impl Walk<'_> {
                 self.reals(&item, &[&one.difference, &one.variance], POOL);
             }
             Statistic::Histogram(_) => {}
+            Statistic::CalibrationBins(one) => {
+                if one.grid.is_empty() {
+                    let item = format!("bins of the calibration curve of {}", one.model);
+                    let effect = "no flexible calibration curve with this site";
+                    self.push(item, "no bound".to_owned(), effect);
+                }
+            }
             Statistic::ObservedExpected(one) => {
                 self.reals(&format!("O:E of {}", one.model), &[&one.ratio], POOL);
             }
             Statistic::Estimate(one) => {
-                let item = format!("{} of {}", one.key.metric.entry().name, one.key.model);
+                let mut item = format!("{} of {}", one.key.metric.entry().name, one.key.model);
+                if let (Some(axis), Some(level)) = (&one.key.axis, &one.key.level) {
+                    item.push_str(&format!(", {axis} = {level}"));
+                }
+                if let Some(sensitivity) = &one.key.sensitivity {
+                    item.push_str(&format!(", {sensitivity}"));
+                }
                 let pooled = one.key.metric.entry().pooling == Pooling::Mean;
                 let effect = if pooled {
                     POOL

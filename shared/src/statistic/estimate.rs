@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, LEVEL};
+use super::calibration::CLIP_SENSITIVITY;
 use super::metric::{Metric, Scale};
 use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
 use crate::numeric::{Interval, distribution};
@@ -88,6 +89,12 @@ impl EstimateKey {
             level: Some(level),
             ..self
         }
+    }
+
+    /// True for an estimate at another clipping epsilon than the protocol's.
+    pub fn is_clip_sensitivity(&self) -> bool {
+        let known = |word: &String| CLIP_SENSITIVITY.iter().any(|(name, _)| word == name);
+        self.sensitivity.as_ref().is_some_and(known)
     }
 
     /// True for all analysed cases of the primary analysis set.

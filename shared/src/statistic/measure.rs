@@ -5,6 +5,7 @@
 //! To: `disclosure::review`.
 
 use super::auc::{Areas, Auc};
+use super::calibration_bins::CalibrationBins;
 use super::characteristics::Characteristics;
 use super::confusion::Confusion;
 use super::contingency::Contingency;
@@ -13,7 +14,7 @@ use super::histogram::Histogram;
 use super::observed_expected::ObservedExpected;
 use super::paired_auc::PairedAuc;
 use super::subgroup::SubgroupTable;
-use super::{AnalysisSet, Cases, Exact, Statistic, brier};
+use super::{AnalysisSet, Cases, Exact, Statistic, brier, calibration};
 use crate::study::plan::StatisticKind;
 use crate::study::{ModelRole, StudyProtocol};
 
@@ -91,6 +92,11 @@ impl Planned<'_> {
                 .flatten()
                 .map(Statistic::Estimate)
                 .collect(),
+            StatisticKind::Calibration => self.calibration(),
+            StatisticKind::CalibrationBins => models
+                .filter_map(|model| CalibrationBins::measure(set, model))
+                .map(Statistic::CalibrationBins)
+                .collect(),
             StatisticKind::Subgroup => self.subgroups(),
             StatisticKind::Contingency => self.tables(),
         }
@@ -122,6 +128,16 @@ impl Planned<'_> {
             .filter_map(|(place, _)| PairedAuc::measure(self.set, self.areas, index, place))
             .map(Statistic::PairedAuc)
             .collect()
+    }
+
+    fn calibration(&self) -> Vec<Statistic<Exact>> {
+        let models = 0..self.protocol.model.len();
+        let whole = models.flat_map(|model| calibration::measure(self.set, self.areas, model));
+        let levels = self.index_model().into_iter().flat_map(|model| {
+            let axes = 0..self.protocol.subgroup.len();
+            axes.flat_map(move |axis| calibration::by_level(self.set, model, axis))
+        });
+        whole.chain(levels).map(Statistic::Estimate).collect()
     }
 
     fn subgroups(&self) -> Vec<Statistic<Exact>> {

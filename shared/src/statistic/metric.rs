@@ -231,6 +231,161 @@ metrics! {
         leaves: Leaves::Whole, neutral: Some(0.0), with_events: true,
         method: "one minus Brier over its value at the prevalence", help: "brier",
     }
+    /// Calibration in the large: the intercept with the slope held at 1.
+    Citl = "citl" {
+        kind: StatisticKind::Calibration,
+        name: "Calibration in the large", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::FREE, style: Style::Signed(2), pooling: Pooling::Mean,
+        leaves: Leaves::Whole, neutral: Some(0.0), with_events: true,
+        method: "logistic intercept, slope held at 1", help: "calibration-slope",
+    }
+    /// Calibration slope.
+    CalibrationSlope = "calibration-slope" {
+        kind: StatisticKind::Calibration,
+        name: "Calibration slope", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::FREE, style: Style::Plain(2), pooling: Pooling::Mean,
+        leaves: Leaves::Whole, neutral: Some(1.0), with_events: true,
+        method: "logistic recalibration", help: "calibration-slope",
+    }
+    /// Intercept fitted together with the slope.
+    JointIntercept = "joint-intercept" {
+        kind: StatisticKind::Calibration,
+        name: "Joint intercept", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::FREE, style: Style::Signed(2), pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: Some(0.0), with_events: true,
+        method: "logistic recalibration", help: "calibration-slope",
+    }
+    /// Test of intercept 0 and slope 1 together.
+    CalibrationTest = "calibration-chi-squared" {
+        kind: StatisticKind::Calibration,
+        name: "Test of intercept 0 and slope 1, chi-squared", topic: Topic::Calibration,
+        scale: Scale::Identity,
+        form: Form::STATISTIC, style: Style::Plain(2), pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: None, with_events: true,
+        method: "likelihood ratio; Wald where patients repeat; 2 degrees of freedom",
+        help: "calibration-slope",
+    }
+    /// Its p value.
+    CalibrationTestP = "calibration-p" {
+        kind: StatisticKind::Calibration,
+        name: "Test of intercept 0 and slope 1, p", topic: Topic::Calibration,
+        scale: Scale::Identity,
+        form: Form::P_VALUE, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: None, with_events: true,
+        method: "chi-squared with 2 degrees of freedom", help: "calibration-slope",
+    }
+    /// Share of predictions moved before a logit.
+    ClippedShare = "clipped-share" {
+        kind: StatisticKind::Calibration,
+        name: "Predictions clipped", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: None, with_events: true,
+        method: "share beyond the protocol's epsilon", help: "calibration-slope",
+    }
+    /// Mean negative log-likelihood.
+    LogLoss = "log-loss" {
+        kind: StatisticKind::Calibration,
+        name: "Log loss", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::RATIO, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: None, with_events: true,
+        method: "mean of clipped predictions", help: "log-loss",
+    }
+    /// Spiegelhalter's z.
+    SpiegelhalterZ = "spiegelhalter-z" {
+        kind: StatisticKind::Calibration,
+        name: "Spiegelhalter z", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::FREE, style: Style::Signed(2), pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: Some(0.0), with_events: true,
+        method: "score test of the predictions", help: "spiegelhalter",
+    }
+    /// Two-sided p value of Spiegelhalter's z.
+    SpiegelhalterP = "spiegelhalter-p" {
+        kind: StatisticKind::Calibration,
+        name: "Spiegelhalter p", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::P_VALUE, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: None, with_events: true,
+        method: "normal, two-sided", help: "spiegelhalter",
+    }
+    /// Expected calibration error.
+    Ece = "ece" {
+        kind: StatisticKind::Calibration,
+        name: "Expected calibration error", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::AREA, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: None, with_events: true,
+        method: "ten bins of equal width", help: "ece",
+    }
+    /// Largest calibration error of a bin.
+    Mce = "mce" {
+        kind: StatisticKind::Calibration,
+        name: "Largest calibration error", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::AREA, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::Unprotected, neutral: None, with_events: true,
+        method: "ten bins of equal width", help: "ece",
+    }
+    /// Integrated calibration index.
+    Ici = "ici" {
+        kind: StatisticKind::Calibration,
+        name: "Calibration index (ICI)", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::AREA, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: None, with_events: true,
+        method: "mean distance to the logistic recalibration", help: "ici",
+    }
+    /// Median distance to the recalibration.
+    E50 = "e50" {
+        kind: StatisticKind::Calibration,
+        name: "Median calibration distance (E50)", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::AREA, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::Unprotected, neutral: None, with_events: true,
+        method: "median distance to the logistic recalibration", help: "ici",
+    }
+    /// 90th percentile of the distance to the recalibration.
+    E90 = "e90" {
+        kind: StatisticKind::Calibration,
+        name: "90th percentile of the distance (E90)", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::AREA, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::Unprotected, neutral: None, with_events: true,
+        method: "90th percentile of the distance", help: "ici",
+    }
+    /// Brier score, part: miscalibration over bins.
+    BrierReliability = "brier-reliability" {
+        kind: StatisticKind::Calibration,
+        name: "Brier: reliability", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::AREA, style: Style::Plain(4), pooling: Pooling::Described,
+        leaves: Leaves::Unprotected, neutral: None, with_events: true,
+        method: "ten bins of equal width", help: "brier",
+    }
+    /// Brier score, part: spread of the bins' event shares.
+    BrierResolution = "brier-resolution" {
+        kind: StatisticKind::Calibration,
+        name: "Brier: resolution", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::AREA, style: Style::Plain(4), pooling: Pooling::Described,
+        leaves: Leaves::Unprotected, neutral: None, with_events: true,
+        method: "ten bins of equal width", help: "brier",
+    }
+    /// Brier score, part: variance of the outcome.
+    BrierUncertainty = "brier-uncertainty" {
+        kind: StatisticKind::Calibration,
+        name: "Brier: uncertainty", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::AREA, style: Style::Plain(4), pooling: Pooling::Described,
+        leaves: Leaves::Unprotected, neutral: None, with_events: true,
+        method: "variance of the outcome", help: "brier",
+    }
+    /// Brier score, part: variance of predictions within bins.
+    BrierWithinVariance = "brier-within-variance" {
+        kind: StatisticKind::Calibration,
+        name: "Brier: variance within bins", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::AREA, style: Style::Plain(4), pooling: Pooling::Described,
+        leaves: Leaves::Unprotected, neutral: None, with_events: true,
+        method: "ten bins of equal width", help: "brier",
+    }
+    /// Brier score, part: covariance within bins, twice.
+    BrierWithinCovariance = "brier-within-covariance" {
+        kind: StatisticKind::Calibration,
+        name: "Brier: covariance within bins", topic: Topic::Calibration, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Signed(4), pooling: Pooling::Described,
+        leaves: Leaves::Unprotected, neutral: None, with_events: true,
+        method: "ten bins of equal width", help: "brier",
+    }
     /// Sensitivity at a threshold.
     Sensitivity = "sensitivity" {
         kind: StatisticKind::Confusion,

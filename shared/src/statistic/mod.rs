@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub mod analysis_set;
 pub mod auc;
 pub mod brier;
+pub mod calibration;
+pub mod calibration_bins;
 pub mod cases;
 pub mod characteristics;
 pub mod confusion;
@@ -59,6 +61,8 @@ pub enum Statistic<S: Stage> {
     ObservedExpected(observed_expected::ObservedExpected<S>),
     /// One metric with its interval.
     Estimate(estimate::Estimate<S>),
+    /// Bins of the calibration curve.
+    CalibrationBins(calibration_bins::CalibrationBins<S>),
     /// Subgroup bias table.
     SubgroupTable(subgroup::SubgroupTable<S>),
     /// Contingency table.
@@ -95,6 +99,8 @@ readers! {
     observed_expected = ObservedExpected, observed_expected::ObservedExpected<S>;
     /// The estimate, if it is one.
     estimate = Estimate, estimate::Estimate<S>;
+    /// The bins of the calibration curve, if they are.
+    calibration_bins = CalibrationBins, calibration_bins::CalibrationBins<S>;
     /// The subgroup table, if it is one.
     subgroup_table = SubgroupTable, subgroup::SubgroupTable<S>;
     /// The contingency table, if it is one.

@@ -229,6 +229,10 @@ pub enum Undefined {
     NoRest,
     /// The computation gave no finite number.
     NotFinite,
+    /// The predictions separate events from non-events: a slope is infinite.
+    Separated,
+    /// The iterations ended without a maximum.
+    NotConverged,
 }
 
 impl Undefined {
@@ -244,6 +248,8 @@ impl Undefined {
             Self::NotInPolicy => "never released under this site's policy",
             Self::NoRest => "no rest of the site to compare with",
             Self::NotFinite => "not a finite number",
+            Self::Separated => "the predictions separate the outcome classes",
+            Self::NotConverged => "the iterations found no maximum",
         }
     }
 }

@@ -46,6 +46,10 @@ kinds! {
     ObservedExpected = "observed-expected", "observed events over the sum of predictions, and the variance of its logarithm";
     /// Brier score.
     Brier = "brier", "the Brier score of each model, and its standard error";
+    /// Calibration.
+    Calibration = "calibration", "calibration in the large, intercept and slope of a logistic recalibration, log loss, Spiegelhalter's test, calibration error and index; slope and O:E also per subgroup level";
+    /// Bins of the calibration curve.
+    CalibrationBins = "calibration-bins", "from sites with public data only: cases, events and mean predictions per bin, for the calibration curve";
     /// Subgroup bias tables.
     Subgroup = "subgroup", "per subgroup level: cases, events, rates, AUC, O:E, and gaps to the rest of the site";
     /// Contingency tables.
@@ -70,7 +74,9 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
             | StatisticKind::Auc
             | StatisticKind::Histogram
             | StatisticKind::ObservedExpected
-            | StatisticKind::Brier => true,
+            | StatisticKind::Brier
+            | StatisticKind::Calibration
+            | StatisticKind::CalibrationBins => true,
             StatisticKind::Confusion => !protocol.threshold.is_empty(),
             StatisticKind::PairedAuc => protocol.comparators().next().is_some(),
             StatisticKind::Subgroup => {

@@ -7,6 +7,7 @@
 use super::Gate;
 use crate::disclosure::rule::{Rule, blocks};
 use crate::statistic::Statistic;
+use crate::statistic::calibration_bins::{CalibrationBins, PredictionBin};
 use crate::statistic::confusion::{Confusion, Rate};
 use crate::statistic::histogram::{Block, Histogram, bin_of};
 use crate::statistic::stage::{Disclosed, Exact, ExactCount};
@@ -53,6 +54,50 @@ impl Gate<'_> {
         self.shown_cuts
             .iter()
             .any(|(m, e, t)| m == model && e == endpoint && t.to_bits() == threshold.to_bits())
+    }
+
+    /// Mean predictions within bins say more than the histogram's blocks, and tenths cut across
+    /// these: they leave only where the policy does not protect. Staff read one line.
+    pub(super) fn calibration_bins(
+        &mut self,
+        one: CalibrationBins<Exact>,
+    ) -> CalibrationBins<Disclosed> {
+        let open = !self.policy.protects();
+        let name = format!("bins of the calibration curve of {}", one.model);
+        let smallest = one.grid.iter().map(|bin| bin.n.patients).min().unwrap_or(0);
+        let (grid, tenths) = if open {
+            (self.bins(one.grid), self.bins(one.tenths))
+        } else {
+            (Vec::new(), Vec::new())
+        };
+        let words = if open {
+            format!("{} bins", grid.len() + tenths.len())
+        } else {
+            "nothing".to_owned()
+        };
+        self.item(&name, smallest, words, Rule::Estimate, open);
+        CalibrationBins {
+            model: one.model,
+            endpoint: one.endpoint,
+            grid,
+            tenths,
+        }
+    }
+
+    fn bins(&mut self, bins: Vec<PredictionBin<Exact>>) -> Vec<PredictionBin<Disclosed>> {
+        let before = self.items.len();
+        let bins = bins
+            .into_iter()
+            .map(|bin| PredictionBin {
+                n: self.count("", &bin.n),
+                events: self.count("", &bin.events),
+                mean: self.real("", bin.mean, Rule::Estimate),
+                mean_square: self.real("", bin.mean_square, Rule::Estimate),
+                mean_of_events: self.real("", bin.mean_of_events, Rule::Estimate),
+            })
+            .collect();
+        self.items.truncate(before);
+        bins
     }
 
     pub(super) fn confusion(&mut self, one: Confusion<Exact>) -> Confusion<Disclosed> {

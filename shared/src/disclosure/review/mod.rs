@@ -187,6 +187,9 @@ impl Gate<'_> {
                 Statistic::ObservedExpected(self.observed_expected(one))
             }
             Statistic::Estimate(one) => Statistic::Estimate(self.estimate(one)),
+            Statistic::CalibrationBins(one) => {
+                Statistic::CalibrationBins(self.calibration_bins(one))
+            }
             Statistic::SubgroupTable(one) => Statistic::SubgroupTable(self.subgroup(one)),
             Statistic::Contingency(one) => Statistic::Contingency(self.contingency(one)),
         }
