@@ -68,7 +68,11 @@ pub fn site(entry: &mut Entry) {
     let fitted = line(&lp, &y, None).unwrap();
     entry.check("/slope", fitted.coefficients.slope);
     entry.check("/intercept_joint", fitted.coefficients.intercept);
-    entry.check_to("/se_intercept_joint", fitted.covariance[0].sqrt(), GLM_ERRORS);
+    entry.check_to(
+        "/se_intercept_joint",
+        fitted.covariance[0].sqrt(),
+        GLM_ERRORS,
+    );
     entry.check_to("/cov_intercept_slope", fitted.covariance[1], GLM_ERRORS);
     entry.check_to("/se_slope", fitted.covariance[2].sqrt(), GLM_ERRORS);
     let test = fitted.likelihood_ratio().unwrap();

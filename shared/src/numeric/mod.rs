@@ -17,14 +17,14 @@ pub mod generalised;
 pub mod homogeneity;
 pub mod interval;
 pub mod linear;
+pub mod logistic;
 pub mod minimise;
 pub mod planning;
-pub mod logistic;
 pub mod proportion;
 pub mod quadrature;
 pub mod rank;
-pub mod stratified;
 pub mod spline;
+pub mod stratified;
 pub mod sum;
 pub mod table;
 

@@ -86,9 +86,10 @@ impl Spline {
         let basis = basis(&self.knots, x);
         let eta = sum_iter(basis.iter().zip(&self.coefficients).map(|(b, c)| b * c));
         let width = basis.len();
-        let variance = sum_iter((0..width * width).map(|cell| {
-            basis[cell / width] * self.covariance[cell] * basis[cell % width]
-        }));
+        let variance = sum_iter(
+            (0..width * width)
+                .map(|cell| basis[cell / width] * self.covariance[cell] * basis[cell % width]),
+        );
         let half = normal_critical(level)? * variance.max(0.0).sqrt();
         let value = |eta: f64| inverse_logit(eta).filter(|_| eta.is_finite());
         Some(Point {
@@ -135,8 +136,8 @@ fn basis(knots: &[f64], x: f64) -> Vec<f64> {
     let scale = (last - first) * (last - first);
     for knot in &knots[..knots.len() - 2] {
         let gap = last - before;
-        let bent = cube(*knot) - cube(*before) * (last - knot) / gap
-            + cube(*last) * (before - knot) / gap;
+        let bent =
+            cube(*knot) - cube(*before) * (last - knot) / gap + cube(*last) * (before - knot) / gap;
         basis.push(bent / scale);
     }
     basis
@@ -310,7 +311,14 @@ mod tests {
         assert_eq!(Spline::fit(&[one]), Err(FitFault::OneClass));
         let half = Group { events: 5.0, ..one };
         assert_eq!(Spline::fit(&[half]), Err(FitFault::Constant));
-        let apart = [Group { x: -1.0, events: 0.0, ..one }, one];
+        let apart = [
+            Group {
+                x: -1.0,
+                events: 0.0,
+                ..one
+            },
+            one,
+        ];
         assert!(Spline::fit(&apart).is_err());
     }
 }

@@ -197,7 +197,7 @@ impl Part<'_> {
         rows
     }
 
-    fn basis(&self, terms: impl Iterator<Item = f64>) -> Basis {
+    fn basis(&self, terms: impl Iterator<Item = f64> + Clone) -> Basis {
         let share = dominance(self.patient.iter().copied().zip(terms));
         self.beside.dominated(share)
     }

@@ -87,6 +87,12 @@ pub fn line(kind: StatisticKind) -> Line {
         StatisticKind::ObservedExpected | StatisticKind::Brier => {
             (Merge::Estimates, Leaves::Whole.words(), ESTIMATES)
         }
+        StatisticKind::Calibration => (Merge::Estimates, Leaves::Whole.words(), ESTIMATES),
+        StatisticKind::CalibrationBins => (
+            Merge::Histogram,
+            Leaves::Unprotected.words(),
+            "every bin with its sums",
+        ),
         StatisticKind::Subgroup => (
             Merge::Estimates,
             "levels whose cells are large, whole rows or nothing",
