@@ -362,8 +362,8 @@ mod tests {
         assert!(bca.lower > percentile.lower && bca.upper > percentile.upper);
         // A sixth of the skewness of the values over the root of their number, by definition.
         let centre = estimate.unwrap();
-        let moment = |p: i32| values.iter().map(|v| (v - centre).powi(p)).sum::<f64>();
-        let expected = moment(3) / (6.0 * moment(2).powf(1.5));
+        let moment = |p: f64| values.iter().map(|v| libm::pow(v - centre, p)).sum::<f64>();
+        let expected = moment(3.0) / (6.0 * libm::pow(moment(2.0), 1.5));
         assert!((acceleration(&leavings).unwrap() / expected - 1.0).abs() < 1e-9);
     }
 

@@ -17,6 +17,8 @@ pub mod homogeneity;
 pub mod interval;
 pub mod proportion;
 pub mod rank;
+pub mod ranked;
+pub mod roc;
 pub mod stratified;
 pub mod sum;
 pub mod table;
