@@ -8,6 +8,7 @@
 //! From: `statistic`, `pool`, `disclosure`.
 //! To: plain structs of numbers.
 
+pub mod accuracy;
 pub mod bootstrap;
 pub mod conditional;
 pub mod delong;
