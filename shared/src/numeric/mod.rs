@@ -15,6 +15,7 @@ pub mod delong;
 pub mod distribution;
 pub mod generalised;
 pub mod homogeneity;
+pub mod influence;
 pub mod interval;
 pub mod proportion;
 pub mod rank;

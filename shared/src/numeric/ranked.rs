@@ -12,8 +12,9 @@ use std::ops::Range;
 
 use super::bootstrap::{Bootstrap, jackknife, replicate};
 use super::delong::DelongFault;
+use super::influence::Influence;
 use super::roc::Step;
-use super::sum::count;
+use super::sum::{Neumaier, count};
 
 /// Rows in rising order of score.
 #[derive(Clone, Debug)]
@@ -139,6 +140,21 @@ impl Ranked {
             .sum();
         let pairs = events * below;
         (pairs > 0).then(|| count(2 * wins + tied) / (2.0 * count(pairs)))
+    }
+
+    /// The influences of each patient's rows, summed; one entry per patient. `influence` has
+    /// one entry per step.
+    pub fn by_patient(&self, influence: &[Influence]) -> Vec<f64> {
+        let mut sums = vec![Neumaier::default(); self.patients as usize];
+        for (at, one) in influence.iter().enumerate().take(self.ends.len()) {
+            for row in self.tied(at) {
+                let event = row & 1 == 1;
+                if let Some(sum) = sums.get_mut((row >> 1) as usize) {
+                    sum.add(if event { one.event } else { one.non_event });
+                }
+            }
+        }
+        sums.into_iter().map(Neumaier::total).collect()
     }
 
     /// Areas of the resamples `numbers` of `seed`, in their order.
