@@ -6,6 +6,7 @@
 //! To: nothing.
 
 mod area;
+mod curve;
 mod heart_round;
 mod pooled;
 mod rate;
@@ -35,6 +36,10 @@ fn reference_values() {
             "proportion_ci" => rate::proportion(entry),
             "proportion_difference_newcombe" => rate::difference(entry),
             "mergeable_moments" => rate::moments(entry),
+            "average_precision" => curve::average_precision(entry),
+            "partial_auc" => curve::partial_area(entry),
+            "youden_threshold" => curve::youden(entry),
+            "auc_clustered_obuchowski" => curve::clustered(entry),
             "random_effects_meta" => pooled::random_effects(entry),
             _ => {}
         }

@@ -88,6 +88,15 @@ impl Ranked {
         &self.scores
     }
 
+    /// Half way between the score of `step` and the one below it: the threshold that pROC
+    /// names, where scikit-learn names the score of the step itself. `None` for the lowest
+    /// step, below which there is no score, and beyond the steps.
+    pub fn midpoint(&self, step: usize) -> Option<f64> {
+        let below = self.scores.get(step.checked_sub(1)?)?;
+        let middle = below + (self.scores.get(step)? - below) / 2.0;
+        Some(middle).filter(|middle| middle.is_finite())
+    }
+
     /// The rows as they are: every patient once.
     pub fn once(&self) -> Vec<u32> {
         vec![1; self.patients as usize]
@@ -296,5 +305,7 @@ mod tests {
         let zeros = Ranked::of(&[true, false], &[0.0, -0.0], &[1, 2]).unwrap();
         assert_eq!(zeros.area(&zeros.once()), Some(0.5));
         assert_eq!(zeros.scores().len(), 1);
+        let two = Ranked::of(&[true, false], &[0.75, 0.25], &[1, 2]).unwrap();
+        assert_eq!((two.midpoint(0), two.midpoint(1)), (None, Some(0.5)));
     }
 }
