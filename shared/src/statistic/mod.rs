@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub mod accuracy;
 pub mod analysis_set;
 pub mod auc;
 pub mod brier;
@@ -14,6 +15,7 @@ pub mod cases;
 pub mod characteristics;
 pub mod confusion;
 pub mod contingency;
+pub mod discrimination;
 pub mod estimate;
 pub mod flow;
 pub mod histogram;

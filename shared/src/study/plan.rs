@@ -35,7 +35,7 @@ kinds! {
     /// Characteristics.
     Characteristics = "characteristics", "counts by level of each subgroup axis; mean and standard deviation of numeric fields with a declared range";
     /// 2x2 tables.
-    Confusion = "confusion", "the 2x2 table at each prespecified threshold, and the rates that follow";
+    Confusion = "confusion", "the 2x2 table at each prespecified threshold, and the rates and ratios that follow, also at declared prevalences";
     /// AUC.
     Auc = "auc", "the area under the ROC curve of each model, and its variance";
     /// Paired AUC difference.
@@ -46,6 +46,8 @@ kinds! {
     ObservedExpected = "observed-expected", "observed events over the sum of predictions, and the variance of its logarithm";
     /// Brier score.
     Brier = "brier", "the Brier score of each model, and its standard error";
+    /// Discrimination beyond the AUC.
+    Discrimination = "discrimination", "average precision, the largest Youden index, and the partial area under the ROC curve where the protocol names a range, with intervals from resampled patients";
     /// Subgroup bias tables.
     Subgroup = "subgroup", "per subgroup level: cases, events, rates, AUC, O:E, and gaps to the rest of the site";
     /// Contingency tables.
@@ -70,7 +72,8 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
             | StatisticKind::Auc
             | StatisticKind::Histogram
             | StatisticKind::ObservedExpected
-            | StatisticKind::Brier => true,
+            | StatisticKind::Brier
+            | StatisticKind::Discrimination => true,
             StatisticKind::Confusion => !protocol.threshold.is_empty(),
             StatisticKind::PairedAuc => protocol.comparators().next().is_some(),
             StatisticKind::Subgroup => {
