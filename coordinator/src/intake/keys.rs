@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 use shared::disclosure::document::ReceivedRelease;
 use shared::statistic::contingency::{Contingency, ContingencyKind};
-use shared::statistic::{Disclosed, EstimateKey, Statistic};
+use shared::statistic::metric::Topic;
+use shared::statistic::{Disclosed, EstimateKey, Metric, Statistic};
 use shared::study::plan::{self, StatisticKind};
 use shared::study::{AxisId, EndpointId, ModelId, ModelRole, StudyProtocol, Visibility};
 
@@ -271,7 +272,20 @@ fn estimate(protocol: &StudyProtocol, key: &EstimateKey, wrong: &mut Vec<String>
             wrong.push("an axis and a level go together".into());
         }
     }
-    if key.prevalence.is_some() || key.sensitivity.is_some() {
+    let at_prevalence = matches!(
+        key.metric,
+        Metric::PpvAtPrevalence | Metric::NpvAtPrevalence
+    );
+    let declared = key
+        .prevalence
+        .is_none_or(|share| protocol.prevalences(&key.endpoint).contains(&share));
+    if !declared || at_prevalence != key.prevalence.is_some() {
+        wrong.push("its prevalence is not one that the protocol declares".into());
+    }
+    if key.metric.entry().topic == Topic::Threshold && key.threshold.is_none() {
+        wrong.push("it names no threshold".into());
+    }
+    if key.sensitivity.is_some() {
         wrong.push("the protocol declares no such analysis".into());
     }
 }

@@ -135,22 +135,26 @@ fn found(
         Undefined::Boundary
     };
     let normal = measured.interval(LEVEL).ok_or(none);
-    let (interval, method) = match metric {
-        Metric::Accuracy if !calls.clustered() => {
-            let [tp, fp, fn_, tn] = calls.counts();
-            let found = proportion.of(tp + tn, tp + fp + fn_ + tn, LEVEL);
-            let method = match proportion {
-                ProportionInterval::Wilson => IntervalMethod::Wilson,
-                ProportionInterval::ClopperPearson => IntervalMethod::ClopperPearson,
-            };
-            (found.ok_or(Undefined::NotFinite), method)
-        }
-        _ if measured.newcombe.is_some() => (normal, IntervalMethod::Newcombe),
-        _ if measured.corrected => (normal, IntervalMethod::Corrected),
-        Metric::LikelihoodRatioPositive | Metric::LikelihoodRatioNegative => {
-            (normal, IntervalMethod::Simel)
-        }
-        _ => (normal, IntervalMethod::Normal),
+    let is_ratio = matches!(
+        metric,
+        Metric::LikelihoodRatioPositive | Metric::LikelihoodRatioNegative
+    );
+    let (interval, method) = if metric == Metric::Accuracy && !calls.clustered() {
+        let [tp, fp, fn_, tn] = calls.counts();
+        let found = proportion.of(tp + tn, tp + fp + fn_ + tn, LEVEL);
+        let method = match proportion {
+            ProportionInterval::Wilson => IntervalMethod::Wilson,
+            ProportionInterval::ClopperPearson => IntervalMethod::ClopperPearson,
+        };
+        (found.ok_or(Undefined::NotFinite), method)
+    } else if measured.newcombe.is_some() {
+        (normal, IntervalMethod::Newcombe)
+    } else if measured.corrected {
+        (normal, IntervalMethod::Corrected)
+    } else if is_ratio && !calls.clustered() {
+        (normal, IntervalMethod::Simel)
+    } else {
+        (normal, IntervalMethod::Normal)
     };
     Found {
         value: Ok(measured.value),
