@@ -7,10 +7,9 @@
 //! above it. High scores mean event; nothing is ever turned.
 //!
 //! From: `ranked` (rows of a site), `pool::curve` (summed histograms).
-//! To: `proportion` (pointwise bands).
+//! To: plain numbers and intervals.
 
 use super::interval::Interval;
-use super::proportion::wilson;
 use super::sum::{Neumaier, count};
 
 /// Rows at one score or in one bin.
@@ -186,15 +185,20 @@ pub struct Point {
 }
 
 impl Point {
-    /// Wilson intervals of sensitivity, false-positive rate and precision at this point, every
-    /// row one patient. Pointwise: each covers its own value, not the whole curve.
-    pub fn band(&self, steps: &[Step], level: f64) -> Option<Band> {
+    /// Intervals of sensitivity, false-positive rate and precision at this point, every row one
+    /// patient; `interval` is that of so many of so many (`proportion::wilson`). Pointwise: each
+    /// covers its own value, not the whole curve.
+    pub fn band(
+        &self,
+        steps: &[Step],
+        interval: impl Fn(u64, u64) -> Option<Interval>,
+    ) -> Option<Band> {
         let (events, non_events) = totals(steps)?;
         let called = self.true_positives + self.false_positives;
         Some(Band {
-            sensitivity: wilson(self.true_positives, events, level)?,
-            false_positive_rate: wilson(self.false_positives, non_events, level)?,
-            precision: wilson(self.true_positives, called, level),
+            sensitivity: interval(self.true_positives, events)?,
+            false_positive_rate: interval(self.false_positives, non_events)?,
+            precision: interval(self.true_positives, called).filter(|_| called > 0),
         })
     }
 }
@@ -239,6 +243,7 @@ pub fn points(steps: &[Step]) -> Option<Vec<Point>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numeric::proportion::wilson;
 
     fn steps(counts: &[(u64, u64)]) -> Vec<Step> {
         let step = |(events, non_events): &(u64, u64)| Step {
@@ -312,10 +317,16 @@ mod tests {
             corners,
             [(3, 0.0, 0.0, None), first, (0, 1.0, 1.0, Some(0.4))]
         );
-        let band = points[1].band(&steps, 0.95).unwrap();
+        let band = points[1].band(&steps, |k, n| wilson(k, n, 0.95)).unwrap();
         assert_eq!(Some(band.sensitivity), wilson(3, 4, 0.95));
         assert_eq!(band.precision, wilson(3, 5, 0.95));
-        assert_eq!(points[0].band(&steps, 0.95).unwrap().precision, None);
+        assert_eq!(
+            points[0]
+                .band(&steps, |k, n| wilson(k, n, 0.95))
+                .unwrap()
+                .precision,
+            None
+        );
     }
 
     #[test]
