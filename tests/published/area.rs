@@ -34,6 +34,7 @@ pub fn area(entry: &mut Entry) {
         let Some(rows) = Rows::of(&entry.input) else {
             return;
         };
+        let rows = rows.complete(&[&name(entry, "score")]);
         (
             rows.event(&name(entry, "y")),
             rows.number(&name(entry, "score")),
@@ -42,11 +43,15 @@ pub fn area(entry: &mut Entry) {
     let patient: Vec<u32> = (0..outcome.len() as u32).collect();
     let got = auc(&outcome, &score, &patient).unwrap();
     let sizes = got.sizes;
-    let area = got.auc.unwrap();
     entry.check("/n", outcome.len() as u64);
     entry.check("/n_pos", sizes.events);
     entry.check("/n_neg", sizes.non_events);
     entry.describes(&["/n_dropped_missing"]);
+    let Some(area) = got.auc else {
+        entry.check("/auc", got.auc);
+        entry.describes(&["/status"]);
+        return;
+    };
     entry.check("/auc", got.auc);
     entry.check("/var_delong", got.variance);
     entry.check("/se_delong", got.standard_error());
@@ -69,6 +74,7 @@ pub fn paired(entry: &mut Entry) {
     let Some(rows) = Rows::of(&entry.input) else {
         return;
     };
+    let rows = rows.complete(&[&name(entry, "score_1"), &name(entry, "score_2")]);
     let (first, second) = (
         rows.number(&name(entry, "score_1")),
         rows.number(&name(entry, "score_2")),

@@ -7,6 +7,7 @@
 
 mod area;
 mod calibration;
+mod curve;
 mod heart_round;
 mod planning;
 mod pooled;
@@ -39,6 +40,10 @@ fn reference_values() {
             "mergeable_moments" => rate::moments(entry),
             "sample_size" | "sample_size_auc" => planning::power(entry),
             "sample_size_external_validation" => planning::external(entry),
+            "average_precision" => curve::average_precision(entry),
+            "partial_auc" => curve::partial_area(entry),
+            "youden_threshold" => curve::youden(entry),
+            "auc_clustered_obuchowski" => curve::clustered(entry),
             "random_effects_meta" => pooled::random_effects(entry),
             "bivariate_reitsma" => pooled::bivariate(entry),
             "binomial_normal_glmm" => pooled::binomial_normal(entry),

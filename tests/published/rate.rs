@@ -3,6 +3,7 @@
 //! From: `thr.*`, `prop.*`, `moments.*`.
 //! To: `numeric::proportion`, `numeric::sum`.
 
+use shared::numeric::accuracy::{AccuracyMeasure, Calls};
 use shared::numeric::proportion::{clopper_pearson, newcombe_difference, wilson};
 use shared::numeric::sum::{Moments, sum};
 
@@ -65,6 +66,30 @@ pub fn confusion(entry: &mut Entry) {
     share(entry, "/npv", tn, tn + fn_);
     share(entry, "/accuracy", tp + tn, tp + fp + fn_ + tn);
     share(entry, "/prevalence", tp + fn_, tp + fp + fn_ + tn);
+    let calls = Calls::of_counts(tp, fp, fn_, tn);
+    let of = |measure| calls.measure(measure, 0.95).unwrap();
+    let interval = |measure| of(measure).interval(0.95);
+    let ratios = [
+        ("lr_pos", AccuracyMeasure::LikelihoodRatioPositive),
+        ("lr_neg", AccuracyMeasure::LikelihoodRatioNegative),
+        ("dor", AccuracyMeasure::DiagnosticOddsRatio),
+    ];
+    for (name, measure) in ratios {
+        assert!(!of(measure).corrected);
+        entry.check(&format!("/{name}"), of(measure).value);
+        entry.check(&format!("/{name}_ci95"), interval(measure));
+    }
+    let others = [
+        ("balanced_accuracy", AccuracyMeasure::BalancedAccuracy),
+        ("f1", AccuracyMeasure::F1),
+        ("mcc", AccuracyMeasure::Mcc),
+        ("kappa", AccuracyMeasure::Kappa),
+        ("youden_j", AccuracyMeasure::YoudenIndex),
+    ];
+    for (name, measure) in others {
+        entry.check(&format!("/{name}"), of(measure).value);
+        assert!(interval(measure).unwrap().contains(of(measure).value));
+    }
 }
 
 pub fn moments(entry: &mut Entry) {

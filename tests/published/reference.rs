@@ -62,11 +62,14 @@ pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
-/// Every entry of every file, in order of file name.
+/// Every entry of every file, in order of file name: the bundled ones, or those of the folder
+/// that the environment variable `FEDVAL_REFERENCE` names, whose tables may not be bundled.
 pub fn entries() -> Vec<Entry> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(fixtures().join("reference"))
+    let bundled = fixtures().join("reference");
+    let folder = std::env::var_os("FEDVAL_REFERENCE").map_or(bundled.clone(), PathBuf::from);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(bundled)
         .unwrap()
-        .map(|f| f.unwrap().path())
+        .map(|f| folder.join(f.unwrap().file_name()))
         .collect();
     files.sort();
     files

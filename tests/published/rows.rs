@@ -15,8 +15,19 @@ pub struct Rows(Vec<BTreeMap<String, String>>);
 
 impl Rows {
     /// The table an entry's `input` names, with its `filter`; `None` if it is not bundled.
+    /// Tables that may not be bundled are looked for in the folder `inputs` of the folder that
+    /// the environment variable `FEDVAL_REFERENCE` names.
     pub fn of(input: &Value) -> Option<Self> {
-        let file = fixtures().join(input["file"].as_str()?);
+        let name = input["file"].as_str()?;
+        let bundled = fixtures().join(name);
+        let file = if bundled.exists() {
+            bundled
+        } else {
+            let elsewhere = std::env::var_os("FEDVAL_REFERENCE")?;
+            std::path::Path::new(&elsewhere)
+                .join("inputs")
+                .join(name.rsplit('/').next()?)
+        };
         if !file.exists() {
             return None;
         }
@@ -27,12 +38,27 @@ impl Rows {
                 .map(Result::unwrap)
                 .collect(),
         );
+        let columns: Vec<&str> = input["drop_missing"]
+            .as_array()
+            .map_or_else(Vec::new, |list| {
+                list.iter().map(|v| v.as_str().unwrap()).collect()
+            });
+        let all = all.complete(&columns);
         Some(match input["filter"].as_object() {
             Some(filter) => filter
                 .iter()
                 .fold(all, |rows, (key, v)| rows.only(key, v.as_str().unwrap())),
             None => all,
         })
+    }
+
+    /// The rows that have a value in each of `columns`.
+    pub fn complete(&self, columns: &[&str]) -> Self {
+        let recorded = |row: &&BTreeMap<String, String>| {
+            let missing = |column: &&str| matches!(row[*column].as_str(), "" | "NA");
+            !columns.iter().any(missing)
+        };
+        Self(self.0.iter().filter(recorded).cloned().collect())
     }
 
     pub fn only(&self, column: &str, value: &str) -> Self {

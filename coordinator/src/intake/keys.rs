@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use shared::disclosure::document::ReceivedRelease;
 use shared::statistic::contingency::{Contingency, ContingencyKind};
+use shared::statistic::metric::Topic;
 use shared::statistic::{Disclosed, EstimateKey, Metric, Statistic};
 use shared::study::plan::{self, StatisticKind};
 use shared::study::{AxisId, EndpointId, ModelId, ModelRole, StudyProtocol, Visibility};
@@ -277,8 +278,21 @@ fn estimate(protocol: &StudyProtocol, key: &EstimateKey, wrong: &mut Vec<String>
             wrong.push("an axis and a level go together".into());
         }
     }
+    let at_prevalence = matches!(
+        key.metric,
+        Metric::PpvAtPrevalence | Metric::NpvAtPrevalence
+    );
+    let declared = key
+        .prevalence
+        .is_none_or(|share| protocol.prevalences(&key.endpoint).contains(&share));
+    if !declared || at_prevalence != key.prevalence.is_some() {
+        wrong.push("its prevalence is not one that the protocol declares".into());
+    }
+    if key.metric.entry().topic == Topic::Threshold && key.threshold.is_none() {
+        wrong.push("it names no threshold".into());
+    }
     let clip = key.metric == Metric::CalibrationSlope && key.is_clip_sensitivity();
-    if key.prevalence.is_some() || (key.sensitivity.is_some() && !clip) {
+    if key.sensitivity.is_some() && !clip {
         wrong.push("the protocol declares no such analysis".into());
     }
 }

@@ -4,6 +4,7 @@
 //! From: `dispatch` (what a node delivered).
 //! To: `store::inbox`; `bundle` reads accepted releases only.
 
+mod accuracy;
 mod calibration;
 mod cells;
 mod consistency;

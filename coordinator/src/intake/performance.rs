@@ -5,15 +5,16 @@
 //! To: findings.
 
 use shared::disclosure::document::ReceivedRelease;
-use shared::numeric::{distribution, proportion};
+use shared::numeric::distribution;
 use shared::statistic::auc::{Auc, VarianceMethod};
 use shared::statistic::confusion::{Confusion, Rate, RateMeasure};
 use shared::statistic::estimate::IntervalMethod;
 use shared::statistic::observed_expected::ObservedExpected;
 use shared::statistic::paired_auc::PairedAuc;
 use shared::statistic::{Cell, Disclosed, Estimate, EstimateKey, Metric, Statistic};
-use shared::study::{EndpointId, ModelId, StudyProtocol};
+use shared::study::{EndpointId, ModelId, ProportionInterval, StudyProtocol};
 
+use super::accuracy;
 use super::consistency::flow;
 use super::finding::{Finding, Span, near, ordered, slack_of, sums_to, within};
 use super::keys::place;
@@ -24,14 +25,15 @@ const AUC_VARIANCE_MAX: f64 = 0.25;
 /// Checks every performance measure.
 pub(super) fn check(
     release: &ReceivedRelease,
-    _protocol: &StudyProtocol,
+    protocol: &StudyProtocol,
     findings: &mut Vec<Finding>,
 ) {
     let slack = slack_of(&release.header.policy.profile);
+    let method = Some(protocol.intervals.proportion).filter(|_| !release.header.clustered);
     for statistic in &release.statistics {
         let at = place(statistic);
         match statistic {
-            Statistic::Confusion(it) => rates(it, release.header.clustered, &at, slack, findings),
+            Statistic::Confusion(it) => rates(it, method, &at, slack, findings),
             Statistic::Auc(it) => auc(it, release.header.clustered, &at, findings),
             Statistic::PairedAuc(it) => paired(it, release, &at, slack, findings),
             Statistic::ObservedExpected(it) => {
@@ -39,6 +41,7 @@ pub(super) fn check(
             }
             Statistic::Estimate(it) => {
                 estimate(it, &at, slack, findings);
+                accuracy::check(it, release, protocol, &at, findings);
                 if it.key.metric == Metric::Brier {
                     brier(it, release, &at, slack, findings);
                 }
@@ -55,7 +58,7 @@ pub(super) fn check(
 
 fn rates(
     it: &Confusion<Disclosed>,
-    clustered: bool,
+    method: Option<ProportionInterval>,
     at: &str,
     slack: f64,
     findings: &mut Vec<Finding>,
@@ -91,15 +94,16 @@ fn rates(
             within(findings, "rate-range", &place, cell, 0.0, 1.0);
         }
         ordered(findings, &place, &rate.low, &rate.value, &rate.high, slack);
-        if !clustered {
-            interval_recomputed(rate, numerator, &place, findings);
+        if let Some(method) = method {
+            interval_recomputed(rate, method, numerator, &place, findings);
         }
     }
 }
 
-/// Wilson's interval, from exact counts of patients with one case each.
+/// The interval the protocol chooses, from exact counts of patients with one case each.
 fn interval_recomputed(
     rate: &Rate<Disclosed>,
+    method: ProportionInterval,
     numerator: &[&Cell<u64>],
     place: &str,
     findings: &mut Vec<Finding>,
@@ -109,7 +113,7 @@ fn interval_recomputed(
         .try_fold(0_u64, |sum, cell| sum.checked_add(cell.exact()?));
     let interval = hits
         .zip(rate.n.exact())
-        .and_then(|(hits, n)| proportion::wilson(hits, n, 0.95));
+        .and_then(|(hits, n)| method.of(hits, n, 0.95));
     let rule = "interval-follows";
     near(
         findings,
@@ -353,7 +357,21 @@ fn estimate(it: &Estimate<Disclosed>, at: &str, slack: f64, findings: &mut Vec<F
         within(findings, "estimate-range", at, cell, lowest, highest);
     }
     within(findings, "variance-range", at, &it.variance, 0.0, f64::MAX);
-    ordered(findings, at, &it.low, &it.value, &it.high, slack);
+    match it.interval {
+        // A corrected bootstrap interval need not contain the estimate that it corrects.
+        IntervalMethod::Bootstrap { .. } | IntervalMethod::Bca { .. } => {
+            ordered(findings, at, &it.low, &it.low, &it.high, slack);
+        }
+        IntervalMethod::Normal
+        | IntervalMethod::Corrected
+        | IntervalMethod::Wilson
+        | IntervalMethod::ClopperPearson
+        | IntervalMethod::Newcombe
+        | IntervalMethod::Simel
+        | IntervalMethod::None => {
+            ordered(findings, at, &it.low, &it.value, &it.high, slack);
+        }
+    }
     let numbers = (it.value.number(), it.variance.number());
     let (Some(value), Some(variance)) = numbers else {
         return;

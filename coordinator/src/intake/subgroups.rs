@@ -9,7 +9,7 @@ use shared::numeric::{distribution, proportion};
 use shared::statistic::confusion::Confusion;
 use shared::statistic::subgroup::{Measure, SubgroupMeasure, SubgroupRow, SubgroupTable};
 use shared::statistic::{Cell, Disclosed, Statistic};
-use shared::study::StudyProtocol;
+use shared::study::{ProportionInterval, StudyProtocol};
 
 use super::consistency::flow;
 use super::finding::{Finding, equal, near, ordered, slack_of, sums_to, within};
@@ -94,7 +94,7 @@ fn subgroup(
             measure(entry, &place, slack, findings);
         }
         if !release.header.clustered {
-            recomputed(it, row, &place, findings);
+            recomputed(it, row, protocol.intervals.proportion, &place, findings);
         }
     }
 }
@@ -246,6 +246,7 @@ const LEVEL: f64 = 0.95;
 fn recomputed(
     it: &SubgroupTable<Disclosed>,
     row: &SubgroupRow<Disclosed>,
+    method: ProportionInterval,
     place: &str,
     findings: &mut Vec<Finding>,
 ) {
@@ -260,7 +261,7 @@ fn recomputed(
     for entry in &row.measures {
         let place = format!("{place}: {:?}", entry.measure);
         if let (Some(one), Some(other)) = (own.rate(entry.measure), rest.rate(entry.measure)) {
-            rate_recomputed(entry, one, other, &place, findings);
+            rate_recomputed(entry, method, one, other, &place, findings);
         } else {
             gap_interval_follows(entry, &place, findings);
         }
@@ -279,6 +280,7 @@ fn recomputed(
 )]
 fn rate_recomputed(
     entry: &SubgroupMeasure<Disclosed>,
+    method: ProportionInterval,
     (hits, n): (u64, u64),
     (other_hits, m): (u64, u64),
     place: &str,
@@ -288,20 +290,20 @@ fn rate_recomputed(
     let share = |hits: u64, n: u64| (n > 0).then(|| hits as f64 / n as f64);
     let (p, q) = (share(hits, n), share(other_hits, m));
     near(findings, rule, place, &entry.value, p);
-    let wilson = proportion::wilson(hits, n, LEVEL);
+    let interval = method.of(hits, n, LEVEL);
     near(
         findings,
         rule,
         place,
         &entry.low,
-        wilson.map(|interval| interval.lower),
+        interval.map(|interval| interval.lower),
     );
     near(
         findings,
         rule,
         place,
         &entry.high,
-        wilson.map(|interval| interval.upper),
+        interval.map(|interval| interval.upper),
     );
     let gap = proportion::newcombe_difference(hits, n, other_hits, m, LEVEL);
     near(

@@ -8,6 +8,8 @@
 //! From: `statistic`, `pool`, `disclosure`.
 //! To: plain structs of numbers.
 
+pub mod accuracy;
+pub mod bootstrap;
 pub mod calibration;
 pub mod conditional;
 pub mod delong;
@@ -15,6 +17,7 @@ pub mod distribution;
 pub mod exponential;
 pub mod generalised;
 pub mod homogeneity;
+pub mod influence;
 pub mod interval;
 pub mod linear;
 pub mod logistic;
@@ -23,6 +26,8 @@ pub mod planning;
 pub mod proportion;
 pub mod quadrature;
 pub mod rank;
+pub mod ranked;
+pub mod roc;
 pub mod spline;
 pub mod stratified;
 pub mod sum;

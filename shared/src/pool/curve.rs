@@ -1,16 +1,17 @@
-//! ROC curves and score distributions from class histograms: per site, and over all external
+//! ROC and precision-recall curves and score distributions from class histograms: per site, and over all external
 //! sites where every block is exact. A merged curve counts pairs between hospitals; the
 //! headline does not (decision C7).
 //!
 //! From: `statistic::histogram` (disclosed).
 //! To: `study`.
 
-use super::result::{BlockShare, MergedCurve, RocPoint, SiteOutcome, SiteResult};
-use crate::numeric::delong;
+use super::result::{BlockShare, MergedCurve, PrPoint, RocPoint, SiteOutcome, SiteResult};
+use crate::numeric::roc::{self, Step};
+use crate::numeric::{Interval, delong};
 use crate::statistic::Statistic;
 use crate::statistic::histogram::{Block, Histogram};
 use crate::statistic::stage::Disclosed;
-use crate::study::{EndpointId, ModelId, SiteRole, SiteSlug, StudyProtocol};
+use crate::study::{EndpointId, ModelId, SamplingDesign, SiteRole, SiteSlug, StudyProtocol};
 
 /// Curves per model and endpoint: each site's, then the merged one.
 pub(super) fn all(protocol: &StudyProtocol, sites: &[SiteResult]) -> Vec<MergedCurve> {
@@ -157,11 +158,13 @@ fn curve(
     } else {
         area.binned.variance
     };
+    let (points, precision_recall) = points(protocol, counts, &upper)?;
     Some(MergedCurve {
         model: model.clone(),
         endpoint: endpoint.clone(),
         site,
-        points: points(counts, &upper),
+        points,
+        precision_recall,
         events: shares(&counts.last, &counts.events, &upper),
         non_events: shares(&counts.last, &counts.non_events, &upper),
         auc: area.binned.auc?,
@@ -172,35 +175,53 @@ fn curve(
     })
 }
 
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "counts of cases stay far below 2^53"
-)]
-fn points(counts: &Counts, upper: &dyn Fn(u32) -> f64) -> Vec<RocPoint> {
-    let events = counts.events.iter().sum::<u64>() as f64;
-    let non_events = counts.non_events.iter().sum::<u64>() as f64;
-    let mut points = vec![RocPoint {
-        threshold: None,
-        fpr: 0.0,
-        tpr: 0.0,
-    }];
-    let (mut positive, mut false_positive) = (0_u64, 0_u64);
-    for index in (0..counts.last.len()).rev() {
-        if counts.events[index] == 0 && counts.non_events[index] == 0 {
-            continue;
-        }
-        positive += counts.events[index];
-        false_positive += counts.non_events[index];
-        let lower = index
-            .checked_sub(1)
-            .map_or(0.0, |before| upper(counts.last[before]));
-        points.push(RocPoint {
-            threshold: Some(lower),
-            fpr: false_positive as f64 / non_events,
-            tpr: positive as f64 / events,
+/// Both curves, point by point, with pointwise intervals where the counts allow them.
+fn points(
+    protocol: &StudyProtocol,
+    counts: &Counts,
+    upper: &dyn Fn(u32) -> f64,
+) -> Option<(Vec<RocPoint>, Vec<PrPoint>)> {
+    let steps: Vec<Step> = counts
+        .events
+        .iter()
+        .zip(&counts.non_events)
+        .map(|(events, non_events)| Step {
+            events: *events,
+            non_events: *non_events,
+        })
+        .collect();
+    let (method, level) = (protocol.intervals.proportion, protocol.pooling.level);
+    // From rounded counts, and where patients repeat, an interval would be too narrow.
+    let sharp = counts.exact && !counts.clustered;
+    let ends = |found: Interval| [found.lower, found.upper];
+    // Precision says nothing in a sample drawn by outcome (decision C3).
+    let sampled = protocol.sampling.design != SamplingDesign::OutcomeDependent;
+    let (mut roc, mut precision_recall) = (Vec::new(), Vec::new());
+    for point in roc::points(&steps)? {
+        let band = point
+            .band(&steps, |k, n| method.of(k, n, level))
+            .filter(|_| sharp);
+        let below = point.step.checked_sub(1);
+        let lower = below.map_or(0.0, |before| {
+            counts.last.get(before).map_or(1.0, |last| upper(*last))
         });
+        let threshold = (point.step < steps.len()).then_some(lower);
+        roc.push(RocPoint {
+            threshold,
+            fpr: point.false_positive_rate,
+            tpr: point.sensitivity,
+            band: band.map(|band| ends(band.sensitivity)),
+        });
+        if let (Some(threshold), Some(precision), true) = (threshold, point.precision, sampled) {
+            precision_recall.push(PrPoint {
+                threshold,
+                recall: point.sensitivity,
+                precision,
+                band: band.and_then(|band| band.precision).map(ends),
+            });
+        }
     }
-    points
+    Some((roc, precision_recall))
 }
 
 #[allow(

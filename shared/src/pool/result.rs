@@ -230,6 +230,9 @@ pub struct MergedCurve {
     pub site: Option<SiteSlug>,
     /// Points by descending threshold, from (0, 0) to (1, 1).
     pub points: Vec<RocPoint>,
+    /// The same thresholds as precision and recall; without the first, where nobody is positive.
+    #[serde(default)]
+    pub precision_recall: Vec<PrPoint>,
     /// Density of events over the grid: fraction of events per bin.
     pub events: Vec<BlockShare>,
     /// Density of non-events over the grid.
@@ -257,6 +260,24 @@ pub struct RocPoint {
     pub fpr: f64,
     /// True positive rate.
     pub tpr: f64,
+    /// Pointwise interval of the true positive rate, at the protocol's level and of its kind;
+    /// only from exact blocks of patients with one case each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub band: Option<[f64; 2]>,
+}
+
+/// One point of a precision-recall curve.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PrPoint {
+    /// Threshold: positive at or above it.
+    pub threshold: f64,
+    /// Recall: true positives among events.
+    pub recall: f64,
+    /// Precision: true positives among all positives.
+    pub precision: f64,
+    /// Pointwise interval of the precision, as that of [`RocPoint`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub band: Option<[f64; 2]>,
 }
 
 /// Share of a class between two predictions.

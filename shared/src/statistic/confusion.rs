@@ -2,8 +2,9 @@
 //! above it, and the rates that follow.
 //!
 //! Merge class S: the four counts add. Rates and their intervals are computed on exact rows at
-//! the site (decision C14): Wilson (1927, doi 10.1080/01621459.1927.10502953) when every patient
-//! has one case, otherwise the logit interval of the ratio estimator linearised by patient.
+//! the site (decision C14): when every patient has one case, Wilson (1927, doi
+//! 10.1080/01621459.1927.10502953) or, if the protocol asks for it, Clopper and Pearson (1934,
+//! doi 10.1093/biomet/26.4.404), otherwise the logit interval of the ratio estimator linearised by patient.
 //!
 //! From: `cases`.
 //! To: report page "operating point".
@@ -169,7 +170,11 @@ pub(crate) fn proportion_from(
         let share = hits.rows as f64 / n.rows as f64;
         value = Ok(share);
         interval = if n.patients == n.rows {
-            proportion::wilson(hits.rows, n.rows, LEVEL).ok_or(Undefined::NotFinite)
+            set.protocol
+                .intervals
+                .proportion
+                .of(hits.rows, n.rows, LEVEL)
+                .ok_or(Undefined::NotFinite)
         } else {
             clustered_interval(set, hit)
         };

@@ -145,6 +145,9 @@ pub enum IntervalMethod {
     Newcombe,
     /// Simel's log interval of a ratio of proportions.
     Simel,
+    /// Normal, on the metric's scale, after 0.5 was added to each cell of a 2x2 table with an
+    /// empty one.
+    Corrected,
     /// Percentiles of the patient bootstrap.
     Bootstrap {
         /// Resamples.

@@ -14,7 +14,7 @@ use super::histogram::Histogram;
 use super::observed_expected::ObservedExpected;
 use super::paired_auc::PairedAuc;
 use super::subgroup::SubgroupTable;
-use super::{AnalysisSet, Cases, Exact, Statistic, brier, calibration};
+use super::{AnalysisSet, Cases, Exact, Statistic, accuracy, brier, calibration, discrimination};
 use crate::study::plan::StatisticKind;
 use crate::study::{ModelRole, StudyProtocol};
 
@@ -67,13 +67,7 @@ impl Planned<'_> {
                     set, self.cases,
                 ))]
             }
-            StatisticKind::Confusion => models
-                .flat_map(|model| {
-                    let thresholds = self.thresholds(model).into_iter();
-                    thresholds.filter_map(move |value| Confusion::measure(set, model, value))
-                })
-                .map(Statistic::Confusion)
-                .collect(),
+            StatisticKind::Confusion => self.confusion(),
             StatisticKind::Auc => models
                 .filter_map(|model| Auc::measure(set, self.areas, model))
                 .map(Statistic::Auc)
@@ -97,9 +91,29 @@ impl Planned<'_> {
                 .filter_map(|model| CalibrationBins::measure(set, model))
                 .map(Statistic::CalibrationBins)
                 .collect(),
+            StatisticKind::Discrimination => models
+                .filter_map(|model| discrimination::measure(set, self.areas, model))
+                .flatten()
+                .map(Statistic::Estimate)
+                .collect(),
             StatisticKind::Subgroup => self.subgroups(),
             StatisticKind::Contingency => self.tables(),
         }
+    }
+
+    /// The 2x2 tables, and after each the estimates that follow from it.
+    fn confusion(&self) -> Vec<Statistic<Exact>> {
+        let mut statistics = Vec::new();
+        for model in 0..self.protocol.model.len() {
+            for threshold in self.thresholds(model) {
+                let table = Confusion::measure(self.set, model, threshold);
+                statistics.extend(table.map(Statistic::Confusion));
+                let estimates = accuracy::measure(self.set, model, threshold);
+                let estimates = estimates.unwrap_or_default().into_iter();
+                statistics.extend(estimates.map(Statistic::Estimate));
+            }
+        }
+        statistics
     }
 
     fn thresholds(&self, model: usize) -> Vec<f64> {

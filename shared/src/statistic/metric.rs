@@ -482,6 +482,126 @@ metrics! {
         leaves: Leaves::Whole, neutral: Some(1.0), with_events: true,
         method: "ratio of ratios, log interval", help: "subgroup-gaps",
     }
+    /// Partial area under the ROC curve, McClish's correction.
+    PartialAuc = "partial-auc" {
+        kind: StatisticKind::Discrimination,
+        name: "Partial AUC", topic: Topic::Discrimination, scale: Scale::Logit,
+        form: Form::AREA, style: Style::Plain(3), pooling: Pooling::Mean,
+        leaves: Leaves::Whole, neutral: Some(0.5), with_events: true,
+        method: "partial area, McClish; patient bootstrap, BCa", help: "partial-auc",
+    }
+    /// Average precision: area under the precision-recall steps.
+    AveragePrecision = "average-precision" {
+        kind: StatisticKind::Discrimination,
+        name: "Average precision", topic: Topic::Discrimination, scale: Scale::Logit,
+        form: Form::AREA, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: None, with_events: true,
+        method: "steps without interpolation; patient bootstrap, BCa", help: "average-precision",
+    }
+    /// Largest Youden index over the edges of the grid.
+    YoudenMaximum = "youden-maximum" {
+        kind: StatisticKind::Discrimination,
+        name: "Largest Youden index", topic: Topic::Discrimination, scale: Scale::Identity,
+        form: Form::AREA, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::Unprotected, neutral: None, with_events: true,
+        method: "maximum over the grid; patient bootstrap, BCa", help: "youden",
+    }
+    /// The grid's edge with the largest Youden index.
+    YoudenThreshold = "youden-threshold" {
+        kind: StatisticKind::Discrimination,
+        name: "Threshold of the largest Youden index", topic: Topic::Discrimination, scale: Scale::Identity,
+        form: Form::AREA, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::Unprotected, neutral: None, with_events: true,
+        method: "edge of the grid", help: "youden",
+    }
+    /// Share of cases called rightly.
+    Accuracy = "accuracy" {
+        kind: StatisticKind::Confusion,
+        name: "Accuracy", topic: Topic::Threshold, scale: Scale::Logit,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        leaves: Leaves::WithTable, neutral: None, with_events: true,
+        method: "proportion; interval as the protocol chooses", help: "agreement-measures",
+    }
+    /// Mean of sensitivity and specificity.
+    BalancedAccuracy = "balanced-accuracy" {
+        kind: StatisticKind::Confusion,
+        name: "Balanced accuracy", topic: Topic::Threshold, scale: Scale::Identity,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        leaves: Leaves::WithTable, neutral: Some(0.5), with_events: true,
+        method: "mean of two proportions, Newcombe", help: "agreement-measures",
+    }
+    /// F1 score.
+    F1 = "f1" {
+        kind: StatisticKind::Confusion,
+        name: "F1", topic: Topic::Threshold, scale: Scale::Logit,
+        form: Form::AREA, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::WithTable, neutral: None, with_events: true,
+        method: "harmonic mean, logit interval", help: "agreement-measures",
+    }
+    /// Matthews correlation coefficient.
+    Mcc = "mcc" {
+        kind: StatisticKind::Confusion,
+        name: "MCC", topic: Topic::Threshold, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: true,
+        method: "phi, delta method", help: "agreement-measures",
+    }
+    /// Cohen's kappa of calls and outcomes.
+    Kappa = "kappa" {
+        kind: StatisticKind::Confusion,
+        name: "Kappa", topic: Topic::Threshold, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: true,
+        method: "Cohen, delta method", help: "agreement-measures",
+    }
+    /// Sensitivity plus specificity minus 1.
+    YoudenIndex = "youden-index" {
+        kind: StatisticKind::Confusion,
+        name: "Youden index", topic: Topic::Threshold, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Plain(3), pooling: Pooling::Described,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: true,
+        method: "difference of proportions, Newcombe", help: "youden",
+    }
+    /// Likelihood ratio of a positive call.
+    LikelihoodRatioPositive = "likelihood-ratio-positive" {
+        kind: StatisticKind::Confusion,
+        name: "LR+", topic: Topic::Threshold, scale: Scale::Log,
+        form: Form::RATIO, style: Style::Plain(2), pooling: Pooling::Described,
+        leaves: Leaves::WithTable, neutral: Some(1.0), with_events: true,
+        method: "ratio of proportions, Simel", help: "likelihood-ratios",
+    }
+    /// Likelihood ratio of a negative call.
+    LikelihoodRatioNegative = "likelihood-ratio-negative" {
+        kind: StatisticKind::Confusion,
+        name: "LR-", topic: Topic::Threshold, scale: Scale::Log,
+        form: Form::RATIO, style: Style::Plain(2), pooling: Pooling::Described,
+        leaves: Leaves::WithTable, neutral: Some(1.0), with_events: true,
+        method: "ratio of proportions, Simel", help: "likelihood-ratios",
+    }
+    /// Diagnostic odds ratio.
+    DiagnosticOddsRatio = "diagnostic-odds-ratio" {
+        kind: StatisticKind::Confusion,
+        name: "Diagnostic odds ratio", topic: Topic::Threshold, scale: Scale::Log,
+        form: Form::RATIO, style: Style::Plain(2), pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: Some(1.0), with_events: true,
+        method: "odds ratio, log interval", help: "likelihood-ratios",
+    }
+    /// PPV at a declared prevalence.
+    PpvAtPrevalence = "ppv-at-prevalence" {
+        kind: StatisticKind::Confusion,
+        name: "PPV at target prevalence", topic: Topic::Threshold, scale: Scale::Logit,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: None, with_events: true,
+        method: "from the likelihood ratio, logit interval", help: "predictive-values",
+    }
+    /// NPV at a declared prevalence.
+    NpvAtPrevalence = "npv-at-prevalence" {
+        kind: StatisticKind::Confusion,
+        name: "NPV at target prevalence", topic: Topic::Threshold, scale: Scale::Logit,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: None, with_events: true,
+        method: "from the likelihood ratio, logit interval", help: "predictive-values",
+    }
 }
 
 #[cfg(test)]

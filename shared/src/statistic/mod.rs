@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub mod accuracy;
 pub mod analysis_set;
 pub mod auc;
 pub mod brier;
@@ -17,6 +18,7 @@ pub mod characteristics;
 pub mod confusion;
 pub mod contingency;
 mod crossed;
+pub mod discrimination;
 pub mod estimate;
 pub mod flow;
 pub mod histogram;

@@ -87,7 +87,9 @@ pub fn line(kind: StatisticKind) -> Line {
         StatisticKind::ObservedExpected | StatisticKind::Brier => {
             (Merge::Estimates, Leaves::Whole.words(), ESTIMATES)
         }
-        StatisticKind::Calibration => (Merge::Estimates, Leaves::Whole.words(), ESTIMATES),
+        StatisticKind::Calibration | StatisticKind::Discrimination => {
+            (Merge::Estimates, Leaves::Whole.words(), ESTIMATES)
+        }
         StatisticKind::CalibrationBins => (
             Merge::Histogram,
             Leaves::Unprotected.words(),

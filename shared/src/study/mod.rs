@@ -5,6 +5,7 @@
 
 pub mod field;
 mod id;
+pub mod intervals;
 pub mod job;
 pub mod lock;
 pub mod plan;
@@ -20,6 +21,9 @@ pub use field::{Axis, AxisRule, Field, FieldKind, NOT_RECORDED, Operator, Scalar
 pub use id::{
     AxisId, EndpointId, ExchangeId, FieldName, InvalidName, ModelId, RoundId, SLUG_MAX, SiteSlug,
     StudySlug,
+};
+pub use intervals::{
+    BootstrapPlan, Intervals, PartialRange, ProportionInterval, RangeOver, TargetPrevalence,
 };
 pub use protocol::*;
 pub use refusal::Refusal;

@@ -35,7 +35,7 @@ kinds! {
     /// Characteristics.
     Characteristics = "characteristics", "counts by level of each subgroup axis; mean and standard deviation of numeric fields with a declared range";
     /// 2x2 tables.
-    Confusion = "confusion", "the 2x2 table at each prespecified threshold, and the rates that follow";
+    Confusion = "confusion", "the 2x2 table at each prespecified threshold, and the rates and ratios that follow, also at declared prevalences";
     /// AUC.
     Auc = "auc", "the area under the ROC curve of each model, and its variance";
     /// Paired AUC difference.
@@ -50,6 +50,8 @@ kinds! {
     Calibration = "calibration", "calibration in the large, intercept and slope of a logistic recalibration, log loss, Spiegelhalter's test, calibration error and index; slope and O:E also per subgroup level";
     /// Bins of the calibration curve.
     CalibrationBins = "calibration-bins", "from sites with public data only: cases, events and mean predictions per bin, for the calibration curve";
+    /// Discrimination beyond the AUC.
+    Discrimination = "discrimination", "average precision, the largest Youden index, and the partial area under the ROC curve where the protocol names a range, with intervals from resampled patients";
     /// Subgroup bias tables.
     Subgroup = "subgroup", "per subgroup level: cases, events, rates, AUC, O:E, and gaps to the rest of the site";
     /// Contingency tables.
@@ -76,7 +78,8 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
             | StatisticKind::ObservedExpected
             | StatisticKind::Brier
             | StatisticKind::Calibration
-            | StatisticKind::CalibrationBins => true,
+            | StatisticKind::CalibrationBins
+            | StatisticKind::Discrimination => true,
             StatisticKind::Confusion => !protocol.threshold.is_empty(),
             StatisticKind::PairedAuc => protocol.comparators().next().is_some(),
             StatisticKind::Subgroup => {

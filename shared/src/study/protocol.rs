@@ -7,7 +7,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Axis, EndpointId, Field, FieldName, ModelId, SiteSlug, StudySlug, Term};
+use super::{
+    Axis, BootstrapPlan, EndpointId, Field, FieldName, Intervals, ModelId, PartialRange, SiteSlug,
+    StudySlug, TargetPrevalence, Term,
+};
 
 /// The whole protocol, as written in `study.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +52,18 @@ pub struct StudyProtocol {
     /// Prespecified decision thresholds, at most five per model and endpoint.
     #[serde(default)]
     pub threshold: Vec<Threshold>,
+    /// Prevalences of target populations, at most five per endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target_prevalence: Vec<TargetPrevalence>,
+    /// Choices of intervals.
+    #[serde(default)]
+    pub intervals: Intervals,
+    /// The patient bootstrap, where no closed interval exists.
+    #[serde(default)]
+    pub bootstrap: BootstrapPlan,
+    /// The partial area under the ROC curve, if one is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial_auc: Option<PartialRange>,
     /// The score histogram's grid.
     pub histogram: Grid,
     /// Clipping of probabilities before a logit is taken.
@@ -570,6 +585,14 @@ impl StudyProtocol {
         self.model
             .iter()
             .filter(|model| model.role == ModelRole::Comparator)
+    }
+
+    /// Target prevalences of one endpoint, in the order declared.
+    pub fn prevalences(&self, endpoint: &EndpointId) -> Vec<f64> {
+        let same = self.target_prevalence.iter();
+        same.filter(|target| target.endpoint == *endpoint)
+            .map(|target| target.value)
+            .collect()
     }
 
     /// Thresholds of one model and endpoint, ascending.

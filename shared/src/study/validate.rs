@@ -12,6 +12,8 @@ use super::{
 };
 use crate::numeric::distribution::inverse_logit;
 
+mod intervals;
+
 /// Most thresholds per model and endpoint (rule D7).
 pub const THRESHOLDS_MAX: usize = 5;
 /// Most levels of one axis (rule D15).
@@ -80,6 +82,7 @@ pub fn check(protocol: &StudyProtocol) -> Vec<Problem> {
     axes(protocol, &mut found);
     analysis(protocol, &mut found);
     design(protocol, &mut found);
+    intervals::check(protocol, &mut found);
     sites(protocol, &mut found);
     sample_size(protocol, &mut found);
     found.0

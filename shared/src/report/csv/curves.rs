@@ -1,4 +1,4 @@
-//! `curves.csv`: ROC curves and distributions of predictions, point by point.
+//! `curves.csv`: ROC and precision-recall curves with pointwise bands, and distributions of predictions, point by point.
 //!
 //! From: merged curves.
 //! To: R, Python, spreadsheets.
@@ -40,7 +40,14 @@ pub(super) fn table(view: View<'_>) -> String {
                 real_or_empty(point.threshold),
             ]);
             row.extend([real(point.fpr), String::new(), real(point.tpr)]);
-            row.extend([String::new(), String::new(), String::new()]);
+            row.extend(band(point.band));
+            sheet.push(&row);
+        }
+        for point in &curve.precision_recall {
+            let mut row = start.clone();
+            row.extend(["pr".to_owned(), String::new(), real(point.threshold)]);
+            row.extend([real(point.recall), String::new(), real(point.precision)]);
+            row.extend(band(point.band));
             sheet.push(&row);
         }
         for (outcome, blocks) in [("event", &curve.events), ("non-event", &curve.non_events)] {
@@ -75,6 +82,12 @@ fn start(view: View<'_>, curve: &MergedCurve) -> Vec<String> {
         "overall".to_owned(),
         "overall".to_owned(),
     ]
+}
+
+/// The columns `y_low`, `y_high` and `n`.
+fn band(ends: Option<[f64; 2]>) -> [String; 3] {
+    let end = |place: usize| real_or_empty(ends.map(|ends| ends[place]));
+    [end(0), end(1), String::new()]
 }
 
 fn density(start: &[String], outcome: &str, block: &BlockShare) -> Vec<String> {

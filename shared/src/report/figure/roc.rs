@@ -1,4 +1,4 @@
-//! ROC curves on a square of 1:1, with a key inside the empty corner.
+//! ROC and precision-recall curves on a square of 1:1, with a key inside the emptier corner.
 //!
 //! From: `page::discrimination`.
 //! To: `document::Figure`.
@@ -14,8 +14,10 @@ const SIDE: f64 = 440.0;
 pub(in crate::report) struct Curve {
     /// Name in the key.
     pub(in crate::report) label: String,
-    /// Points (fpr, tpr) from (0, 0) to (1, 1).
+    /// Points (x, y), both from 0 to 1.
     pub(in crate::report) points: Vec<(f64, f64)>,
+    /// Pointwise band: (x, low, high) by rising or falling x; empty for none.
+    pub(in crate::report) band: Vec<(f64, f64, f64)>,
     /// Prespecified operating points.
     pub(in crate::report) operating: Vec<(f64, f64)>,
     /// How it is drawn.
@@ -51,15 +53,33 @@ impl Look {
     }
 }
 
+/// What the square shows.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(in crate::report) enum Square {
+    /// False positive rate against true positive rate; the key stands at the lower right.
+    Roc,
+    /// Recall against precision; the key stands at the lower left.
+    PrecisionRecall,
+}
+
 /// The drawing of `curves`.
 pub(in crate::report) fn draw(
+    square: Square,
     id: &str,
     title: &str,
     description: &str,
     curves: &[Curve],
 ) -> String {
     let mut svg = Svg::new(LEFT + SIDE + 16.0, TOP + SIDE + 52.0);
-    draw_frame(&mut svg);
+    for curve in curves {
+        let upper = curve.band.iter().map(|(x, _, high)| place((*x, *high)));
+        let lower = curve.band.iter().rev().map(|(x, low, _)| place((*x, *low)));
+        let outline: Vec<(f64, f64)> = upper.chain(lower).collect();
+        if !outline.is_empty() {
+            svg.polygon(&outline, "#e3e3e3", None);
+        }
+    }
+    draw_frame(&mut svg, square);
     for curve in curves {
         let points: Vec<(f64, f64)> = curve.points.iter().map(|&point| place(point)).collect();
         svg.polyline(&points, curve.look.stroke());
@@ -70,7 +90,7 @@ pub(in crate::report) fn draw(
             svg.marker(kind, place(point), fill);
         }
     }
-    draw_key(&mut svg, curves);
+    draw_key(&mut svg, square, curves);
     svg.finish(id, title, description)
 }
 
@@ -78,7 +98,7 @@ fn place((fpr, tpr): (f64, f64)) -> (f64, f64) {
     (LEFT + fpr * SIDE, TOP + (1.0 - tpr) * SIDE)
 }
 
-fn draw_frame(svg: &mut Svg) {
+fn draw_frame(svg: &mut Svg, square: Square) {
     for step in 0..=5_u8 {
         let share = f64::from(step) / 5.0;
         let text = format!("{share:.1}");
@@ -93,11 +113,13 @@ fn draw_frame(svg: &mut Svg) {
         );
         svg.text((LEFT - 8.0, y + 4.0), Anchor::End, LABEL.size(12.0), &text);
     }
-    svg.line(
-        place((0.0, 0.0)),
-        place((1.0, 1.0)),
-        Stroke::dashed("#8a8a8a", 1.0, "4 4"),
-    );
+    if square == Square::Roc {
+        svg.line(
+            place((0.0, 0.0)),
+            place((1.0, 1.0)),
+            Stroke::dashed("#8a8a8a", 1.0, "4 4"),
+        );
+    }
     svg.rect(
         (LEFT, TOP),
         (SIDE, SIDE),
@@ -106,27 +128,29 @@ fn draw_frame(svg: &mut Svg) {
     );
     let soft = LABEL.size(12.5).fill(SOFT);
     let middle = (LEFT + SIDE / 2.0, TOP + SIDE + 42.0);
-    svg.text(
-        middle,
-        Anchor::Middle,
-        soft,
-        "False positive rate (1 − specificity)",
-    );
-    svg.text_up(
-        (16.0, TOP + SIDE / 2.0),
-        soft,
-        "True positive rate (sensitivity)",
-    );
+    let (across, up) = match square {
+        Square::Roc => (
+            "False positive rate (1 − specificity)",
+            "True positive rate (sensitivity)",
+        ),
+        Square::PrecisionRecall => ("Recall (sensitivity)", "Precision (PPV)"),
+    };
+    svg.text(middle, Anchor::Middle, soft, across);
+    svg.text_up((16.0, TOP + SIDE / 2.0), soft, up);
 }
 
-fn draw_key(svg: &mut Svg, curves: &[Curve]) {
+fn draw_key(svg: &mut Svg, square: Square, curves: &[Curve]) {
     let shown: Vec<&Curve> = curves
         .iter()
         .filter(|curve| !curve.label.is_empty())
         .collect();
     let rows = f64::from(u32::try_from(shown.len()).unwrap_or(0));
     let (width, row) = (306.0, 21.0);
-    let corner = (LEFT + SIDE - width - 8.0, TOP + SIDE - rows * row - 18.0);
+    let left = match square {
+        Square::Roc => LEFT + SIDE - width - 8.0,
+        Square::PrecisionRecall => LEFT + 8.0,
+    };
+    let corner = (left, TOP + SIDE - rows * row - 18.0);
     svg.rect(
         corner,
         (width, rows * row + 10.0),

@@ -6,12 +6,13 @@
 
 use super::super::document::{Block, Figure, Row, Section, Table};
 use super::super::figure::distribution::{self, BARS, Panel, rebin};
-use super::super::figure::roc::{self, Curve, Look};
+use super::super::figure::roc::{self, Curve, Look, Square};
 use super::super::number::{Shown, Style, range, real};
 use super::super::view::{self, View};
 use super::super::words::{self, join};
 use super::estimates::{forest, heterogeneity};
-use crate::pool::result::{Analysis, MergedCurve, Metric, PoolOutcome};
+use super::precision;
+use crate::pool::result::{Analysis, MergedCurve, Metric, PoolOutcome, RocPoint};
 use crate::statistic::confusion::RateMeasure;
 use crate::study::{EndpointId, ModelId, SiteRole};
 
@@ -44,6 +45,7 @@ pub(super) fn page(view: View<'_>) -> Section {
             "AUC: mean over hospitals and spread between them",
         )));
     }
+    blocks.extend(precision::measures(view));
     for (model, endpoint) in curve_keys(view) {
         curves(view, &model, &endpoint, &mut blocks);
     }
@@ -123,6 +125,8 @@ fn curves(view: View<'_>, model: &ModelId, endpoint: &EndpointId, blocks: &mut V
         (&external, &apart, &merged),
     )));
     blocks.push(Block::Table(data));
+    let precision = precision::figure(view, model, endpoint, (&external, &apart, &merged));
+    blocks.extend(precision.map(Block::Figure));
     let ordered: Vec<&MergedCurve> = external.iter().chain(&apart).copied().collect();
     if !ordered.is_empty() {
         blocks.push(Block::Figure(distribution_figure(
@@ -131,13 +135,14 @@ fn curves(view: View<'_>, model: &ModelId, endpoint: &EndpointId, blocks: &mut V
     }
 }
 
-type Split<'a> = (
+/// Curves of external hospitals, of the others, and the merged one.
+pub(super) type Split<'a> = (
     &'a [&'a MergedCurve],
     &'a [&'a MergedCurve],
     &'a [&'a MergedCurve],
 );
 
-fn curve_name(view: View<'_>, curve: &MergedCurve) -> String {
+pub(super) fn curve_name(view: View<'_>, curve: &MergedCurve) -> String {
     match &curve.site {
         Some(site) => view.site(site),
         None => "Merged patients".to_owned(),
@@ -181,6 +186,12 @@ fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Spl
             .iter()
             .map(|point| (point.fpr, point.tpr))
             .collect(),
+        band: if look == Look::Bold {
+            let band = |point: &RocPoint| Some((point.fpr, point.band?[0], point.band?[1]));
+            curve.points.iter().filter_map(band).collect()
+        } else {
+            vec![]
+        },
         operating: if named {
             operating(view, curve)
         } else {
@@ -216,6 +227,24 @@ fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Spl
     let id = format!("roc-{model}-{endpoint}");
     let title = format!("ROC curves of {name}");
     let description = format!("Area under each curve: {}.", sentence.join("; "));
+    let caption = roc_caption(view, (&name, endpoint), split, &lines);
+    let points = points_table(view, &title, split, many);
+    Figure {
+        label: String::new(),
+        caption,
+        svg: roc::draw(Square::Roc, &id, &title, &description, &lines),
+        data: points,
+        narrow: true,
+    }
+}
+
+fn roc_caption(
+    view: View<'_>,
+    (name, endpoint): (&str, &EndpointId),
+    split: Split<'_>,
+    lines: &[Curve],
+) -> String {
+    let (external, _, merged) = split;
     let mut caption = format!(
         "ROC curves of {name} for {}, from score histograms. Markers: prespecified thresholds.",
         view.endpoint(endpoint)
@@ -223,17 +252,17 @@ fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Spl
     if !merged.is_empty() {
         caption.push_str(" Black: merged patients; includes between-site pairs.");
     }
-    if many {
+    if lines.iter().any(|line| !line.band.is_empty()) {
+        let method = view.study.protocol.intervals.proportion.words();
+        caption.push_str(&format!(
+            " Grey area: {method} intervals of the merged sensitivity, point by point; these \
+             sites only."
+        ));
+    }
+    if external.len() > 4 {
         caption.push_str(" Grey: single hospitals, named in the table.");
     }
-    let points = points_table(view, &title, split, many);
-    Figure {
-        label: String::new(),
-        caption,
-        svg: roc::draw(&id, &title, &description, &lines),
-        data: points,
-        narrow: true,
-    }
+    caption
 }
 
 /// The points behind the curves; fewer of them for many hospitals.
@@ -272,7 +301,7 @@ fn points_table(view: View<'_>, title: &str, split: Split<'_>, many: bool) -> Ta
 }
 
 /// Points where the curve moves, at most about `most` of them.
-fn thinned(curve: &MergedCurve, most: usize) -> Vec<crate::pool::result::RocPoint> {
+fn thinned(curve: &MergedCurve, most: usize) -> Vec<RocPoint> {
     let mut moving = curve.points.clone();
     moving.dedup_by(|next, kept| next.fpr == kept.fpr && next.tpr == kept.tpr);
     let step = moving.len().div_ceil(most).max(1);

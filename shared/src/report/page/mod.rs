@@ -4,6 +4,7 @@
 //! To: `document`, set by `html`.
 
 mod calibration;
+mod card;
 mod comparison;
 mod contingency;
 mod discrimination;
@@ -12,6 +13,7 @@ mod flow;
 mod front;
 mod methods;
 mod operating;
+mod precision;
 mod provenance;
 mod sites;
 mod subgroups;

@@ -7,10 +7,12 @@ use super::super::document::{Block, Row, Section, Table};
 use super::super::number::{self, Shown, Style};
 use super::super::view::{self, View, sum};
 use super::super::words;
-use super::estimates::{forest, heterogeneity};
+use super::card;
+use super::estimates::{forest, heterogeneity, topic_table};
 use crate::pool::result::{Analysis, Metric, PoolOutcome};
 use crate::statistic::Disclosed;
 use crate::statistic::confusion::{Confusion, RateMeasure};
+use crate::statistic::metric::Topic;
 use crate::study::{SiteRole, Threshold};
 
 const RATES: [RateMeasure; 6] = [
@@ -42,6 +44,10 @@ pub(super) fn page(view: View<'_>) -> Section {
         )));
         blocks.push(Block::Table(counts(view, threshold, &tables)));
         blocks.push(Block::Table(rates(view, threshold, &tables)));
+        let card = card::table(view, threshold, &tables);
+        if !card.is_empty() {
+            blocks.push(Block::Table(card));
+        }
         let pooled: Vec<&Analysis> = [Metric::Sensitivity, Metric::Specificity]
             .into_iter()
             .flat_map(|metric| view.overall(metric))
@@ -71,6 +77,7 @@ pub(super) fn page(view: View<'_>) -> Section {
             blocks.push(Block::Table(heterogeneity(&parts, caption)));
         }
     }
+    blocks.extend(measures(view));
     if blocks.is_empty() {
         blocks.push(Block::Note(
             "The protocol declares no threshold, or no hospital released a 2x2 table.".to_owned(),
@@ -83,7 +90,41 @@ pub(super) fn page(view: View<'_>) -> Section {
     }
 }
 
-type Found<'a> = Vec<(String, SiteRole, &'a Confusion<Disclosed>)>;
+/// Everything else that follows from the tables.
+fn measures(view: View<'_>) -> Option<Block> {
+    let mut table = topic_table(
+        view,
+        Topic::Threshold,
+        &RATES.map(rate_metric),
+        "Further measures at the prespecified thresholds",
+    );
+    if table.is_empty() {
+        return None;
+    }
+    table.notes.push(
+        "Accuracy, F1, MCC and kappa depend on the event rate and weigh both kinds of error as \
+         it happens to fall; they are given because readers ask for them, and no threshold \
+         should be chosen by them. A likelihood ratio or odds ratio with an empty cell in its \
+         2×2 table has 0.5 added to each cell. Predictive values at a target prevalence take \
+         sensitivity and specificity as they are."
+            .to_owned(),
+    );
+    Some(Block::Table(table))
+}
+
+fn rate_metric(rate: RateMeasure) -> Metric {
+    match rate {
+        RateMeasure::Sensitivity => Metric::Sensitivity,
+        RateMeasure::Specificity => Metric::Specificity,
+        RateMeasure::Ppv => Metric::Ppv,
+        RateMeasure::Npv => Metric::Npv,
+        RateMeasure::SelectionRate => Metric::SelectionRate,
+        RateMeasure::Prevalence => Metric::Prevalence,
+    }
+}
+
+/// The tables at one threshold with the name and role of their hospital.
+pub(super) type Found<'a> = Vec<(String, SiteRole, &'a Confusion<Disclosed>)>;
 
 fn found<'a>(view: View<'a>, threshold: &Threshold) -> Found<'a> {
     let mut out = Vec::new();
@@ -100,7 +141,7 @@ fn found<'a>(view: View<'a>, threshold: &Threshold) -> Found<'a> {
     out
 }
 
-fn class(role: SiteRole) -> &'static str {
+pub(super) fn class(role: SiteRole) -> &'static str {
     if role == SiteRole::External {
         ""
     } else {
@@ -175,10 +216,10 @@ fn rates(view: View<'_>, threshold: &Threshold, tables: &Found<'_>) -> Table {
             .collect();
         table.push(Row::new(name, cells).class(class(*role)));
     }
-    table.notes.push(
-        "Computed on exact rows at each hospital. PPV, NPV and selection rate hold at the \
-         hospital's own prevalence."
-            .to_owned(),
-    );
+    table.notes.push(format!(
+        "Computed on exact rows at each hospital, {} intervals (normal on the logit scale where \
+         patients repeat). PPV, NPV and selection rate hold at the hospital's own prevalence.",
+        view.study.protocol.intervals.proportion.words()
+    ));
     table
 }
