@@ -14,6 +14,7 @@ mod rate;
 mod reference;
 mod rows;
 mod tables;
+mod utility;
 
 #[test]
 fn reference_values() {
@@ -48,6 +49,9 @@ fn reference_values() {
             "calibration_slope_intercept_pooled" => calibration::newton(entry),
             "one_pass_sums" => calibration::sums(entry),
             "ece_brier_decomposition" => calibration::bins(entry),
+            "net_benefit" => utility::net_benefit(entry),
+            "mcnemar" => utility::mcnemar(entry),
+            "nri_idi" => utility::reclassification(entry),
             _ => {}
         }
         failures.extend_from_slice(entry.failures());
