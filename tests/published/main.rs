@@ -9,6 +9,7 @@ mod area;
 mod calibration;
 mod heart_round;
 mod planning;
+mod nomogram;
 mod pooled;
 mod rate;
 mod reference;

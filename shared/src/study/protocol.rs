@@ -7,7 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Axis, EndpointId, Field, FieldName, ModelId, SiteSlug, StudySlug, Term};
+use super::{Axis, EndpointId, Field, FieldName, Formula, ModelId, SiteSlug, StudySlug, Term};
 
 /// The whole protocol, as written in `study.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -144,15 +144,20 @@ pub struct Model {
     pub version: String,
     /// The model under validation, or what it is compared with.
     pub role: ModelRole,
-    /// The declared column with its predictions.
-    pub field: FieldName,
-    /// SHA-256 of the model file, 64 hex digits, when there is one.
+    /// The declared column with its predictions; absent where a formula computes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<FieldName>,
+    /// SHA-256 of the model file, 64 hex digits, when there is one; of a formula, the digest of
+    /// its canonical form, which the lock fills in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
     /// Kind of output.
     pub output: ModelOutput,
     /// How predictions reach the analysis.
     pub run: ModelRun,
+    /// The formula, of a model with `run = "formula"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formula: Option<Formula>,
     /// What the model does when an input is missing (decision C4), in words.
     pub missing_inputs: String,
     /// One sentence on how it was developed.
@@ -183,6 +188,8 @@ pub enum ModelOutput {
 pub enum ModelRun {
     /// A table of predictions made beforehand at the site.
     PredictionsTable,
+    /// A logistic formula on declared columns, computed at the site.
+    Formula,
 }
 
 /// One endpoint with its reference standard.

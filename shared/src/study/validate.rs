@@ -7,10 +7,12 @@
 use std::collections::BTreeSet;
 
 use super::{
-    AxisRule, Estimand, Field, FieldKind, Grid, ModelRole, Operator, PrimaryMetric, SamplingDesign,
-    Scalar, Spacing, StudyProtocol, Term,
+    AxisRule, Estimand, Field, FieldKind, Grid, Model, ModelRole, ModelRun, Operator,
+    PrimaryMetric, SamplingDesign, Scalar, Spacing, StudyProtocol, Term,
 };
 use crate::numeric::distribution::inverse_logit;
+
+mod formula;
 
 /// Most thresholds per model and endpoint (rule D7).
 pub const THRESHOLDS_MAX: usize = 5;
@@ -34,7 +36,8 @@ pub struct Problem {
     pub fix: String,
 }
 
-/// The protocol as it will be locked: histogram edges as numbers, thresholds among them.
+/// The protocol as it will be locked: histogram edges as numbers, thresholds among them, and
+/// the digests of formulas.
 pub fn expand(protocol: &StudyProtocol) -> StudyProtocol {
     let mut expanded = protocol.clone();
     let mut edges = grid_edges(&protocol.histogram);
@@ -42,6 +45,11 @@ pub fn expand(protocol: &StudyProtocol) -> StudyProtocol {
     edges.retain(|edge| *edge > 0.0 && *edge < 1.0);
     edges.sort_by(f64::total_cmp);
     edges.dedup();
+    for model in &mut expanded.model {
+        if let Some(digest) = model.formula.as_ref().and_then(|one| one.sha256().ok()) {
+            model.sha256 = Some(digest);
+        }
+    }
     expanded.histogram = Grid {
         spacing: None,
         bins: None,
@@ -275,13 +283,10 @@ fn models(protocol: &StudyProtocol, found: &mut Found) {
     );
     for model in &protocol.model {
         let place = format!("model \"{}\"", model.id);
-        let valid = kind_of(protocol, &model.field) == Some(FieldKind::Probability);
-        found.unless(
-            valid,
-            &place,
-            "its field is not a declared probability",
-            "declare [[field]] with this name and kind = \"probability\"",
-        );
+        match model.run {
+            ModelRun::PredictionsTable => predictions(protocol, model, &place, found),
+            ModelRun::Formula => formula::check(protocol, model, &place, found),
+        }
         if let Some(hash) = &model.sha256 {
             found.unless(
                 is_sha256(hash),
@@ -297,6 +302,25 @@ fn models(protocol: &StudyProtocol, found: &mut Found) {
             "say what the model does when an input is missing",
         );
     }
+}
+
+fn predictions(protocol: &StudyProtocol, model: &Model, place: &str, found: &mut Found) {
+    let kind = model
+        .field
+        .as_ref()
+        .and_then(|name| kind_of(protocol, name));
+    found.unless(
+        kind == Some(FieldKind::Probability),
+        place,
+        "its field is not a declared probability",
+        "declare [[field]] with this name and kind = \"probability\"",
+    );
+    found.unless(
+        model.formula.is_none(),
+        place,
+        "it has a formula, but its predictions come from a table",
+        "write run = \"formula\" and no field, or remove [model.formula]",
+    );
 }
 
 fn is_sha256(text: &str) -> bool {
