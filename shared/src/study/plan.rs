@@ -50,6 +50,12 @@ kinds! {
     Calibration = "calibration", "calibration in the large, intercept and slope of a logistic recalibration, log loss, Spiegelhalter's test, calibration error and index; slope and O:E also per subgroup level";
     /// Bins of the calibration curve.
     CalibrationBins = "calibration-bins", "from sites with public data only: cases, events and mean predictions per bin, for the calibration curve";
+    /// Net benefit.
+    NetBenefit = "net-benefit", "the net benefit of each model at the thresholds of the decision curve, against treating all and none and between models";
+    /// Both models' decisions crossed.
+    Discordance = "discordance", "per outcome class and pair of thresholds: how many cases both models, one of them, or neither calls positive, with McNemar's tests";
+    /// Reclassification.
+    Reclassification = "reclassification", "on request: net reclassification and integrated discrimination improvement over each comparator";
     /// Subgroup bias tables.
     Subgroup = "subgroup", "per subgroup level: cases, events, rates, AUC, O:E, and gaps to the rest of the site";
     /// Contingency tables.
@@ -78,6 +84,14 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
             | StatisticKind::Calibration
             | StatisticKind::CalibrationBins => true,
             StatisticKind::Confusion => !protocol.threshold.is_empty(),
+            StatisticKind::NetBenefit => {
+                !protocol.threshold.is_empty() || protocol.decision_curve.is_some()
+            }
+            StatisticKind::Discordance => pairs(protocol),
+            StatisticKind::Reclassification => {
+                protocol.comparators().next().is_some()
+                    && protocol.comparison.is_some_and(|plan| plan.nri)
+            }
             StatisticKind::PairedAuc => protocol.comparators().next().is_some(),
             StatisticKind::Subgroup => {
                 !protocol.subgroup.is_empty() && !protocol.threshold.is_empty()
@@ -85,4 +99,18 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
             StatisticKind::Contingency => !protocol.subgroup.is_empty(),
         })
         .collect()
+}
+
+/// Whether some comparator has a threshold to pair with one of the index model's.
+fn pairs(protocol: &StudyProtocol) -> bool {
+    let Some(index) = protocol.index_model() else {
+        return false;
+    };
+    protocol.comparators().any(|comparator| {
+        let mut endpoints = protocol.endpoint.iter();
+        endpoints.any(|endpoint| {
+            let pairs = protocol.paired_thresholds(&index.id, &comparator.id, &endpoint.id);
+            !pairs.is_empty()
+        })
+    })
 }

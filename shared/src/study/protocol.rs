@@ -49,6 +49,15 @@ pub struct StudyProtocol {
     /// Prespecified decision thresholds, at most five per model and endpoint.
     #[serde(default)]
     pub threshold: Vec<Threshold>,
+    /// Thresholds of the decision curve beside the prespecified ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision_curve: Option<DecisionCurve>,
+    /// Shares of events in the populations the model is meant for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target_prevalence: Vec<TargetPrevalence>,
+    /// What is asked of comparisons beyond the usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<ComparisonPlan>,
     /// The score histogram's grid.
     pub histogram: Grid,
     /// Clipping of probabilities before a logit is taken.
@@ -299,6 +308,37 @@ pub struct Threshold {
     pub value: f64,
     /// Where it comes from.
     pub source: String,
+}
+
+/// Thresholds at which net benefit is computed, for every model and endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionCurve {
+    /// Strictly increasing in (0, 1), at most 50; edges of the histogram's grid or prespecified
+    /// thresholds. A grid by rule gets them as edges when the protocol is locked.
+    pub thresholds: Vec<f64>,
+}
+
+/// A declared share of events, to which predictive values and net benefit are also carried over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetPrevalence {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// Between 0 and 1, both excluded.
+    pub value: f64,
+    /// Whose prevalence it is, and where the number comes from.
+    pub source: String,
+}
+
+/// What is asked of comparisons beyond the usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ComparisonPlan {
+    /// Whether net reclassification and integrated discrimination improvement are computed; they
+    /// can rise with miscalibration alone and are reported with that warning.
+    #[serde(default)]
+    pub nri: bool,
 }
 
 /// The score histogram's grid, agreed before data are seen. Bin `j` holds `edges[j-1] <= p <
@@ -589,5 +629,49 @@ impl StudyProtocol {
             .collect();
         values.sort_by(f64::total_cmp);
         values
+    }
+
+    /// Thresholds of the decision curve of one model and endpoint, ascending: those of the
+    /// section and the prespecified ones.
+    pub fn curve_thresholds(&self, model: &ModelId, endpoint: &EndpointId) -> Vec<f64> {
+        let mut values = self.thresholds(model, endpoint);
+        let section = self.decision_curve.iter();
+        values.extend(section.flat_map(|curve| curve.thresholds.iter().copied()));
+        values.sort_by(f64::total_cmp);
+        values.dedup_by(|a, b| a.to_bits() == b.to_bits());
+        values
+    }
+
+    /// Declared prevalences of an endpoint, in the protocol's order.
+    pub fn target_prevalences(&self, endpoint: &EndpointId) -> Vec<f64> {
+        let declared = self.target_prevalence.iter();
+        declared
+            .filter(|entry| entry.endpoint == *endpoint)
+            .map(|entry| entry.value)
+            .collect()
+    }
+
+    /// The thresholds at which the decisions of two models are crossed, the first model's first:
+    /// every threshold both declare, and otherwise each model's in their order, one by one.
+    pub fn paired_thresholds(
+        &self,
+        model: &ModelId,
+        comparator: &ModelId,
+        endpoint: &EndpointId,
+    ) -> Vec<(f64, f64)> {
+        let first = self.thresholds(model, endpoint);
+        let second = self.thresholds(comparator, endpoint);
+        let within = |values: &[f64], value: f64| {
+            values
+                .iter()
+                .any(|other| other.to_bits() == value.to_bits())
+        };
+        let same = first.iter().filter(|value| within(&second, **value));
+        let mut pairs: Vec<(f64, f64)> = same.map(|value| (*value, *value)).collect();
+        let own = first.iter().filter(|value| !within(&second, **value));
+        let other = second.iter().filter(|value| !within(&first, **value));
+        pairs.extend(own.copied().zip(other.copied()));
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        pairs
     }
 }

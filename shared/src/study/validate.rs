@@ -13,9 +13,12 @@ use super::{
 use crate::numeric::distribution::inverse_logit;
 
 mod formula;
+mod utility;
 
 /// Most thresholds per model and endpoint (rule D7).
 pub const THRESHOLDS_MAX: usize = 5;
+/// Most thresholds of the decision curve.
+pub const CURVE_MAX: usize = 50;
 /// Most levels of one axis (rule D15).
 pub const LEVELS_MAX: usize = 40;
 /// Most bins of the histogram.
@@ -42,6 +45,10 @@ pub fn expand(protocol: &StudyProtocol) -> StudyProtocol {
     let mut expanded = protocol.clone();
     let mut edges = grid_edges(&protocol.histogram);
     edges.extend(protocol.threshold.iter().map(|threshold| threshold.value));
+    if protocol.histogram.edges.is_empty() {
+        let section = protocol.decision_curve.iter();
+        edges.extend(section.flat_map(|curve| curve.thresholds.iter().copied()));
+    }
     edges.retain(|edge| *edge > 0.0 && *edge < 1.0);
     edges.sort_by(f64::total_cmp);
     edges.dedup();
@@ -85,6 +92,7 @@ pub fn check(protocol: &StudyProtocol) -> Vec<Problem> {
     eligibility(protocol, &mut found);
     thresholds(protocol, &mut found);
     grid(protocol, &mut found);
+    utility::check(protocol, &mut found);
     axes(protocol, &mut found);
     analysis(protocol, &mut found);
     design(protocol, &mut found);
@@ -493,7 +501,7 @@ fn grid(protocol: &StudyProtocol, found: &mut Found) {
     let ascending = grid.edges.windows(2).all(|pair| pair[0] < pair[1]);
     let inside = grid.edges.iter().all(|edge| *edge > 0.0 && *edge < 1.0);
     found.unless(
-        ascending && inside && grid.edges.len() < BINS_MAX + THRESHOLDS_MAX * 16,
+        ascending && inside && grid.edges.len() < BINS_MAX + CURVE_MAX + THRESHOLDS_MAX * 16,
         "histogram.edges",
         "edges are not increasing numbers strictly between 0 and 1",
         "leave the edges to the lock: spacing = \"logit\", bins = 128",
