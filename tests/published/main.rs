@@ -8,14 +8,15 @@
 mod area;
 mod calibration;
 mod heart_round;
-mod planning;
 mod nomogram;
+mod planning;
 mod pooled;
 mod rate;
 mod reference;
 mod rows;
 mod tables;
 mod utility;
+mod utility_round;
 
 #[test]
 fn reference_values() {
