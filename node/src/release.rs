@@ -11,7 +11,7 @@ use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::study::lock::LockedProtocol;
 use shared::study::plan::StatisticKind;
-use shared::study::{StudyProtocol, Timestamp, Visibility};
+use shared::study::{ModelRun, StudyProtocol, Timestamp, Visibility};
 use shared::wire::Refusal;
 
 use crate::cohort::Finding;
@@ -249,6 +249,7 @@ pub fn preview_text(
         .map(|field| field.name.as_str())
         .collect();
     let _ = writeln!(text, "what is read\n  columns for: {}", fields.join(", "));
+    text.push_str(&models_text(protocol));
     text.push_str("what never leaves\n  keys, rows, images, file names, log lines\n\n");
     if !findings.is_empty() {
         text.push_str("data check\n");
@@ -277,6 +278,35 @@ pub fn preview_text(
         );
         text.push_str(&String::from_utf8_lossy(bytes));
         text.push('\n');
+    }
+    text
+}
+
+/// Each model as staff approve it: what it is, and the digest of its file or its formula. A
+/// formula is computed here, from the site's rows, so it is shown whole.
+fn models_text(protocol: &StudyProtocol) -> String {
+    let mut text = String::from("what is compared with the outcome\n");
+    for model in &protocol.model {
+        let digest = match (&model.sha256, &model.formula) {
+            (_, Some(formula)) => formula.sha256().ok(),
+            (sha256, None) => sha256.clone(),
+        };
+        let digest = digest.map_or_else(
+            || "no digest declared".to_owned(),
+            |digest| format!("sha256 {digest}"),
+        );
+        let how = match model.run {
+            ModelRun::PredictionsTable => "predictions of the site's table",
+            ModelRun::Formula => "formula computed here",
+        };
+        let _ = writeln!(
+            text,
+            "  model {} ({}, {}): {how}, {digest}",
+            model.id, model.name, model.version
+        );
+        if let Some(formula) = &model.formula {
+            let _ = writeln!(text, "    {}", formula.words());
+        }
     }
     text
 }

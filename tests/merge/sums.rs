@@ -270,7 +270,8 @@ fn the_order_of_arrival_and_of_rows_changes_nothing() {
                 Statistic::Flow(_)
                 | Statistic::Confusion(_)
                 | Statistic::Histogram(_)
-                | Statistic::Contingency(_),
+                | Statistic::Contingency(_)
+                | Statistic::Discordance(_),
                 _,
             ) = (a, b)
             {

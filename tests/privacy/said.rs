@@ -114,6 +114,11 @@ impl Book {
                 self.histogram(model, false, &one.non_events, edges);
             }
             Statistic::SubgroupTable(one) => self.subgroup(one),
+            Statistic::Discordance(one) => {
+                let thresholds = (one.threshold, one.comparator_threshold);
+                self.crossed(thresholds, true, one.events.counts());
+                self.crossed(thresholds, false, one.non_events.counts());
+            }
             Statistic::Contingency(one) => self.table(one),
             Statistic::Auc(_)
             | Statistic::PairedAuc(_)
@@ -123,6 +128,36 @@ impl Book {
             Statistic::CalibrationBins(one) => {
                 assert!(one.grid.is_empty() && one.tenths.is_empty());
             }
+        }
+    }
+
+    /// Both models' decisions in one class, and the 2x2 tables they add to.
+    fn crossed(&mut self, (first, second): (f64, f64), event: bool, cells: [&Cell<u64>; 4]) {
+        let decisions = [(true, true), (true, false), (false, true), (false, false)];
+        let name = |one: bool, other: bool| {
+            let class = if event { "e" } else { "o" };
+            format!("{class}.{one}.{other}.{first}x{second}")
+        };
+        for ((one, other), cell) in decisions.into_iter().zip(cells) {
+            let holds = move |row: &Row| {
+                (row.score(0) >= first) == one
+                    && (row.score(1) >= second) == other
+                    && row.event() == event
+            };
+            self.say(&name(one, other), *cell, Box::new(holds));
+        }
+        let words = |positive: bool| match (positive, event) {
+            (true, true) => "tp",
+            (false, true) => "fn",
+            (true, false) => "fp",
+            (false, false) => "tn",
+        };
+        for positive in [true, false] {
+            let own = [name(positive, true), name(positive, false)];
+            let other = [name(true, positive), name(false, positive)];
+            let word = words(positive);
+            self.sums.push((format!("{word}.0@{first}"), own.into()));
+            self.sums.push((format!("{word}.1@{second}"), other.into()));
         }
     }
 

@@ -9,12 +9,15 @@ mod area;
 mod calibration;
 mod curve;
 mod heart_round;
+mod nomogram;
 mod planning;
 mod pooled;
 mod rate;
 mod reference;
 mod rows;
 mod tables;
+mod utility;
+mod utility_round;
 
 #[test]
 fn reference_values() {
@@ -53,6 +56,9 @@ fn reference_values() {
             "calibration_slope_intercept_pooled" => calibration::newton(entry),
             "one_pass_sums" => calibration::sums(entry),
             "ece_brier_decomposition" => calibration::bins(entry),
+            "net_benefit" => utility::net_benefit(entry),
+            "mcnemar" => utility::mcnemar(entry),
+            "nri_idi" => utility::reclassification(entry),
             _ => {}
         }
         failures.extend_from_slice(entry.failures());

@@ -160,6 +160,19 @@ pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
             }
         }
         Statistic::Contingency(it) => contingency(&mut out, it),
+        Statistic::Discordance(it) => {
+            for (class, crossed) in [("events", &it.events), ("non_events", &it.non_events)] {
+                let names = ["both", "model_only", "comparator_only", "neither"];
+                for (name, cell) in names.into_iter().zip(crossed.counts()) {
+                    out.push(AnyCell::Count(format!("{class} {name}"), cell));
+                }
+                let tests = [
+                    ("chi_squared", &crossed.chi_squared),
+                    ("mid_p", &crossed.mid_p),
+                ];
+                reals(&mut out, &tests);
+            }
+        }
     }
     out
 }

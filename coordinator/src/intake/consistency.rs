@@ -213,6 +213,25 @@ fn margins(
                 equal(findings, "events-agree", at, &it.observed, &flow.events);
             }
         }
+        Statistic::Discordance(it) => {
+            if let Some(flow) = flow(release, &it.endpoint) {
+                let (events, rest) = (it.events.counts(), it.non_events.counts());
+                sums_to(
+                    findings,
+                    "events-agree",
+                    at,
+                    events.into_iter(),
+                    &flow.events,
+                );
+                sums_to(
+                    findings,
+                    "non-events-agree",
+                    at,
+                    rest.into_iter(),
+                    &flow.non_events,
+                );
+            }
+        }
         Statistic::Estimate(it) => {
             let flow = flow(release, &it.key.endpoint);
             if let Some(flow) = flow.filter(|_| it.key.is_whole()) {

@@ -58,6 +58,7 @@ fn kind(statistic: &Statistic<Disclosed>) -> StatisticKind {
         Statistic::CalibrationBins(_) => StatisticKind::CalibrationBins,
         Statistic::SubgroupTable(_) => StatisticKind::Subgroup,
         Statistic::Contingency(_) => StatisticKind::Contingency,
+        Statistic::Discordance(_) => StatisticKind::Discordance,
     }
 }
 
@@ -106,6 +107,11 @@ fn key(statistic: &Statistic<Disclosed>) -> Key {
                 .unwrap_or_default(),
             threshold: it.threshold.map(f64::to_bits),
             ..base(&it.endpoint)
+        },
+        Statistic::Discordance(it) => Key {
+            other: it.comparator.to_string(),
+            threshold: Some(it.threshold.to_bits()),
+            ..scored(&it.endpoint, &it.model)
         },
     }
 }
@@ -240,6 +246,17 @@ fn unknown(statistic: &Statistic<Disclosed>, protocol: &StudyProtocol) -> Vec<St
             axis(protocol, &it.axis, &mut wrong);
             contingency(protocol, it, &mut wrong);
         }
+        Statistic::Discordance(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            role(protocol, &it.model, ModelRole::Index, &mut wrong);
+            role(protocol, &it.comparator, ModelRole::Comparator, &mut wrong);
+            let bits = |pair: (f64, f64)| (pair.0.to_bits(), pair.1.to_bits());
+            let pairs = protocol.paired_thresholds(&it.model, &it.comparator, &it.endpoint);
+            let found = bits((it.threshold, it.comparator_threshold));
+            if !pairs.into_iter().any(|pair| bits(pair) == found) {
+                wrong.push("the protocol does not pair these thresholds".into());
+            }
+        }
     }
     wrong
 }
@@ -264,7 +281,12 @@ fn estimate(protocol: &StudyProtocol, key: &EstimateKey, wrong: &mut Vec<String>
         role(protocol, comparator, ModelRole::Comparator, wrong);
     }
     if let Some(value) = key.threshold {
-        threshold(protocol, &key.model, &key.endpoint, value, wrong);
+        if key.metric.entry().kind == StatisticKind::NetBenefit {
+            let curve = protocol.curve_thresholds(&key.model, &key.endpoint);
+            among(&curve, value, wrong);
+        } else {
+            threshold(protocol, &key.model, &key.endpoint, value, wrong);
+        }
     }
     match (&key.axis, &key.level) {
         (None, None) => {}
@@ -284,8 +306,8 @@ fn estimate(protocol: &StudyProtocol, key: &EstimateKey, wrong: &mut Vec<String>
     );
     let declared = key
         .prevalence
-        .is_none_or(|share| protocol.prevalences(&key.endpoint).contains(&share));
-    if !declared || at_prevalence != key.prevalence.is_some() {
+        .is_none_or(|share| protocol.target_prevalences(&key.endpoint).contains(&share));
+    if !declared || (at_prevalence && key.prevalence.is_none()) {
         wrong.push("its prevalence is not one that the protocol declares".into());
     }
     if key.metric.entry().topic == Topic::Threshold && key.threshold.is_none() {
@@ -331,7 +353,10 @@ fn threshold(
     value: f64,
     wrong: &mut Vec<String>,
 ) {
-    let declared = protocol.thresholds(model, endpoint);
+    among(&protocol.thresholds(model, endpoint), value, wrong);
+}
+
+fn among(declared: &[f64], value: f64, wrong: &mut Vec<String>) {
     if declared
         .iter()
         .all(|known| known.to_bits() != value.to_bits())

@@ -16,6 +16,7 @@ mod performance;
 mod subgroups;
 #[cfg(test)]
 pub(crate) mod tests;
+mod utility;
 
 use shared::disclosure::document::ReceivedRelease;
 use shared::fault::Fault;

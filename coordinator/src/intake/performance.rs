@@ -18,6 +18,7 @@ use super::accuracy;
 use super::consistency::flow;
 use super::finding::{Finding, Span, near, ordered, slack_of, sums_to, within};
 use super::keys::place;
+use super::utility;
 
 /// Largest variance of an AUC: that of a fair coin.
 const AUC_VARIANCE_MAX: f64 = 0.25;
@@ -45,6 +46,7 @@ pub(super) fn check(
                 if it.key.metric == Metric::Brier {
                     brier(it, release, &at, slack, findings);
                 }
+                utility::follows(it, release, &at, findings);
             }
             Statistic::Flow(_)
             | Statistic::Characteristics(_)
@@ -52,6 +54,7 @@ pub(super) fn check(
             | Statistic::CalibrationBins(_)
             | Statistic::SubgroupTable(_)
             | Statistic::Contingency(_) => {}
+            Statistic::Discordance(it) => utility::crossed(it, release, &at, findings),
         }
     }
 }

@@ -68,7 +68,7 @@ fn cases(protocol: &StudyProtocol, site: &str) -> Cases {
         score: protocol
             .model
             .iter()
-            .map(|model| number(model.field.as_str()))
+            .map(|model| number(model.field.as_ref().unwrap().as_str()))
             .collect(),
         level: protocol
             .subgroup

@@ -63,12 +63,12 @@ pub(crate) fn check(
                 "check the column of its predictions",
             ));
         } else if first.is_none() {
-            findings.push(Finding::field(
-                &model.field,
-                format!("no eligible case has a prediction of \"{}\"", model.id),
-                score.len() as u64,
-                "the comparison with it is not computed here",
-            ));
+            findings.push(Finding {
+                field: model.field.clone(),
+                what: format!("no eligible case has a prediction of \"{}\"", model.id),
+                rows: score.len() as u64,
+                hint: "the comparison with it is not computed here".to_owned(),
+            });
         } else if score.len() > 1 && values.all(|value| Some(value) == first) {
             faults.push(Fault::new(
                 Code::ScoresConstant,

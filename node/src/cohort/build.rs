@@ -5,8 +5,9 @@
 
 use shared::fault::{Code, Fault};
 use shared::statistic::cases::{Cases, Column, Intake};
-use shared::study::{Axis, AxisRule, Field, FieldName, StudyProtocol};
+use shared::study::{Axis, AxisRule, Field, FieldName, Model, StudyProtocol};
 
+use super::formula;
 use super::precheck::Typed;
 use super::raw::{Examples, RawTable};
 
@@ -50,7 +51,7 @@ pub(crate) fn build(
     let score = study
         .model
         .iter()
-        .map(|model| keep(builder.numbers(&model.field)))
+        .map(|model| keep(builder.score(model)))
         .collect();
     let level = study
         .subgroup
@@ -131,6 +132,23 @@ impl Builder<'_> {
         }
     }
 
+    /// Predictions of a model: its column's, or its formula's from the columns it names.
+    fn score(&self, model: &Model) -> Result<Vec<Option<f64>>, Fault> {
+        match (&model.field, &model.formula) {
+            (Some(field), None) => self.numbers(field),
+            (None, Some(formula)) => formula::predict(formula, self.rows, |name| self.find(name)),
+            (Some(_), Some(_)) | (None, None) => Err(Fault::new(
+                Code::ProtocolInvalid,
+                format!(
+                    "model \"{}\" has not exactly one source of predictions",
+                    model.id
+                ),
+                "predictions come from a declared field, or from a formula",
+                "tell the coordinator: the protocol needs an amendment",
+            )),
+        }
+    }
+
     /// Level of each row in the order of `Axis::levels`, `not recorded` last.
     fn levels(&self, axis: &Axis) -> Result<Vec<usize>, Fault> {
         let (field, column) = self.find(&axis.field)?;
@@ -195,7 +213,7 @@ impl Builder<'_> {
     }
 }
 
-fn misfit(name: &FieldName, why: &str) -> Fault {
+pub(super) fn misfit(name: &FieldName, why: &str) -> Fault {
     Fault::new(
         Code::ProtocolInvalid,
         format!("field \"{name}\" cannot be used as the protocol says"),

@@ -142,7 +142,7 @@ fn absence_fault(study: &StudyProtocol, field: &Field, source: &TableSource) -> 
     } else if study
         .model
         .iter()
-        .any(|one| one.field == field.name && one.role == ModelRole::Index)
+        .any(|one| one.field.as_ref() == Some(&field.name) && one.role == ModelRole::Index)
     {
         "the prediction under validation"
     } else {
@@ -345,14 +345,15 @@ impl Finder<'_> {
         let mut faults = Vec::new();
         for endpoint in &self.study.endpoint {
             for model in &self.study.model {
-                let column = of(&model.field).filter(|column| of(&endpoint.field) == Some(*column));
+                let Some(field) = &model.field else { continue };
+                let column = of(field).filter(|column| of(&endpoint.field) == Some(*column));
                 if let Some(name) = column.and_then(|column| self.header.get(column)) {
                     faults.push(Fault::new(
                         Code::ConfigInvalid,
                         format!(
                             "\"{}\" and \"{}\" are both read from column {}",
                             endpoint.field,
-                            model.field,
+                            field,
                             quote(name)
                         ),
                         "a model would be compared with its own prediction",

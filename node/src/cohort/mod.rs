@@ -13,6 +13,7 @@ mod file;
 mod finding;
 #[cfg(test)]
 mod fixture;
+mod formula;
 mod identifier;
 mod map;
 mod precheck;

@@ -13,6 +13,7 @@ pub mod random_effects;
 pub mod result;
 pub mod study;
 mod table;
+pub mod utility;
 mod verdict;
 pub mod withheld;
 

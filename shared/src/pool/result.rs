@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::utility::{BenefitPoint, McNemar, MergedBenefit, OperatingCard, PooledCrossed};
 use crate::identity::Digest;
 use crate::statistic::contingency::ContingencyKind;
 pub use crate::statistic::estimate::EstimateKey;
@@ -42,6 +43,12 @@ pub struct PooledStudy {
     pub merged: Vec<MergedCurve>,
     /// Contingency tables over external sites.
     pub tables: Vec<PooledTable>,
+    /// Both models' decisions crossed, with McNemar's tests over external sites.
+    pub crossed: Vec<PooledCrossed>,
+    /// Decision curves from summed counts of external sites.
+    pub benefit: Vec<MergedBenefit>,
+    /// What each prespecified threshold does to 1000 patients.
+    pub cards: Vec<OperatingCard>,
     /// The answer to the protocol's question.
     pub verdict: Verdict,
     /// Everything that was withheld, item by item.

@@ -5,7 +5,7 @@
 //! To: `report`.
 
 use super::result::{PooledStudy, SiteOutcome, SiteResult};
-use super::{analysis, curve, table, verdict, withheld};
+use super::{analysis, curve, table, utility, verdict, withheld};
 use crate::disclosure::ReceivedRelease;
 use crate::identity::Digest;
 use crate::study::{RoundId, SiteSlug, StudyProtocol, Timestamp};
@@ -70,6 +70,9 @@ pub fn pool(
         verdict: verdict::of(protocol, &analyses),
         merged: curve::all(protocol, &sites),
         tables: table::all(&sites),
+        crossed: utility::crossed(protocol, &sites),
+        benefit: utility::curves(protocol, &sites),
+        cards: utility::cards(protocol, &sites),
         withheld: withheld::all(&sites),
         analyses,
         protocol: protocol.clone(),

@@ -6,12 +6,12 @@
 
 use super::result::{SiteOutcome, SiteResult, Withheld};
 use crate::disclosure::review::MANY;
-use crate::statistic::Statistic;
 use crate::statistic::characteristics::Characteristics;
 use crate::statistic::contingency::Contingency;
-use crate::statistic::metric::Pooling;
+use crate::statistic::metric::{Leaves, Pooling};
 use crate::statistic::stage::{Cell, Disclosed};
 use crate::statistic::subgroup::SubgroupTable;
+use crate::statistic::{Estimate, Statistic};
 
 /// The list, in the protocol's order of sites.
 pub(super) fn all(sites: &[SiteResult]) -> Vec<Withheld> {
@@ -127,6 +127,8 @@ impl Walk<'_> {
             Statistic::ObservedExpected(one) => {
                 self.reals(&format!("O:E of {}", one.model), &[&one.ratio], POOL);
             }
+            // A hidden 2x2 table has a line of its own, for all that follows from it.
+            Statistic::Estimate(one) if self.table_hidden(one) => {}
             Statistic::Estimate(one) => {
                 let mut item = format!("{} of {}", one.key.metric.entry().name, one.key.model);
                 if let (Some(axis), Some(level)) = (&one.key.axis, &one.key.level) {
@@ -145,7 +147,29 @@ impl Walk<'_> {
             }
             Statistic::SubgroupTable(one) => self.subgroups(one),
             Statistic::Contingency(one) => self.contingency(one),
+            Statistic::Discordance(one) => {
+                let item = format!(
+                    "decisions of {} at {} by {} at {}",
+                    one.model, one.threshold, one.comparator, one.comparator_threshold
+                );
+                if one.events.both.is_suppressed() {
+                    let effect = "the site does not enter McNemar's test over sites";
+                    self.push(item, "no bound".to_owned(), effect);
+                }
+            }
         }
+    }
+
+    fn table_hidden(&self, one: &Estimate<Disclosed>) -> bool {
+        let with_table = one.key.metric.entry().leaves == Leaves::WithTable;
+        let mut tables = self.site.statistics.iter().filter_map(Statistic::confusion);
+        with_table
+            && tables.any(|table| {
+                table.model == one.key.model
+                    && table.endpoint == one.key.endpoint
+                    && Some(table.threshold) == one.key.threshold
+                    && table.true_positive.is_suppressed()
+            })
     }
 
     fn characteristics(&mut self, one: &Characteristics<Disclosed>) {

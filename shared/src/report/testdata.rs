@@ -157,7 +157,10 @@ fn cases(protocol: &StudyProtocol, text: &str) -> Cases {
         outcome: endpoints
             .map(|one| file.outcome(one.field.as_str()))
             .collect(),
-        score: models.map(|one| file.numbers(one.field.as_str())).collect(),
+        score: models
+            .filter_map(|one| one.field.as_ref())
+            .map(|field| file.numbers(field.as_str()))
+            .collect(),
         level: protocol.subgroup.iter().map(level).collect(),
         column: protocol
             .field

@@ -74,7 +74,7 @@ pub(crate) fn measure(
             Estimate::whole(set, key(*metric), found, basis)
         })
         .collect();
-    for prevalence in set.protocol.prevalences(&set.endpoint) {
+    for prevalence in set.protocol.target_prevalences(&set.endpoint) {
         for (metric, positive) in [
             (Metric::PpvAtPrevalence, true),
             (Metric::NpvAtPrevalence, false),

@@ -9,12 +9,16 @@ use super::calibration_bins::CalibrationBins;
 use super::characteristics::Characteristics;
 use super::confusion::Confusion;
 use super::contingency::Contingency;
+use super::discordance::Discordance;
 use super::flow::Flow;
 use super::histogram::Histogram;
 use super::observed_expected::ObservedExpected;
 use super::paired_auc::PairedAuc;
 use super::subgroup::SubgroupTable;
-use super::{AnalysisSet, Cases, Exact, Statistic, accuracy, brier, calibration, discrimination};
+use super::{
+    AnalysisSet, Cases, Exact, Statistic, accuracy, brier, calibration, discrimination,
+    net_benefit, reclassification,
+};
 use crate::study::plan::StatisticKind;
 use crate::study::{ModelRole, StudyProtocol};
 
@@ -96,6 +100,9 @@ impl Planned<'_> {
                 .flatten()
                 .map(Statistic::Estimate)
                 .collect(),
+            StatisticKind::NetBenefit => self.net_benefit(),
+            StatisticKind::Discordance => self.discordance(),
+            StatisticKind::Reclassification => self.reclassification(),
             StatisticKind::Subgroup => self.subgroups(),
             StatisticKind::Contingency => self.tables(),
         }
@@ -132,14 +139,22 @@ impl Planned<'_> {
             .position(|model| model.role == ModelRole::Index)
     }
 
-    fn paired(&self) -> Vec<Statistic<Exact>> {
+    /// The index model with each comparator, by their places in the protocol.
+    fn pairs(&self) -> Vec<(usize, usize)> {
         let Some(index) = self.index_model() else {
             return Vec::new();
         };
         let comparators = self.protocol.model.iter().enumerate();
         comparators
             .filter(|(_, model)| model.role == ModelRole::Comparator)
-            .filter_map(|(place, _)| PairedAuc::measure(self.set, self.areas, index, place))
+            .map(|(place, _)| (index, place))
+            .collect()
+    }
+
+    fn paired(&self) -> Vec<Statistic<Exact>> {
+        let pairs = self.pairs().into_iter();
+        pairs
+            .filter_map(|(index, place)| PairedAuc::measure(self.set, self.areas, index, place))
             .map(Statistic::PairedAuc)
             .collect()
     }
@@ -152,6 +167,36 @@ impl Planned<'_> {
             axes.flat_map(move |axis| calibration::by_level(self.set, model, axis))
         });
         whole.chain(levels).map(Statistic::Estimate).collect()
+    }
+
+    fn net_benefit(&self) -> Vec<Statistic<Exact>> {
+        let models = 0..self.protocol.model.len();
+        let each = models.flat_map(|model| net_benefit::measure(self.set, self.areas, model));
+        let pairs = self.pairs().into_iter();
+        let differences =
+            pairs.flat_map(|(index, place)| net_benefit::differences(self.set, index, place));
+        each.chain(differences).map(Statistic::Estimate).collect()
+    }
+
+    fn discordance(&self) -> Vec<Statistic<Exact>> {
+        let mut found = Vec::new();
+        for (index, place) in self.pairs() {
+            for (table, estimates) in Discordance::measure(self.set, index, place) {
+                found.push(Statistic::Discordance(table));
+                found.extend(estimates.map(Statistic::Estimate));
+            }
+        }
+        found
+    }
+
+    fn reclassification(&self) -> Vec<Statistic<Exact>> {
+        let pairs = self.pairs().into_iter();
+        pairs
+            .flat_map(|(index, place)| {
+                reclassification::measure(self.set, self.areas, index, place)
+            })
+            .map(Statistic::Estimate)
+            .collect()
     }
 
     fn subgroups(&self) -> Vec<Statistic<Exact>> {

@@ -602,6 +602,94 @@ metrics! {
         leaves: Leaves::WithTable, neutral: None, with_events: true,
         method: "from the likelihood ratio, logit interval", help: "predictive-values",
     }
+    /// Net benefit at a threshold; also its difference to treating nobody.
+    NetBenefit = "net-benefit" {
+        kind: StatisticKind::NetBenefit,
+        name: "Net benefit", topic: Topic::Utility, scale: Scale::Identity,
+        form: Form::UTILITY, style: Style::Plain(3), pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: true,
+        method: "mean utility, normal interval", help: "net-benefit",
+    }
+    /// Net benefit of treating everybody.
+    TreatAll = "net-benefit-treat-all" {
+        kind: StatisticKind::NetBenefit,
+        name: "Net benefit of treating all", topic: Topic::Utility, scale: Scale::Identity,
+        form: Form::UTILITY, style: Style::Plain(3), pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: true,
+        method: "mean utility, normal interval", help: "net-benefit",
+    }
+    /// Net benefit minus that of treating everybody.
+    OverTreatAll = "net-benefit-over-treat-all" {
+        kind: StatisticKind::NetBenefit,
+        name: "Net benefit over treating all", topic: Topic::Utility, scale: Scale::Identity,
+        form: Form::UTILITY_CHANGE, style: Style::Signed(3), pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: true,
+        method: "paired mean utility, normal interval", help: "net-benefit",
+    }
+    /// Needless treatments avoided per patient, against treating everybody.
+    InterventionsAvoided = "interventions-avoided" {
+        kind: StatisticKind::NetBenefit,
+        name: "Interventions avoided", topic: Topic::Utility, scale: Scale::Identity,
+        form: Form::UTILITY, style: Style::Percent, pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: true,
+        method: "paired mean utility over the odds of the threshold", help: "net-benefit",
+    }
+    /// Net benefit over the prevalence.
+    StandardisedNetBenefit = "standardised-net-benefit" {
+        kind: StatisticKind::NetBenefit,
+        name: "Standardised net benefit", topic: Topic::Utility, scale: Scale::Identity,
+        form: Form::UTILITY, style: Style::Plain(3), pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: true,
+        method: "mean utility over prevalence, linearised", help: "net-benefit",
+    }
+    /// Net benefit of a model minus that of a comparator, both cut at the same threshold.
+    NetBenefitDifference = "net-benefit-difference" {
+        kind: StatisticKind::NetBenefit,
+        name: "Net benefit difference", topic: Topic::Comparison, scale: Scale::Identity,
+        form: Form::UTILITY_CHANGE, style: Style::Signed(3), pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: true,
+        method: "paired mean utility, normal interval", help: "net-benefit",
+    }
+    /// Sensitivity of a model minus that of a comparator, each at its own threshold.
+    SensitivityDifference = "sensitivity-difference" {
+        kind: StatisticKind::Discordance,
+        name: "Sensitivity difference", topic: Topic::Comparison, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Points, pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: true,
+        method: "paired difference of proportions, normal interval", help: "mcnemar",
+    }
+    /// Specificity of a model minus that of a comparator, each at its own threshold.
+    SpecificityDifference = "specificity-difference" {
+        kind: StatisticKind::Discordance,
+        name: "Specificity difference", topic: Topic::Comparison, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Points, pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: true,
+        method: "paired difference of proportions, normal interval", help: "mcnemar",
+    }
+    /// Net reclassification improvement by the sign of the change in risk.
+    Nri = "nri-continuous" {
+        kind: StatisticKind::Reclassification,
+        name: "NRI, category-free", topic: Topic::Comparison, scale: Scale::Identity,
+        form: Form::RECLASSIFIED, style: Style::Signed(3), pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: Some(0.0), with_events: true,
+        method: "difference of net shares, normal interval", help: "nri-idi",
+    }
+    /// Net reclassification improvement over the categories that the declared thresholds cut.
+    NriCategorical = "nri-categorical" {
+        kind: StatisticKind::Reclassification,
+        name: "NRI, categorical", topic: Topic::Comparison, scale: Scale::Identity,
+        form: Form::RECLASSIFIED, style: Style::Signed(3), pooling: Pooling::Described,
+        leaves: Leaves::Unprotected, neutral: Some(0.0), with_events: true,
+        method: "difference of net shares, normal interval", help: "nri-idi",
+    }
+    /// Integrated discrimination improvement.
+    Idi = "idi" {
+        kind: StatisticKind::Reclassification,
+        name: "IDI", topic: Topic::Comparison, scale: Scale::Identity,
+        form: Form::RECLASSIFIED, style: Style::Signed(3), pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: Some(0.0), with_events: true,
+        method: "difference of mean changes, normal interval", help: "nri-idi",
+    }
 }
 
 #[cfg(test)]

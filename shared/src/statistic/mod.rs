@@ -18,6 +18,7 @@ pub mod characteristics;
 pub mod confusion;
 pub mod contingency;
 mod crossed;
+pub mod discordance;
 pub mod discrimination;
 pub mod estimate;
 pub mod flow;
@@ -25,9 +26,11 @@ pub mod histogram;
 pub mod measure;
 pub mod metric;
 pub mod mode;
+pub mod net_benefit;
 pub mod observed_expected;
 pub mod overlap;
 pub mod paired_auc;
+pub mod reclassification;
 pub mod stage;
 pub mod subgroup;
 
@@ -69,6 +72,8 @@ pub enum Statistic<S: Stage> {
     SubgroupTable(subgroup::SubgroupTable<S>),
     /// Contingency table.
     Contingency(contingency::Contingency<S>),
+    /// Both models' decisions crossed.
+    Discordance(discordance::Discordance<S>),
 }
 
 macro_rules! readers {
@@ -107,4 +112,6 @@ readers! {
     subgroup_table = SubgroupTable, subgroup::SubgroupTable<S>;
     /// The contingency table, if it is one.
     contingency = Contingency, contingency::Contingency<S>;
+    /// The crossed decisions, if they are.
+    discordance = Discordance, discordance::Discordance<S>;
 }

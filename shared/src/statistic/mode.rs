@@ -95,6 +95,23 @@ pub fn line(kind: StatisticKind) -> Line {
             Leaves::Unprotected.words(),
             "every bin with its sums",
         ),
+        StatisticKind::NetBenefit => (
+            Merge::Estimates,
+            "estimate, interval and variance, at prespecified thresholds whose table is shown; \
+             differences where both models' decisions crossed are",
+            "every threshold of the decision curve",
+        ),
+        StatisticKind::Discordance => (
+            Merge::Sums,
+            "all eight groups where each is large and both 2x2 tables are shown, or none",
+            "all eight groups",
+        ),
+        StatisticKind::Reclassification => (
+            Merge::Estimates,
+            "category-free NRI and IDI, where enough patients move either way; never the \
+             categorical one",
+            ESTIMATES,
+        ),
         StatisticKind::Subgroup => (
             Merge::Estimates,
             "levels whose cells are large, whole rows or nothing",

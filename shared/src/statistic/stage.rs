@@ -165,6 +165,24 @@ impl Form {
         hi: f64::MAX,
         digits: Digits::Significant(4),
     };
+    /// A utility per patient: at most 1, without a lower bound.
+    pub const UTILITY: Self = Self {
+        lo: f64::MIN,
+        hi: 1.0,
+        digits: Digits::Decimals(4),
+    };
+    /// A difference of utilities.
+    pub const UTILITY_CHANGE: Self = Self {
+        lo: f64::MIN,
+        hi: f64::MAX,
+        digits: Digits::Decimals(4),
+    };
+    /// A difference of two classes' net shares, each from -1 to 1.
+    pub const RECLASSIFIED: Self = Self {
+        lo: -2.0,
+        hi: 2.0,
+        digits: Digits::Decimals(4),
+    };
     /// A test statistic.
     pub const STATISTIC: Self = Self {
         lo: 0.0,

@@ -4,6 +4,7 @@
 //! To: every other module; nothing here knows a number that was measured.
 
 pub mod field;
+pub mod formula;
 mod id;
 pub mod intervals;
 pub mod job;
@@ -18,6 +19,7 @@ mod timestamp;
 pub mod validate;
 
 pub use field::{Axis, AxisRule, Field, FieldKind, NOT_RECORDED, Operator, Scalar, Term};
+pub use formula::{Formula, FormulaTerm, Link};
 pub use id::{
     AxisId, EndpointId, ExchangeId, FieldName, InvalidName, ModelId, RoundId, SLUG_MAX, SiteSlug,
     StudySlug,

@@ -52,6 +52,12 @@ kinds! {
     CalibrationBins = "calibration-bins", "from sites with public data only: cases, events and mean predictions per bin, for the calibration curve";
     /// Discrimination beyond the AUC.
     Discrimination = "discrimination", "average precision, the largest Youden index, and the partial area under the ROC curve where the protocol names a range, with intervals from resampled patients";
+    /// Net benefit.
+    NetBenefit = "net-benefit", "the net benefit of each model at the thresholds of the decision curve, against treating all and none and between models";
+    /// Both models' decisions crossed.
+    Discordance = "discordance", "per outcome class and pair of thresholds: how many cases both models, one of them, or neither calls positive, with McNemar's tests";
+    /// Reclassification.
+    Reclassification = "reclassification", "on request: net reclassification and integrated discrimination improvement over each comparator";
     /// Subgroup bias tables.
     Subgroup = "subgroup", "per subgroup level: cases, events, rates, AUC, O:E, and gaps to the rest of the site";
     /// Contingency tables.
@@ -81,6 +87,14 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
             | StatisticKind::CalibrationBins
             | StatisticKind::Discrimination => true,
             StatisticKind::Confusion => !protocol.threshold.is_empty(),
+            StatisticKind::NetBenefit => {
+                !protocol.threshold.is_empty() || protocol.decision_curve.is_some()
+            }
+            StatisticKind::Discordance => pairs(protocol),
+            StatisticKind::Reclassification => {
+                protocol.comparators().next().is_some()
+                    && protocol.comparison.is_some_and(|plan| plan.nri)
+            }
             StatisticKind::PairedAuc => protocol.comparators().next().is_some(),
             StatisticKind::Subgroup => {
                 !protocol.subgroup.is_empty() && !protocol.threshold.is_empty()
@@ -88,4 +102,18 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
             StatisticKind::Contingency => !protocol.subgroup.is_empty(),
         })
         .collect()
+}
+
+/// Whether some comparator has a threshold to pair with one of the index model's.
+fn pairs(protocol: &StudyProtocol) -> bool {
+    let Some(index) = protocol.index_model() else {
+        return false;
+    };
+    protocol.comparators().any(|comparator| {
+        let mut endpoints = protocol.endpoint.iter();
+        endpoints.any(|endpoint| {
+            let pairs = protocol.paired_thresholds(&index.id, &comparator.id, &endpoint.id);
+            !pairs.is_empty()
+        })
+    })
 }

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Axis, BootstrapPlan, EndpointId, Field, FieldName, Intervals, ModelId, PartialRange, SiteSlug,
-    StudySlug, TargetPrevalence, Term,
+    Axis, BootstrapPlan, EndpointId, Field, FieldName, Formula, Intervals, ModelId, PartialRange,
+    SiteSlug, StudySlug, TargetPrevalence, Term,
 };
 
 /// The whole protocol, as written in `study.toml`.
@@ -64,6 +64,12 @@ pub struct StudyProtocol {
     /// The partial area under the ROC curve, if one is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partial_auc: Option<PartialRange>,
+    /// Thresholds of the decision curve beside the prespecified ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision_curve: Option<DecisionCurve>,
+    /// What is asked of comparisons beyond the usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<ComparisonPlan>,
     /// The score histogram's grid.
     pub histogram: Grid,
     /// Clipping of probabilities before a logit is taken.
@@ -159,15 +165,20 @@ pub struct Model {
     pub version: String,
     /// The model under validation, or what it is compared with.
     pub role: ModelRole,
-    /// The declared column with its predictions.
-    pub field: FieldName,
-    /// SHA-256 of the model file, 64 hex digits, when there is one.
+    /// The declared column with its predictions; absent where a formula computes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<FieldName>,
+    /// SHA-256 of the model file, 64 hex digits, when there is one; of a formula, the digest of
+    /// its canonical form, which the lock fills in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
     /// Kind of output.
     pub output: ModelOutput,
     /// How predictions reach the analysis.
     pub run: ModelRun,
+    /// The formula, of a model with `run = "formula"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formula: Option<Formula>,
     /// What the model does when an input is missing (decision C4), in words.
     pub missing_inputs: String,
     /// One sentence on how it was developed.
@@ -198,6 +209,8 @@ pub enum ModelOutput {
 pub enum ModelRun {
     /// A table of predictions made beforehand at the site.
     PredictionsTable,
+    /// A logistic formula on declared columns, computed at the site.
+    Formula,
 }
 
 /// One endpoint with its reference standard.
@@ -307,6 +320,25 @@ pub struct Threshold {
     pub value: f64,
     /// Where it comes from.
     pub source: String,
+}
+
+/// Thresholds at which net benefit is computed, for every model and endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionCurve {
+    /// Strictly increasing in (0, 1), at most 50; edges of the histogram's grid or prespecified
+    /// thresholds. A grid by rule gets them as edges when the protocol is locked.
+    pub thresholds: Vec<f64>,
+}
+
+/// What is asked of comparisons beyond the usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ComparisonPlan {
+    /// Whether net reclassification and integrated discrimination improvement are computed; they
+    /// can rise with miscalibration alone and are reported with that warning.
+    #[serde(default)]
+    pub nri: bool,
 }
 
 /// The score histogram's grid, agreed before data are seen. Bin `j` holds `edges[j-1] <= p <
@@ -587,14 +619,6 @@ impl StudyProtocol {
             .filter(|model| model.role == ModelRole::Comparator)
     }
 
-    /// Target prevalences of one endpoint, in the order declared.
-    pub fn prevalences(&self, endpoint: &EndpointId) -> Vec<f64> {
-        let same = self.target_prevalence.iter();
-        same.filter(|target| target.endpoint == *endpoint)
-            .map(|target| target.value)
-            .collect()
-    }
-
     /// Thresholds of one model and endpoint, ascending.
     pub fn thresholds(&self, model: &ModelId, endpoint: &EndpointId) -> Vec<f64> {
         let mut values: Vec<f64> = self
@@ -605,5 +629,49 @@ impl StudyProtocol {
             .collect();
         values.sort_by(f64::total_cmp);
         values
+    }
+
+    /// Thresholds of the decision curve of one model and endpoint, ascending: those of the
+    /// section and the prespecified ones.
+    pub fn curve_thresholds(&self, model: &ModelId, endpoint: &EndpointId) -> Vec<f64> {
+        let mut values = self.thresholds(model, endpoint);
+        let section = self.decision_curve.iter();
+        values.extend(section.flat_map(|curve| curve.thresholds.iter().copied()));
+        values.sort_by(f64::total_cmp);
+        values.dedup_by(|a, b| a.to_bits() == b.to_bits());
+        values
+    }
+
+    /// Declared prevalences of an endpoint, in the protocol's order.
+    pub fn target_prevalences(&self, endpoint: &EndpointId) -> Vec<f64> {
+        let declared = self.target_prevalence.iter();
+        declared
+            .filter(|entry| entry.endpoint == *endpoint)
+            .map(|entry| entry.value)
+            .collect()
+    }
+
+    /// The thresholds at which the decisions of two models are crossed, the first model's first:
+    /// every threshold both declare, and otherwise each model's in their order, one by one.
+    pub fn paired_thresholds(
+        &self,
+        model: &ModelId,
+        comparator: &ModelId,
+        endpoint: &EndpointId,
+    ) -> Vec<(f64, f64)> {
+        let first = self.thresholds(model, endpoint);
+        let second = self.thresholds(comparator, endpoint);
+        let within = |values: &[f64], value: f64| {
+            values
+                .iter()
+                .any(|other| other.to_bits() == value.to_bits())
+        };
+        let same = first.iter().filter(|value| within(&second, **value));
+        let mut pairs: Vec<(f64, f64)> = same.map(|value| (*value, *value)).collect();
+        let own = first.iter().filter(|value| !within(&second, **value));
+        let other = second.iter().filter(|value| !within(&first, **value));
+        pairs.extend(own.copied().zip(other.copied()));
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        pairs
     }
 }

@@ -7,15 +7,19 @@
 use std::collections::BTreeSet;
 
 use super::{
-    AxisRule, Estimand, Field, FieldKind, Grid, ModelRole, Operator, PrimaryMetric, SamplingDesign,
-    Scalar, Spacing, StudyProtocol, Term,
+    AxisRule, Estimand, Field, FieldKind, Grid, Model, ModelRole, ModelRun, Operator,
+    PrimaryMetric, SamplingDesign, Scalar, Spacing, StudyProtocol, Term,
 };
 use crate::numeric::distribution::inverse_logit;
 
+mod formula;
 mod intervals;
+mod utility;
 
 /// Most thresholds per model and endpoint (rule D7).
 pub const THRESHOLDS_MAX: usize = 5;
+/// Most thresholds of the decision curve.
+pub const CURVE_MAX: usize = 50;
 /// Most levels of one axis (rule D15).
 pub const LEVELS_MAX: usize = 40;
 /// Most bins of the histogram.
@@ -36,14 +40,24 @@ pub struct Problem {
     pub fix: String,
 }
 
-/// The protocol as it will be locked: histogram edges as numbers, thresholds among them.
+/// The protocol as it will be locked: histogram edges as numbers, thresholds among them, and
+/// the digests of formulas.
 pub fn expand(protocol: &StudyProtocol) -> StudyProtocol {
     let mut expanded = protocol.clone();
     let mut edges = grid_edges(&protocol.histogram);
     edges.extend(protocol.threshold.iter().map(|threshold| threshold.value));
+    if protocol.histogram.edges.is_empty() {
+        let section = protocol.decision_curve.iter();
+        edges.extend(section.flat_map(|curve| curve.thresholds.iter().copied()));
+    }
     edges.retain(|edge| *edge > 0.0 && *edge < 1.0);
     edges.sort_by(f64::total_cmp);
     edges.dedup();
+    for model in &mut expanded.model {
+        if let Some(digest) = model.formula.as_ref().and_then(|one| one.sha256().ok()) {
+            model.sha256 = Some(digest);
+        }
+    }
     expanded.histogram = Grid {
         spacing: None,
         bins: None,
@@ -79,6 +93,7 @@ pub fn check(protocol: &StudyProtocol) -> Vec<Problem> {
     eligibility(protocol, &mut found);
     thresholds(protocol, &mut found);
     grid(protocol, &mut found);
+    utility::check(protocol, &mut found);
     axes(protocol, &mut found);
     analysis(protocol, &mut found);
     design(protocol, &mut found);
@@ -278,13 +293,10 @@ fn models(protocol: &StudyProtocol, found: &mut Found) {
     );
     for model in &protocol.model {
         let place = format!("model \"{}\"", model.id);
-        let valid = kind_of(protocol, &model.field) == Some(FieldKind::Probability);
-        found.unless(
-            valid,
-            &place,
-            "its field is not a declared probability",
-            "declare [[field]] with this name and kind = \"probability\"",
-        );
+        match model.run {
+            ModelRun::PredictionsTable => predictions(protocol, model, &place, found),
+            ModelRun::Formula => formula::check(protocol, model, &place, found),
+        }
         if let Some(hash) = &model.sha256 {
             found.unless(
                 is_sha256(hash),
@@ -300,6 +312,25 @@ fn models(protocol: &StudyProtocol, found: &mut Found) {
             "say what the model does when an input is missing",
         );
     }
+}
+
+fn predictions(protocol: &StudyProtocol, model: &Model, place: &str, found: &mut Found) {
+    let kind = model
+        .field
+        .as_ref()
+        .and_then(|name| kind_of(protocol, name));
+    found.unless(
+        kind == Some(FieldKind::Probability),
+        place,
+        "its field is not a declared probability",
+        "declare [[field]] with this name and kind = \"probability\"",
+    );
+    found.unless(
+        model.formula.is_none(),
+        place,
+        "it has a formula, but its predictions come from a table",
+        "write run = \"formula\" and no field, or remove [model.formula]",
+    );
 }
 
 fn is_sha256(text: &str) -> bool {
@@ -472,7 +503,7 @@ fn grid(protocol: &StudyProtocol, found: &mut Found) {
     let ascending = grid.edges.windows(2).all(|pair| pair[0] < pair[1]);
     let inside = grid.edges.iter().all(|edge| *edge > 0.0 && *edge < 1.0);
     found.unless(
-        ascending && inside && grid.edges.len() < BINS_MAX + THRESHOLDS_MAX * 16,
+        ascending && inside && grid.edges.len() < BINS_MAX + CURVE_MAX + THRESHOLDS_MAX * 16,
         "histogram.edges",
         "edges are not increasing numbers strictly between 0 and 1",
         "leave the edges to the lock: spacing = \"logit\", bins = 128",

@@ -84,8 +84,7 @@ impl Gate<'_> {
             Leaves::WithTable => Rule::Rate,
             Leaves::Whole | Leaves::Unprotected => Rule::Estimate,
         };
-        let unprotected = one.key.metric.entry().leaves == Leaves::Unprotected;
-        if unprotected && self.policy.protects() {
+        if self.policy.protects() && self.never_leaves(&one.key) {
             return not_in_policy(one);
         }
         let allowed = self.estimate_allowed(&one.key);
@@ -122,9 +121,24 @@ impl Gate<'_> {
         self.count_if("", count, shown, Rule::Margin)
     }
 
+    /// What no protecting policy lets leave, whatever the data: a metric that is for public data
+    /// only, and one that follows from a 2x2 table at a threshold without one, such as the
+    /// decision curve between the prespecified thresholds.
+    fn never_leaves(&self, key: &EstimateKey) -> bool {
+        match key.metric.entry().leaves {
+            Leaves::Unprotected => true,
+            Leaves::Whole => false,
+            Leaves::WithTable => key.threshold.is_some_and(|threshold| {
+                let declared = self.protocol.thresholds(&key.model, &key.endpoint);
+                let same = |value: &f64| value.to_bits() == threshold.to_bits();
+                !declared.iter().any(same)
+            }),
+        }
+    }
+
     /// A level's estimate leaves where the level is shown by class (with a threshold: by quarter),
-    /// one that follows from a 2x2 table where the table is shown, for both models of a
-    /// comparison.
+    /// one that follows from a 2x2 table where the table is shown, a comparison at a
+    /// threshold where both models' decisions crossed are.
     fn estimate_allowed(&self, key: &EstimateKey) -> bool {
         if !self.policy.protects() {
             return true;
@@ -135,9 +149,7 @@ impl Gate<'_> {
         let with_table = key.metric.entry().leaves == Leaves::WithTable;
         let cut = match key.threshold {
             Some(threshold) => {
-                let comparator = key.comparator.as_ref();
-                table(&key.model, threshold)
-                    && comparator.is_none_or(|model| table(model, threshold))
+                table(&key.model, threshold) && (key.comparator.is_none() || self.pair_shown(key))
             }
             None => !with_table,
         };

@@ -18,6 +18,7 @@ use crate::study::StudyProtocol;
 mod axes;
 mod curves;
 mod estimates;
+mod pairs;
 mod tables;
 
 /// What the gate says about one item, in the words of output checkers.
@@ -89,10 +90,12 @@ pub fn review(
         clustered,
         items: Vec::new(),
         shown_cuts: Vec::new(),
+        shown_pairs: Vec::new(),
         axes: BTreeMap::new(),
     };
     // 2x2 tables come first: the histogram's blocks depend on which of them are shown.
     gate.note_tables(&statistics);
+    gate.note_pairs(&statistics);
     gate.note_axes(&statistics);
     let statistics = statistics
         .into_iter()
@@ -168,6 +171,8 @@ struct Gate<'a> {
     items: Vec<Item>,
     /// Per model and endpoint: thresholds whose 2x2 table is shown.
     shown_cuts: Vec<(String, String, f64)>,
+    /// Pairs of models and thresholds whose crossed decisions are shown.
+    shown_pairs: Vec<pairs::Pair>,
     /// Per endpoint and axis: the levels that are shown.
     axes: BTreeMap<(String, String), axes::Visible>,
 }
@@ -192,6 +197,7 @@ impl Gate<'_> {
             }
             Statistic::SubgroupTable(one) => Statistic::SubgroupTable(self.subgroup(one)),
             Statistic::Contingency(one) => Statistic::Contingency(self.contingency(one)),
+            Statistic::Discordance(one) => Statistic::Discordance(self.discordance(one)),
         }
     }
 

@@ -6,7 +6,7 @@
 use super::super::view::{self, View};
 use super::super::words;
 use super::{Sheet, count, flag, real_or_empty, state, text};
-use crate::pool::result::{PooledTable, SiteResult};
+use crate::pool::result::{PooledCrossed, PooledTable, SiteResult};
 use crate::statistic::Cell;
 
 const HEAD: [&str; 17] = [
@@ -63,6 +63,9 @@ pub(super) fn table(view: View<'_>) -> String {
             }
         }
         confusions(view, &mut sheet, site, &place);
+    }
+    for pooled in &view.study.crossed {
+        crossed(view, &mut sheet, pooled);
     }
     for pooled in &view.study.tables {
         contingency(view, &mut sheet, pooled);
@@ -156,6 +159,31 @@ fn contingency(view: View<'_>, sheet: &mut Sheet, pooled: &PooledTable) {
         cells(&place, &site.cells);
     }
     cells(&["sum", "", "external"].map(str::to_owned), &pooled.total);
+}
+
+fn crossed(view: View<'_>, sheet: &mut Sheet, pooled: &PooledCrossed) {
+    let about = about(
+        view,
+        "decisions-crossed",
+        pooled.endpoint.as_str(),
+        &format!("{}-vs-{}", pooled.model, pooled.comparator),
+        Some(pooled.threshold),
+        "",
+    );
+    let mut cells = |place: &[String; 3], classes: [&[Cell<u64>; 4]; 2]| {
+        for (class, all) in ["event", "no event"].into_iter().zip(classes) {
+            let columns = ["both", "model only", "comparator only", "neither"];
+            for (column, cell) in columns.into_iter().zip(all) {
+                push(sheet, &about, place, class, column, cell);
+            }
+        }
+    };
+    for site in &pooled.sites {
+        let place = ["site", site.site.as_str(), words::site_role(site.role)].map(str::to_owned);
+        cells(&place, [&site.events, &site.non_events]);
+    }
+    let place = ["sum", "", "external"].map(str::to_owned);
+    cells(&place, [&pooled.events, &pooled.non_events]);
 }
 
 fn push(

@@ -1,11 +1,12 @@
-//! `curves.csv`: ROC and precision-recall curves with pointwise bands, and distributions of predictions, point by point.
+//! `curves.csv`: ROC and precision-recall curves with pointwise bands, distributions of
+//! predictions and decision curves, point by point.
 //!
 //! From: merged curves.
 //! To: R, Python, spreadsheets.
 
 use super::super::view::View;
 use super::{Sheet, real, real_or_empty};
-use crate::pool::result::{BlockShare, MergedCurve};
+use crate::pool::result::{BenefitPoint, BlockShare, MergedBenefit, MergedCurve};
 use crate::study::SiteRole;
 
 const HEAD: [&str; 16] = [
@@ -56,6 +57,16 @@ pub(super) fn table(view: View<'_>) -> String {
             }
         }
     }
+    for curve in view
+        .study
+        .benefit
+        .iter()
+        .filter(|one| one.prevalence.is_none())
+    {
+        for point in &curve.points {
+            benefit(view, &mut sheet, curve, point);
+        }
+    }
     sheet.finish()
 }
 
@@ -88,6 +99,32 @@ fn start(view: View<'_>, curve: &MergedCurve) -> Vec<String> {
 fn band(ends: Option<[f64; 2]>) -> [String; 3] {
     let end = |place: usize| real_or_empty(ends.map(|ends| ends[place]));
     [end(0), end(1), String::new()]
+}
+
+/// Net benefit of merged patients: the model's, and that of treating everybody.
+fn benefit(view: View<'_>, sheet: &mut Sheet, curve: &MergedBenefit, point: &BenefitPoint) {
+    let [low, high] = point.interval.map_or([None, None], |ends| ends.map(Some));
+    let lines = [
+        ("net-benefit", point.net_benefit, low, high),
+        ("net-benefit-treat-all", point.treat_all, None, None),
+    ];
+    for (name, value, low, high) in lines {
+        let mut row = vec![
+            view.study.protocol.slug.to_string(),
+            curve.model.to_string(),
+            curve.endpoint.to_string(),
+            "merged".to_owned(),
+            String::new(),
+            "overall".to_owned(),
+            "overall".to_owned(),
+            name.to_owned(),
+            String::new(),
+        ];
+        row.extend([real(point.threshold), real(point.threshold), String::new()]);
+        row.extend([real(value), real_or_empty(low), real_or_empty(high)]);
+        row.push(String::new());
+        sheet.push(&row);
+    }
 }
 
 fn density(start: &[String], outcome: &str, block: &BlockShare) -> Vec<String> {

@@ -554,6 +554,17 @@ fn tested(analysis: &Analysis) -> String {
 /// Every estimate of a topic over all cases: one row per metric, the pool and the hospitals
 /// beside each other; with many hospitals their range.
 pub(super) fn topic_table(view: View<'_>, topic: Topic, skip: &[Metric], caption: &str) -> Table {
+    table_where(view, caption, |one| {
+        one.key.metric.entry().topic == topic && !skip.contains(&one.key.metric)
+    })
+}
+
+/// The same for the analyses over all cases that are wanted.
+pub(super) fn table_where(
+    view: View<'_>,
+    caption: &str,
+    wanted: impl Fn(&Analysis) -> bool,
+) -> Table {
     const COLUMNS_MAX: usize = 5;
     let sites = view.released();
     let mut head = vec!["Measure".to_owned(), "Mean over hospitals".to_owned()];
@@ -568,7 +579,7 @@ pub(super) fn topic_table(view: View<'_>, topic: Topic, skip: &[Metric], caption
     let mut group = None;
     for analysis in view.study.analyses.iter().filter(|one| one.key.is_whole()) {
         let key = &analysis.key;
-        if key.metric.entry().topic != topic || skip.contains(&key.metric) {
+        if !wanted(analysis) {
             continue;
         }
         let of = (&key.model, &key.endpoint);

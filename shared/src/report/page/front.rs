@@ -9,7 +9,7 @@ use super::super::view::{self, View};
 use super::super::words::{self, join, plural};
 use crate::pool::result::{PoolOutcome, SiteOutcome};
 use crate::statistic::Cell;
-use crate::study::{Design, ModelRole, SamplingDesign, SiteRole};
+use crate::study::{Design, Formula, ModelRole, SamplingDesign, SiteRole};
 
 /// The front page.
 pub(super) fn page(view: View<'_>) -> Front {
@@ -357,6 +357,12 @@ fn facts(view: View<'_>) -> Table {
             .clone()
             .unwrap_or_else(|| "predictions supplied as a table; no model file".to_owned())
     });
+    if models.iter().any(|model| model.formula.is_some()) {
+        row("Formula", &|model| {
+            let formula = model.formula.as_ref();
+            formula.map_or_else(|| "none".to_owned(), Formula::words)
+        });
+    }
     let use_ = &protocol.intended_use;
     for (head, text) in [
         ("Intended population", &use_.population),

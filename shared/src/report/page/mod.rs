@@ -17,6 +17,7 @@ mod precision;
 mod provenance;
 mod sites;
 mod subgroups;
+mod utility;
 mod withheld;
 
 use super::Provenance;
@@ -34,6 +35,7 @@ pub(super) fn document(view: View<'_>, provenance: &Provenance) -> Document {
             discrimination::page(view),
             calibration::page(view),
             operating::page(view),
+            utility::page(view),
             comparison::page(view),
             subgroups::page(view),
             contingency::page(view),

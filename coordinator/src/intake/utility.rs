@@ -1,0 +1,159 @@
+//! Net benefit against the 2x2 table it follows from, crossed decisions against both models'
+//! 2x2 tables, McNemar's tests against the pairs.
+//!
+//! From: a received release.
+//! To: findings.
+
+use shared::disclosure::document::ReceivedRelease;
+use shared::numeric::mcnemar::Discordant;
+use shared::numeric::net_benefit::{Decided, Prevalence, Question};
+use shared::statistic::confusion::Confusion;
+use shared::statistic::discordance::{Crossed, Discordance};
+use shared::statistic::{Disclosed, Estimate, EstimateKey, Metric, Statistic};
+use shared::study::{EndpointId, ModelId};
+
+use super::finding::{Finding, near, sums_to, within};
+
+fn table<'a>(
+    release: &'a ReceivedRelease,
+    model: &ModelId,
+    endpoint: &EndpointId,
+    threshold: f64,
+) -> Option<&'a Confusion<Disclosed>> {
+    let mut tables = release.statistics.iter().filter_map(Statistic::confusion);
+    tables.find(|one| {
+        one.model == *model
+            && one.endpoint == *endpoint
+            && one.threshold.to_bits() == threshold.to_bits()
+    })
+}
+
+fn decided(one: &Confusion<Disclosed>) -> Option<Decided> {
+    Some(Decided {
+        true_positive: one.true_positive.exact()?,
+        false_positive: one.false_positive.exact()?,
+        false_negative: one.false_negative.exact()?,
+        true_negative: one.true_negative.exact()?,
+    })
+}
+
+fn question(metric: Metric) -> Option<Question> {
+    const ASKED: [(Metric, Question); 5] = [
+        (Metric::NetBenefit, Question::NetBenefit),
+        (Metric::TreatAll, Question::TreatAll),
+        (Metric::OverTreatAll, Question::OverTreatAll),
+        (Metric::InterventionsAvoided, Question::Avoided),
+        (Metric::StandardisedNetBenefit, Question::Standardised),
+    ];
+    let found = ASKED.iter().find(|(asked, _)| *asked == metric);
+    found.map(|(_, question)| *question)
+}
+
+/// A net benefit is recomputed from its exact 2x2 table, its variance where nobody repeats.
+pub(super) fn follows(
+    it: &Estimate<Disclosed>,
+    release: &ReceivedRelease,
+    at: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let EstimateKey {
+        model, endpoint, ..
+    } = &it.key;
+    let (Some(question), Some(threshold)) = (question(it.key.metric), it.key.threshold) else {
+        return;
+    };
+    let prevalence = it
+        .key
+        .prevalence
+        .map_or(Prevalence::Observed, Prevalence::Declared);
+    let counts = table(release, model, endpoint, threshold).and_then(decided);
+    let answer = counts.and_then(|counts| counts.estimate(question, threshold, prevalence));
+    let rule = "utility-follows";
+    near(findings, rule, at, &it.value, answer.map(|found| found.0));
+    if !release.header.clustered {
+        near(
+            findings,
+            rule,
+            at,
+            &it.variance,
+            answer.map(|found| found.1),
+        );
+    }
+}
+
+/// The groups add to both models' 2x2 tables, and the tests follow from the discordant ones.
+pub(super) fn crossed(
+    it: &Discordance<Disclosed>,
+    release: &ReceivedRelease,
+    at: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let own = table(release, &it.model, &it.endpoint, it.threshold);
+    let other = table(
+        release,
+        &it.comparator,
+        &it.endpoint,
+        it.comparator_threshold,
+    );
+    let (events, rest) = (&it.events, &it.non_events);
+    let rule = "crossed-agrees";
+    if let Some(own) = own {
+        let positive = |class: &Crossed<Disclosed>| [class.both, class.model_only];
+        sums_to(
+            findings,
+            rule,
+            at,
+            positive(events).iter(),
+            &own.true_positive,
+        );
+        sums_to(
+            findings,
+            rule,
+            at,
+            positive(rest).iter(),
+            &own.false_positive,
+        );
+    }
+    if let Some(other) = other {
+        let positive = |class: &Crossed<Disclosed>| [class.both, class.comparator_only];
+        sums_to(
+            findings,
+            rule,
+            at,
+            positive(events).iter(),
+            &other.true_positive,
+        );
+        sums_to(
+            findings,
+            rule,
+            at,
+            positive(rest).iter(),
+            &other.false_positive,
+        );
+    }
+    for class in [events, rest] {
+        within(
+            findings,
+            "test-range",
+            at,
+            &class.chi_squared,
+            0.0,
+            f64::MAX,
+        );
+        within(findings, "test-range", at, &class.mid_p, 0.0, 1.0);
+        let counts = (class.model_only.exact(), class.comparator_only.exact());
+        let (Some(first), Some(second)) = counts else {
+            continue;
+        };
+        let pairs = Discordant { first, second };
+        let chi_squared = pairs.chi2().map(|test| test.statistic);
+        near(
+            findings,
+            "test-follows",
+            at,
+            &class.chi_squared,
+            chi_squared,
+        );
+        near(findings, "test-follows", at, &class.mid_p, pairs.mid_p());
+    }
+}
