@@ -11,6 +11,7 @@
 pub mod calibration;
 pub mod conditional;
 pub mod delong;
+pub mod disparity;
 pub mod distribution;
 pub mod exponential;
 pub mod generalised;
@@ -22,10 +23,19 @@ pub mod minimise;
 pub mod planning;
 pub mod proportion;
 pub mod quadrature;
+pub mod fisher;
+pub mod generalised;
+pub mod homogeneity;
+pub mod interval;
+pub mod multiplicity;
+pub mod permutation;
+pub mod proportion;
+pub mod random;
 pub mod rank;
 pub mod spline;
 pub mod stratified;
 pub mod sum;
 pub mod table;
+pub mod trend;
 
 pub use interval::{Interval, Test};
