@@ -158,6 +158,21 @@ pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
             for row in &it.rows {
                 subgroup_row(&mut out, row);
             }
+            for one in &it.disparities {
+                let named = [
+                    ("range", &one.range),
+                    ("ratio", &one.ratio),
+                    ("expected", &one.expected),
+                    ("low", &one.low),
+                    ("high", &one.high),
+                    ("chi_squared", &one.chi_squared),
+                    ("p_value", &one.p_value),
+                ];
+                for (name, cell) in named {
+                    let name = format!("{:?} {name} over levels", one.measure);
+                    out.push(AnyCell::Real(name, cell));
+                }
+            }
         }
         Statistic::Contingency(it) => contingency(&mut out, it),
     }
@@ -278,8 +293,34 @@ fn contingency<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Contingency<Disclosed>) {
         ("chi_squared", &it.chi_squared),
         ("p_value", &it.p_value),
         ("cramers_v", &it.cramers_v),
+        ("yates", &it.yates),
+        ("yates_p", &it.yates_p),
+        ("g2", &it.g2),
+        ("g2_p", &it.g2_p),
+        ("fisher_p", &it.fisher_p),
     ];
     reals(out, &named);
+    if let Some(trend) = &it.trend {
+        let named = [
+            ("trend chi_squared", &trend.chi_squared),
+            ("trend p_value", &trend.p_value),
+            ("trend deviation", &trend.deviation),
+            ("trend variance", &trend.variance),
+        ];
+        reals(out, &named);
+    }
+    if let Some(parts) = &it.two_levels {
+        let named = [
+            ("deviation", &parts.deviation),
+            ("variance", &parts.variance),
+            ("r", &parts.r),
+            ("s", &parts.s),
+            ("p_r", &parts.p_r),
+            ("p_s_q_r", &parts.p_s_q_r),
+            ("q_s", &parts.q_s),
+        ];
+        reals(out, &named);
+    }
     for cell in it.stratum.difference.iter().chain(&it.stratum.covariance) {
         out.push(AnyCell::Real("stratum".into(), cell));
     }

@@ -16,8 +16,8 @@ use super::random::Draws;
 use super::rank::doubled_midranks;
 use super::sum::{count, sum_iter};
 
-/// Additions that counting subsets may take: about a second.
-const MOST_WORK: u64 = 300_000_000;
+/// Additions that counting subsets may take: a few hundredths of a second.
+const MOST_WORK: u64 = 20_000_000;
 
 /// The rank sum of the events with its moments under permutation; sums over sites are of the
 /// same kind.
@@ -108,7 +108,7 @@ pub enum PermutationFault {
     /// One class only, columns of different length, or a NaN.
     #[error("there is nothing to permute")]
     Nothing,
-    /// More subsets than can be counted in about a second; shuffle or use the normal law.
+    /// More subsets than are counted; shuffle or use the normal law.
     #[error("too many cases for the exact law")]
     TooLarge,
 }

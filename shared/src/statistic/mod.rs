@@ -17,6 +17,7 @@ pub mod characteristics;
 pub mod confusion;
 pub mod contingency;
 mod crossed;
+pub mod disparity;
 pub mod estimate;
 pub mod flow;
 pub mod histogram;

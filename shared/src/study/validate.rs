@@ -6,9 +6,11 @@
 
 use std::collections::BTreeSet;
 
+mod axis;
+
 use super::{
-    AxisRule, Estimand, Field, FieldKind, Grid, ModelRole, Operator, PrimaryMetric, SamplingDesign,
-    Scalar, Spacing, StudyProtocol, Term,
+    Estimand, Field, FieldKind, Grid, ModelRole, Operator, PrimaryMetric, SamplingDesign, Scalar,
+    Spacing, StudyProtocol, Term,
 };
 use crate::numeric::distribution::inverse_logit;
 
@@ -47,6 +49,7 @@ pub fn expand(protocol: &StudyProtocol) -> StudyProtocol {
         bins: None,
         edges,
     };
+    axis::expand(&mut expanded);
     expanded
 }
 
@@ -77,7 +80,7 @@ pub fn check(protocol: &StudyProtocol) -> Vec<Problem> {
     eligibility(protocol, &mut found);
     thresholds(protocol, &mut found);
     grid(protocol, &mut found);
-    axes(protocol, &mut found);
+    axis::check(protocol, &mut found);
     analysis(protocol, &mut found);
     design(protocol, &mut found);
     sites(protocol, &mut found);
@@ -481,29 +484,6 @@ fn grid(protocol: &StudyProtocol, found: &mut Found) {
         "epsilon is not in (0, 0.01)",
         "write for example 1e-6",
     );
-}
-
-fn axes(protocol: &StudyProtocol, found: &mut Found) {
-    found.unique(
-        "subgroup",
-        protocol.subgroup.iter().map(|axis| axis.id.as_str()),
-    );
-    for axis in &protocol.subgroup {
-        let place = format!("subgroup \"{}\"", axis.id);
-        let fits = protocol
-            .find_field(&axis.field)
-            .is_some_and(|field| match axis.rule {
-                AxisRule::Level => field.kind == FieldKind::Category,
-                AxisRule::Band => field.bands.len() >= 2,
-                AxisRule::Availability => field.kind == FieldKind::Binary,
-            });
-        found.unless(
-            fits,
-            &place,
-            "its field does not fit its rule",
-            "level needs a category, band a number with bands, availability a binary field",
-        );
-    }
 }
 
 fn analysis(protocol: &StudyProtocol, found: &mut Found) {
