@@ -8,6 +8,7 @@
 mod area;
 mod calibration;
 mod fair;
+mod fair_round;
 mod heart_round;
 mod planning;
 mod pooled;

@@ -9,6 +9,7 @@ use shared::statistic::characteristics::Characteristics;
 use shared::statistic::confusion::Confusion;
 use shared::statistic::contingency::Contingency;
 use shared::statistic::flow::Flow;
+use shared::statistic::permutation::Permutation;
 use shared::statistic::subgroup::SubgroupRow;
 use shared::statistic::{Cell, Disclosed, Statistic};
 
@@ -175,6 +176,7 @@ pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
             }
         }
         Statistic::Contingency(it) => contingency(&mut out, it),
+        Statistic::Permutation(it) => permutation(&mut out, it),
     }
     out
 }
@@ -216,6 +218,33 @@ fn characteristics<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Characteristics<Discl
             &moment.mean,
         ));
         out.push(AnyCell::Real(format!("{} sd", moment.field), &moment.sd));
+    }
+    for axis in &it.axes {
+        let target = axis.target.iter();
+        for (name, cell) in target.flat_map(|found| {
+            [
+                ("target chi_squared", &found.chi_squared),
+                ("target p_value", &found.p_value),
+            ]
+        }) {
+            out.push(AnyCell::Real(format!("{} {name}", axis.axis), cell));
+        }
+    }
+}
+
+fn permutation<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Permutation<Disclosed>) {
+    counts(
+        out,
+        &[("events", &it.events), ("non_events", &it.non_events)],
+    );
+    let named = [
+        ("deviation", &it.deviation),
+        ("variance", &it.variance),
+        ("exact_p", &it.exact_p),
+    ];
+    reals(out, &named);
+    if let Some(found) = &it.shuffled {
+        reals(out, &[("shuffled p_value", &found.p_value)]);
     }
 }
 

@@ -57,6 +57,7 @@ fn kind(statistic: &Statistic<Disclosed>) -> StatisticKind {
         Statistic::CalibrationBins(_) => StatisticKind::CalibrationBins,
         Statistic::SubgroupTable(_) => StatisticKind::Subgroup,
         Statistic::Contingency(_) => StatisticKind::Contingency,
+        Statistic::Permutation(_) => StatisticKind::Permutation,
     }
 }
 
@@ -106,6 +107,7 @@ fn key(statistic: &Statistic<Disclosed>) -> Key {
             threshold: it.threshold.map(f64::to_bits),
             ..base(&it.endpoint)
         },
+        Statistic::Permutation(it) => scored(&it.endpoint, &it.model),
     }
 }
 
@@ -238,6 +240,13 @@ fn unknown(statistic: &Statistic<Disclosed>, protocol: &StudyProtocol) -> Vec<St
             endpoint(protocol, &it.endpoint, &mut wrong);
             axis(protocol, &it.axis, &mut wrong);
             contingency(protocol, it, &mut wrong);
+        }
+        Statistic::Permutation(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            model(protocol, &it.model, &mut wrong);
+            if it.shuffled.as_ref().map(|found| found.plan) != protocol.permutation {
+                wrong.push("its shuffles are not those the protocol asks for".into());
+            }
         }
     }
     wrong

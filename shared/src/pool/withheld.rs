@@ -145,6 +145,11 @@ impl Walk<'_> {
             }
             Statistic::SubgroupTable(one) => self.subgroups(one),
             Statistic::Contingency(one) => self.contingency(one),
+            Statistic::Permutation(one) => {
+                let item = format!("shuffled outcomes of {}", one.model);
+                let effect = "this site is not in the test by permutation";
+                self.reals(&item, &[&one.deviation, &one.variance], effect);
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use super::flow::Flow;
 use super::histogram::Histogram;
 use super::observed_expected::ObservedExpected;
 use super::paired_auc::PairedAuc;
+use super::permutation::Permutation;
 use super::subgroup::SubgroupTable;
 use super::{AnalysisSet, Cases, Exact, Statistic, brier, calibration};
 use crate::study::plan::StatisticKind;
@@ -99,6 +100,10 @@ impl Planned<'_> {
                 .collect(),
             StatisticKind::Subgroup => self.subgroups(),
             StatisticKind::Contingency => self.tables(),
+            StatisticKind::Permutation => models
+                .filter_map(|model| Permutation::measure(set, self.areas, model))
+                .map(Statistic::Permutation)
+                .collect(),
         }
     }
 

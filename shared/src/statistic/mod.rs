@@ -27,6 +27,7 @@ pub mod mode;
 pub mod observed_expected;
 pub mod overlap;
 pub mod paired_auc;
+pub mod permutation;
 pub mod stage;
 pub mod subgroup;
 
@@ -68,6 +69,8 @@ pub enum Statistic<S: Stage> {
     SubgroupTable(subgroup::SubgroupTable<S>),
     /// Contingency table.
     Contingency(contingency::Contingency<S>),
+    /// Label permutation of a model's scores.
+    Permutation(permutation::Permutation<S>),
 }
 
 macro_rules! readers {
@@ -106,4 +109,6 @@ readers! {
     subgroup_table = SubgroupTable, subgroup::SubgroupTable<S>;
     /// The contingency table, if it is one.
     contingency = Contingency, contingency::Contingency<S>;
+    /// The label permutation, if it is one.
+    permutation = Permutation, permutation::Permutation<S>;
 }

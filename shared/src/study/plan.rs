@@ -54,6 +54,8 @@ kinds! {
     Subgroup = "subgroup", "per subgroup level: cases, events, rates, AUC, O:E, and gaps to the rest of the site";
     /// Contingency tables.
     Contingency = "contingency", "outcome, errors and completeness by subgroup level, with chi-squared and the parts of the CMH statistic";
+    /// Label permutation.
+    Permutation = "permutation", "how far each model's ranking is from what shuffled outcomes would give, with its variance; for small sites the exact p value";
 }
 
 impl StatisticKind {
@@ -77,6 +79,7 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
             | StatisticKind::Brier
             | StatisticKind::Calibration
             | StatisticKind::CalibrationBins => true,
+            StatisticKind::Permutation | StatisticKind::Brier => true,
             StatisticKind::Confusion => !protocol.threshold.is_empty(),
             StatisticKind::PairedAuc => protocol.comparators().next().is_some(),
             StatisticKind::Subgroup => {

@@ -538,6 +538,13 @@ fn analysis(protocol: &StudyProtocol, found: &mut Found) {
         "it is above 1000",
         "ask for 10 unless a rule of yours says otherwise",
     );
+    let shuffles = protocol.permutation.map(|plan| plan.shuffles);
+    found.unless(
+        shuffles.is_none_or(|count| (99..=100_000).contains(&count)),
+        "permutation.shuffles",
+        "it is not from 99 to 100000",
+        "write 9999",
+    );
     found.unless(
         (1..=3650).contains(&protocol.rounds.deadline_days),
         "rounds.deadline_days",

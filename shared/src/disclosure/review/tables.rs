@@ -7,7 +7,9 @@
 
 use super::Gate;
 use crate::disclosure::rule::Rule;
-use crate::statistic::characteristics::{AxisCounts, Characteristics, FieldMoments, LevelCount};
+use crate::statistic::characteristics::{
+    AxisCounts, Characteristics, FieldMoments, LevelCount, Representation,
+};
 use crate::statistic::contingency::{
     Contingency, ContingencyKind, ContingencyRow, Stratum, Trend, TwoLevels,
 };
@@ -41,7 +43,8 @@ impl Gate<'_> {
     }
 
     fn axis(&mut self, endpoint: &str, axis: AxisCounts<Exact>) -> AxisCounts<Disclosed> {
-        let shown = self.axis_plan(endpoint, axis.axis.as_str()).cases;
+        let plan = self.axis_plan(endpoint, axis.axis.as_str());
+        let (shown, whole) = (plan.cases, plan.cases_whole);
         let name = &axis.axis;
         let levels = axis
             .levels
@@ -52,9 +55,22 @@ impl Gate<'_> {
                 level: level.level,
             })
             .collect();
+        let target = axis.target.map(|target| {
+            let what = |what: &str| format!("{name} against its target: {what}");
+            let (rule, real) = (Rule::Margin, target.chi_squared);
+            let chi_squared = self.real_if(&what("chi-squared"), real, rule, whole);
+            let p_value = self.real_if(&what("p value"), target.p_value, rule, whole);
+            Representation {
+                shares: target.shares,
+                degrees_of_freedom: if whole { target.degrees_of_freedom } else { 0 },
+                chi_squared,
+                p_value,
+            }
+        });
         AxisCounts {
             axis: axis.axis,
             levels,
+            target,
         }
     }
 
@@ -127,7 +143,7 @@ impl Gate<'_> {
         let mut part = |what: &str, real: ExactReal| {
             self.real_if(&format!("{name}{what}"), real, Rule::Rate, whole)
         };
-        let found = Disparity {
+        let found: Disparity<Disclosed> = Disparity {
             measure: one.measure,
             levels: one.levels,
             range: part(", largest minus smallest", one.range),
