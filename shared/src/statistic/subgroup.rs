@@ -17,6 +17,7 @@ use super::analysis_set::{AnalysisSet, LEVEL, clustered_variance, dominance};
 use super::auc::{area_basis, area_values};
 use super::confusion::{Proportion, RateMeasure, proportion_from};
 use super::crossed::{Crossed, Place};
+use super::disparity::{Apart, Disparity, Own};
 use super::observed_expected::{Ratio, ratio_from};
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
 use crate::numeric::delong::{self, Comparison};

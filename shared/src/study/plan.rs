@@ -78,8 +78,8 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
             | StatisticKind::ObservedExpected
             | StatisticKind::Brier
             | StatisticKind::Calibration
-            | StatisticKind::CalibrationBins => true,
-            StatisticKind::Permutation | StatisticKind::Brier => true,
+            | StatisticKind::CalibrationBins
+            | StatisticKind::Permutation => true,
             StatisticKind::Confusion => !protocol.threshold.is_empty(),
             StatisticKind::PairedAuc => protocol.comparators().next().is_some(),
             StatisticKind::Subgroup => {
