@@ -7,7 +7,7 @@
 use serde_json::json;
 use shared::statistic::Cases;
 use shared::statistic::cases::{Column, Intake, Tally};
-use shared::study::{Axis, Field, StudyProtocol, Threshold, validate};
+use shared::study::{Axis, AxisRule, Field, StudyProtocol, Threshold, validate};
 
 use crate::heart;
 
@@ -104,6 +104,37 @@ pub fn protocol(levels: &[usize], thresholds: &[f64]) -> StudyProtocol {
     validate::expand(&protocol)
 }
 
+/// Every two of some axes.
+pub fn pairs(axes: usize) -> Vec<(usize, usize)> {
+    let each = (0..axes).flat_map(|first| (first + 1..axes).map(move |second| (first, second)));
+    each.collect()
+}
+
+/// The same protocol with every two of its axes crossed; pairs are numbered after the axes.
+pub fn crossed_protocol(levels: &[usize], thresholds: &[f64]) -> StudyProtocol {
+    let mut protocol = protocol(levels, thresholds);
+    for (place, (first, second)) in pairs(levels.len()).into_iter().enumerate() {
+        let name = format!("axis_{}", levels.len() + place);
+        let declared: Axis = serde_json::from_value(json!({
+            "id": name, "label": name, "rule": "pair", "prespecified": true,
+            "axes": [format!("axis_{first}"), format!("axis_{second}")],
+        }))
+        .unwrap();
+        protocol.subgroup.push(declared);
+    }
+    validate::expand(&protocol)
+}
+
+/// Appends the level of each pair of axes to every row.
+pub fn cross(rows: &mut [Row], levels: &[usize]) {
+    for row in rows {
+        for (first, second) in pairs(levels.len()) {
+            row.level
+                .push(row.level[first] * (levels[second] + 1) + row.level[second]);
+        }
+    }
+}
+
 /// How a random site looks.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
@@ -178,7 +209,7 @@ pub fn cases(protocol: &StudyProtocol, rows: &[Row]) -> Cases {
         Column::Number(score("p_b")),
         Column::Number(rows.iter().map(|row| row.number).collect()),
     ];
-    for axis in 0..axes {
+    for axis in (0..axes).filter(|axis| protocol.subgroup[*axis].rule != AxisRule::Pair) {
         let count = protocol.field[5 + axis].levels.len();
         column.push(Column::Category(
             rows.iter()
@@ -207,6 +238,32 @@ pub fn cases(protocol: &StudyProtocol, rows: &[Row]) -> Cases {
             excluded: Vec::new(),
         },
     }
+}
+
+/// Adds the cases of another site, with patients of their own.
+pub fn join(all: &mut Cases, other: Cases) {
+    let offset = all.patients;
+    all.patients += other.patients;
+    all.patient
+        .extend(other.patient.iter().map(|patient| patient + offset));
+    for (own, more) in all.outcome.iter_mut().zip(other.outcome) {
+        own.extend(more);
+    }
+    for (own, more) in all.score.iter_mut().zip(other.score) {
+        own.extend(more);
+    }
+    for (own, more) in all.level.iter_mut().zip(other.level) {
+        own.extend(more);
+    }
+    for (own, more) in all.column.iter_mut().zip(other.column) {
+        match (own, more) {
+            (Column::Number(own), Column::Number(more)) => own.extend(more),
+            (Column::Category(own), Column::Category(more)) => own.extend(more),
+            (Column::Withheld | Column::Number(_) | Column::Category(_), _) => {}
+        }
+    }
+    all.intake.records.rows += other.intake.records.rows;
+    all.intake.records.patients += other.intake.records.patients;
 }
 
 /// Rows and distinct patients for which `holds`.

@@ -92,20 +92,96 @@ fn subgroup(rows: &[Row], axis: usize, level: usize, row: &SubgroupRow<Disclosed
     assert_eq!(row.n.exact(), Some(own.len() as u64));
     for measure in &row.measures {
         let name = format!("{:?} of {}", measure.measure, row.level);
-        let (value, other) = (
-            direct(&own, measure.measure),
-            direct(&rest, measure.measure),
-        );
+        let (value, other) = if measure.measure == Measure::Xauc {
+            (crossed(&own, &rest), crossed(&rest, &own))
+        } else {
+            (
+                direct(&own, measure.measure),
+                direct(&rest, measure.measure),
+            )
+        };
         close(&name, measure.value, value);
         let gap = value.zip(other).and_then(|(a, b)| match measure.measure {
             Measure::ObservedExpected => (a > 0.0 && b > 0.0).then(|| (a / b).ln()),
-            Measure::SelectionRate | Measure::Tpr | Measure::Fpr | Measure::Ppv | Measure::Auc => {
-                Some(a - b)
-            }
+            Measure::SelectionRate
+            | Measure::Tpr
+            | Measure::Fpr
+            | Measure::Ppv
+            | Measure::Npv
+            | Measure::Auc
+            | Measure::Brier
+            | Measure::Xauc => Some(a - b),
         });
         close(&format!("{name}, gap"), measure.gap, gap);
         for end in [measure.low, measure.high, measure.gap_low, measure.gap_high] {
             assert!(!end.is_suppressed(), "{name}");
+        }
+    }
+}
+
+/// Events of one group against non-events of another.
+fn crossed(events: &[&Row], others: &[&Row]) -> Option<f64> {
+    let events = events.iter().filter(|row| row.event());
+    let others = others.iter().filter(|row| !row.event());
+    area(&events.chain(others).copied().collect::<Vec<_>>(), 0)
+}
+
+/// Ranges over the recorded levels with at least ten cases.
+#[test]
+fn ranges_are_those_of_the_levels() {
+    let mut compared = 0;
+    for seed in 300..315 {
+        let rows = site(seed, 200, if seed % 3 == 0 { 0.3 } else { 0.0 });
+        for statistic in release(&rows, "a").statistics {
+            let Statistic::SubgroupTable(table) = statistic else {
+                continue;
+            };
+            let recorded = table.rows.iter().filter(|row| {
+                row.level != "not recorded" && row.n.exact().is_some_and(|n| n >= 10)
+            });
+            let recorded: Vec<&SubgroupRow<Disclosed>> = recorded.collect();
+            for one in table
+                .disparities
+                .iter()
+                .filter(|one| one.measure != Measure::Xauc)
+            {
+                let values = recorded.iter().filter_map(|row| {
+                    let found = row.measures.iter().find(|m| m.measure == one.measure)?;
+                    found.value.exact()
+                });
+                let log = one.measure == Measure::ObservedExpected;
+                let values: Vec<f64> = values.map(|v| if log { v.ln() } else { v }).collect();
+                let largest = values.iter().copied().fold(f64::MIN, f64::max);
+                let smallest = values.iter().copied().fold(f64::MAX, f64::min);
+                let range = (values.len() > 1).then_some(largest - smallest);
+                close(&format!("{:?}", one.measure), one.range, range);
+                if let (Some(low), Some(high)) = (one.low.exact(), one.high.exact()) {
+                    assert!(low <= largest - smallest && largest - smallest <= high);
+                    compared += 1;
+                }
+            }
+        }
+    }
+    assert!(compared > 100, "only {compared} intervals");
+}
+
+/// The rank sum by counting pairs, one site at a time.
+#[test]
+fn a_rank_sum_is_its_pairs() {
+    for seed in 400..410 {
+        let rows = site(seed, 60, 0.0);
+        let analysed: Vec<&Row> = rows.iter().filter(|row| row.complete()).collect();
+        let events = analysed.iter().filter(|row| row.event()).count() as f64;
+        let others = analysed.len() as f64 - events;
+        for statistic in release(&rows, "a").statistics {
+            if let Statistic::Permutation(one) = statistic {
+                let model = usize::from(one.model.as_str() == "p_a");
+                let deviation = area(&analysed, model).map(|a| events * others * (a - 0.5));
+                let got = one.deviation.exact();
+                let gap = got.zip(deviation).map(|(a, b)| (a - b).abs());
+                assert!(gap.is_none_or(|gap| gap < 1e-9), "{got:?} {deviation:?}");
+                assert_eq!(got.is_some(), deviation.is_some());
+            }
         }
     }
 }
@@ -122,7 +198,13 @@ fn direct(rows: &[&Row], measure: Measure) -> Option<f64> {
         Measure::Tpr => share(&|row| row.event(), &positive),
         Measure::Fpr => share(&|row| !row.event(), &positive),
         Measure::Ppv => share(&positive, &|row| row.event()),
+        Measure::Npv => share(&|row| !positive(row), &|row| !row.event()),
+        Measure::Brier => (!rows.is_empty()).then(|| {
+            let loss = |row: &&Row| (row.score(0) - f64::from(u8::from(row.event()))).powi(2);
+            rows.iter().map(loss).sum::<f64>() / rows.len() as f64
+        }),
         Measure::Auc => area(rows, 0),
+        Measure::Xauc => None,
         Measure::ObservedExpected => {
             let expected: f64 = rows.iter().map(|row| row.score(0)).sum();
             let events = rows.iter().filter(|row| row.event()).count();

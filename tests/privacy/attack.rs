@@ -134,6 +134,57 @@ fn no_small_group_can_be_pinned() {
     assert!(hidden > 1000, "only {hidden} cells were hidden");
 }
 
+/// Axes crossed with each other share their margins: the attacker adds the levels of a pair up
+/// to those of its axes, and pins nobody. Large sites do show pairs.
+#[test]
+fn no_small_group_can_be_pinned_by_pairs() {
+    let (mut released, mut pairs_shown, mut pairs_hidden) = (0, 0, 0);
+    for seed in 5000..5000 + SITES {
+        let mut draw = Draw(seed);
+        let axes = draw.within(2, 4);
+        let levels: Vec<usize> = (0..axes).map(|_| draw.within(2, 4)).collect();
+        let shape = Shape {
+            patients: draw.within(100, 2501),
+            prevalence: 0.2 + 0.3 * draw.unit(),
+            repeats: 0.0,
+            missing: [0.0, 0.01, 0.1][draw.within(0, 3)],
+        };
+        let mut rows = random::rows(&mut draw, &levels, shape);
+        random::cross(&mut rows, &levels);
+        let protocol = random::crossed_protocol(&levels, &THRESHOLDS);
+        let cases = random::cases(&protocol, &rows);
+        let Some(release) = path::release(&protocol, &cases, &path::standard(), "a") else {
+            continue;
+        };
+        released += 1;
+        let mut book = Book::of(&release, &rows, &protocol.histogram.edges);
+        for (place, pair) in random::pairs(levels.len()).into_iter().enumerate() {
+            book.link_pair(levels.len() + place, pair, &levels);
+            let name = format!("n.{}.", levels.len() + place);
+            let said = book.said.iter().filter(|said| said.name.starts_with(&name));
+            if said.clone().any(|said| said.cell.number().is_some()) {
+                pairs_shown += 1;
+                let hidden = said.filter(|said| said.cell.is_suppressed());
+                assert!(
+                    hidden.clone().all(|said| said.rows == 0),
+                    "seed {seed}: a hole"
+                );
+            } else {
+                pairs_hidden += 1;
+            }
+        }
+        let found = pinned(&book, &propagate(start(&book), &book.sums));
+        assert!(found.is_empty(), "seed {seed}: {found:?}");
+        for said in &book.said {
+            let shown = said.cell.number().is_some();
+            assert!(!shown || said.patients >= 10, "seed {seed}: {}", said.name);
+        }
+    }
+    assert!(released > 100, "only {released} sites released anything");
+    assert!(pairs_shown > 20, "only {pairs_shown} pairs were shown");
+    assert!(pairs_hidden > 50, "only {pairs_hidden} pairs were hidden");
+}
+
 #[test]
 fn repeated_patients_count_once() {
     let mut released = 0;

@@ -123,6 +123,7 @@ impl Book {
             Statistic::Auc(_)
             | Statistic::PairedAuc(_)
             | Statistic::ObservedExpected(_)
+            | Statistic::Permutation(_)
             | Statistic::Estimate(_) => {}
             // Where the policy protects, bins of a calibration curve say nothing.
             Statistic::CalibrationBins(one) => {
@@ -187,6 +188,23 @@ impl Book {
             ] {
                 let parts = parts.into_iter().map(name).collect();
                 self.sums.push((name(whole), parts));
+            }
+        }
+    }
+
+    /// The levels of a pair's axis with number `pair` add to the levels of both its axes.
+    pub fn link_pair(&mut self, pair: usize, (first, second): (usize, usize), levels: &[usize]) {
+        let (rows, columns) = (levels[first] + 1, levels[second] + 1);
+        for part in ["n", "e", "o", "tp", "fn", "fp", "tn", "right"] {
+            let cell =
+                |row: usize, column: usize| format!("{part}.{pair}.{}", row * columns + column);
+            for row in 0..rows {
+                let parts = (0..columns).map(|column| cell(row, column)).collect();
+                self.sums.push((format!("{part}.{first}.{row}"), parts));
+            }
+            for column in 0..columns {
+                let parts = (0..rows).map(|row| cell(row, column)).collect();
+                self.sums.push((format!("{part}.{second}.{column}"), parts));
             }
         }
     }

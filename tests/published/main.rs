@@ -8,6 +8,8 @@
 mod area;
 mod calibration;
 mod curve;
+mod fair;
+mod fair_round;
 mod heart_round;
 mod nomogram;
 mod planning;
@@ -15,6 +17,7 @@ mod pooled;
 mod rate;
 mod reference;
 mod rows;
+mod shuffled;
 mod tables;
 mod utility;
 mod utility_round;
@@ -37,6 +40,12 @@ fn reference_values() {
             "breslow_day" => tables::breslow_day(entry),
             "generalised_cmh" => tables::generalised(entry),
             "cmh_ordinal" => tables::ordinal(entry),
+            "cochran_armitage" => tables::trend(entry),
+            "permutation_auc_exact" | "permutation_stratified" | "stratified_rank_permutation" => {
+                shuffled::permutation(entry)
+            }
+            "fairness" => fair::criteria(entry),
+            "multiple_testing" => fair::adjusted(entry),
             "confusion_at_threshold" => rate::confusion(entry),
             "proportion_ci" => rate::proportion(entry),
             "proportion_difference_newcombe" => rate::difference(entry),

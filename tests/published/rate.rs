@@ -10,7 +10,8 @@ use shared::numeric::sum::{Moments, sum};
 use crate::reference::Entry;
 use crate::rows::Rows;
 
-fn share(entry: &mut Entry, path: &str, k: u64, n: u64) {
+/// One proportion of an entry, with its intervals.
+pub fn share(entry: &mut Entry, path: &str, k: u64, n: u64) {
     entry.check(&format!("{path}/k"), k);
     entry.check(&format!("{path}/n"), n);
     entry.check(&format!("{path}/estimate"), k as f64 / n as f64);

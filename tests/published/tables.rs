@@ -1,13 +1,15 @@
 //! Contingency tables, in one stratum and in several.
 //!
-//! From: `ct.*`, `cmh.*`, `bd.*`.
-//! To: `numeric::{table, conditional, stratified, generalised, homogeneity}`.
+//! From: `ct.*`, `cmh.*`, `bd.*`, `trend.*`.
+//! To: `numeric::{table, conditional, fisher, stratified, generalised, homogeneity, trend}`.
 
 use shared::numeric::conditional::Conditional;
+use shared::numeric::fisher::fisher_exact_table;
 use shared::numeric::generalised::{GeneralAssociation, LinearAssociation};
 use shared::numeric::homogeneity::homogeneity;
-use shared::numeric::stratified::MantelHaenszel;
+use shared::numeric::stratified::{MantelHaenszel, RiskParts};
 use shared::numeric::table::{TwoByTwo, association, fisher_exact, odds_ratio};
+use shared::numeric::trend::cochran_armitage;
 use shared::numeric::{Interval, Test};
 
 use crate::reference::Entry;
@@ -88,6 +90,12 @@ pub fn contingency(entry: &mut Entry) {
         entry.check("/fisher_p_greater", fisher.greater);
         entry.check_to("/fisher_or_conditional_mle", fisher.odds_ratio, 1e-3);
         entry.check_to("/fisher_or_ci95", fisher.interval(), 1e-3);
+    } else if entry.has("/fisher_p_two") {
+        let counts: Vec<Vec<u64>> = table
+            .iter()
+            .map(|row| row.iter().map(|cell| *cell as u64).collect())
+            .collect();
+        entry.check("/fisher_p_two", fisher_exact_table(&counts).ok());
     }
 }
 
@@ -154,6 +162,12 @@ pub fn breslow_day(entry: &mut Entry) {
     entry.check_to("/cmh_p", tail(parts.chi2()), 1e-5);
     entry.check("/cmh_chi2_corrected", statistic(parts.chi2_corrected()));
     entry.check_to("/cmh_p_corrected", tail(parts.chi2_corrected()), 1e-5);
+    let risks = tables
+        .iter()
+        // The entry's value is that of the transposed tables.
+        .map(|[[a, b], [c, d]]| RiskParts::of([[*a, *c], [*b, *d]]))
+        .fold(RiskParts::default(), RiskParts::merge);
+    entry.check("/risk_ratio_mh", risks.ratio(0.95).estimate);
     entry.check("/or_mh", odds.estimate);
     entry.check("/log_or_mh_se_rbg", odds.log_standard_error);
     entry.check("/or_mh_ci95", odds.interval);
@@ -191,6 +205,28 @@ pub fn ordinal(entry: &mut Entry) {
     let test = parts
         .fold(LinearAssociation::default(), LinearAssociation::merge)
         .test();
+    entry.check("/chi2", statistic(test));
+    entry.check("/p", tail(test));
+}
+
+/// Events by age band; the bands are closed on the right.
+pub fn trend(entry: &mut Entry) {
+    let Some(rows) = Rows::of(&entry.input) else {
+        return;
+    };
+    let list = |key: &str| -> Vec<f64> {
+        let values = entry.input[key].as_array().unwrap();
+        values.iter().map(|v| v.as_f64().unwrap()).collect()
+    };
+    let (breaks, scores) = (list("age_breaks"), list("scores"));
+    let mut counts = vec![[0.0; 2]; scores.len()];
+    for (age, event) in rows.number("age").into_iter().zip(rows.event("y")) {
+        let band = breaks.iter().filter(|edge| **edge < age).count() - 1;
+        counts[band][usize::from(!event)] += 1.0;
+    }
+    entry.check("/events", counts.iter().map(|c| c[0]).collect::<Vec<_>>());
+    entry.check("/n", counts.iter().map(|c| c[0] + c[1]).collect::<Vec<_>>());
+    let test = cochran_armitage(&counts, &scores);
     entry.check("/chi2", statistic(test));
     entry.check("/p", tail(test));
 }

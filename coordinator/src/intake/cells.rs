@@ -9,6 +9,7 @@ use shared::statistic::characteristics::Characteristics;
 use shared::statistic::confusion::Confusion;
 use shared::statistic::contingency::Contingency;
 use shared::statistic::flow::Flow;
+use shared::statistic::permutation::Permutation;
 use shared::statistic::subgroup::SubgroupRow;
 use shared::statistic::{Cell, Disclosed, Statistic};
 
@@ -158,6 +159,21 @@ pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
             for row in &it.rows {
                 subgroup_row(&mut out, row);
             }
+            for one in &it.disparities {
+                let named = [
+                    ("range", &one.range),
+                    ("ratio", &one.ratio),
+                    ("expected", &one.expected),
+                    ("low", &one.low),
+                    ("high", &one.high),
+                    ("chi_squared", &one.chi_squared),
+                    ("p_value", &one.p_value),
+                ];
+                for (name, cell) in named {
+                    let name = format!("{:?} {name} over levels", one.measure);
+                    out.push(AnyCell::Real(name, cell));
+                }
+            }
         }
         Statistic::Contingency(it) => contingency(&mut out, it),
         Statistic::Discordance(it) => {
@@ -173,6 +189,7 @@ pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
                 reals(&mut out, &tests);
             }
         }
+        Statistic::Permutation(it) => permutation(&mut out, it),
     }
     out
 }
@@ -214,6 +231,33 @@ fn characteristics<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Characteristics<Discl
             &moment.mean,
         ));
         out.push(AnyCell::Real(format!("{} sd", moment.field), &moment.sd));
+    }
+    for axis in &it.axes {
+        let target = axis.target.iter();
+        for (name, cell) in target.flat_map(|found| {
+            [
+                ("target chi_squared", &found.chi_squared),
+                ("target p_value", &found.p_value),
+            ]
+        }) {
+            out.push(AnyCell::Real(format!("{} {name}", axis.axis), cell));
+        }
+    }
+}
+
+fn permutation<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Permutation<Disclosed>) {
+    counts(
+        out,
+        &[("events", &it.events), ("non_events", &it.non_events)],
+    );
+    let named = [
+        ("deviation", &it.deviation),
+        ("variance", &it.variance),
+        ("exact_p", &it.exact_p),
+    ];
+    reals(out, &named);
+    if let Some(found) = &it.shuffled {
+        reals(out, &[("shuffled p_value", &found.p_value)]);
     }
 }
 
@@ -291,8 +335,34 @@ fn contingency<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Contingency<Disclosed>) {
         ("chi_squared", &it.chi_squared),
         ("p_value", &it.p_value),
         ("cramers_v", &it.cramers_v),
+        ("yates", &it.yates),
+        ("yates_p", &it.yates_p),
+        ("g2", &it.g2),
+        ("g2_p", &it.g2_p),
+        ("fisher_p", &it.fisher_p),
     ];
     reals(out, &named);
+    if let Some(trend) = &it.trend {
+        let named = [
+            ("trend chi_squared", &trend.chi_squared),
+            ("trend p_value", &trend.p_value),
+            ("trend deviation", &trend.deviation),
+            ("trend variance", &trend.variance),
+        ];
+        reals(out, &named);
+    }
+    if let Some(parts) = &it.two_levels {
+        let named = [
+            ("deviation", &parts.deviation),
+            ("variance", &parts.variance),
+            ("r", &parts.r),
+            ("s", &parts.s),
+            ("p_r", &parts.p_r),
+            ("p_s_q_r", &parts.p_s_q_r),
+            ("q_s", &parts.q_s),
+        ];
+        reals(out, &named);
+    }
     for cell in it.stratum.difference.iter().chain(&it.stratum.covariance) {
         out.push(AnyCell::Real("stratum".into(), cell));
     }

@@ -5,13 +5,14 @@
 //! To: findings.
 
 use shared::disclosure::document::ReceivedRelease;
-use shared::statistic::characteristics::{Characteristics, FieldMoments};
+use shared::numeric::table::goodness_of_fit;
+use shared::statistic::characteristics::{AxisCounts, Characteristics, FieldMoments};
 use shared::statistic::confusion::Confusion;
 use shared::statistic::flow::Flow;
 use shared::statistic::{Cell, Disclosed, Statistic};
-use shared::study::{EndpointId, FieldKind, StudyProtocol};
+use shared::study::{Axis, EndpointId, FieldKind, StudyProtocol};
 
-use super::finding::{Finding, at_most, equal, sums_to, within};
+use super::finding::{Finding, at_most, equal, near, sums_to, within};
 use super::keys::place;
 
 /// The flow of an endpoint, when it was released.
@@ -104,6 +105,7 @@ fn characteristics(
         seen.push(&counts.axis);
         let parts = counts.levels.iter().map(|level| &level.n);
         sums_to(findings, "levels-sum", &place, parts, &it.n);
+        target(counts, axis, &place, findings);
     }
     let mut fields = Vec::new();
     for moment in &it.moments {
@@ -114,6 +116,59 @@ fn characteristics(
         fields.push(&moment.field);
         moments(moment, protocol, &place, findings);
         at_most(findings, "moment-n", &place, &moment.n, &it.n);
+    }
+}
+
+/// The protocol's shares, and the test from exact counts.
+fn target(it: &AxisCounts<Disclosed>, axis: &Axis, place: &str, findings: &mut Vec<Finding>) {
+    let named = || {
+        it.levels
+            .iter()
+            .filter(|level| axis.target.contains_key(&level.level))
+    };
+    let shares: Vec<f64> = named()
+        .filter_map(|level| axis.target.get(&level.level).copied())
+        .collect();
+    let given = it
+        .target
+        .as_ref()
+        .map_or(&[][..], |found| &found.shares[..]);
+    if shares != given {
+        let what = "its target shares are not the protocol's";
+        findings.push(Finding::new("declared", place, what));
+    }
+    let Some(found) = &it.target else { return };
+    within(findings, "p-range", place, &found.p_value, 0.0, 1.0);
+    within(
+        findings,
+        "chi-range",
+        place,
+        &found.chi_squared,
+        0.0,
+        f64::MAX,
+    );
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts above 2^53 are refused by `cells`"
+    )]
+    let exact = named().map(|level| level.n.exact().map(|count| count as f64));
+    if let Some(counts) = exact.collect::<Option<Vec<f64>>>() {
+        let test = goodness_of_fit(&counts, &shares);
+        let statistic = test.map(|test| test.statistic);
+        near(
+            findings,
+            "test-follows",
+            place,
+            &found.chi_squared,
+            statistic,
+        );
+        near(
+            findings,
+            "test-follows",
+            place,
+            &found.p_value,
+            test.map(|test| test.p),
+        );
     }
 }
 
@@ -179,6 +234,11 @@ fn margins(
             }
         }
         Statistic::Auc(it) => {
+            if let Some(flow) = flow(release, &it.endpoint) {
+                classes_agree(flow, &it.events, &it.non_events, at, findings);
+            }
+        }
+        Statistic::Permutation(it) => {
             if let Some(flow) = flow(release, &it.endpoint) {
                 classes_agree(flow, &it.events, &it.non_events, at, findings);
             }

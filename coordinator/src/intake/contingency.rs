@@ -4,8 +4,10 @@
 //! To: findings.
 
 use shared::disclosure::document::ReceivedRelease;
-use shared::numeric::generalised::GeneralAssociation;
+use shared::numeric::generalised::{GeneralAssociation, LinearAssociation};
+use shared::numeric::stratified::MantelHaenszel;
 use shared::numeric::table;
+use shared::numeric::trend::cochran_armitage;
 use shared::statistic::contingency::Contingency;
 use shared::statistic::{Cell, Disclosed, Statistic};
 use shared::study::StudyProtocol;
@@ -55,9 +57,27 @@ fn contingency(
     within(findings, "p-range", at, &it.p_value, 0.0, 1.0);
     within(findings, "v-range", at, &it.cramers_v, 0.0, 1.0 + 1e-12);
     within(findings, "chi-range", at, &it.chi_squared, 0.0, f64::MAX);
+    for cell in [&it.yates_p, &it.g2_p, &it.fisher_p] {
+        within(findings, "p-range", at, cell, 0.0, 1.0);
+    }
+    for cell in [&it.yates, &it.g2] {
+        within(findings, "chi-range", at, cell, 0.0, f64::MAX);
+    }
+    if let Some(trend) = &it.trend {
+        within(findings, "p-range", at, &trend.p_value, 0.0, 1.0);
+        for cell in [&trend.chi_squared, &trend.variance] {
+            within(findings, "chi-range", at, cell, 0.0, f64::MAX);
+        }
+    }
+    if let Some(parts) = &it.two_levels {
+        for cell in [&parts.variance, &parts.r, &parts.s, &parts.p_r, &parts.q_s] {
+            within(findings, "part-range", at, cell, 0.0, f64::MAX);
+        }
+    }
     stratum_shape(it, at, findings);
-    if let Some(cells) = exact(it) {
+    if let Some(cells) = exact(it).filter(|_| !release.header.clustered) {
         tests_follow(it, &cells, at, findings);
+        parts_follow(it, &cells, at, findings);
     }
 }
 
@@ -155,6 +175,13 @@ fn tests_follow(
         found.chi2.map(|test| test.p),
     );
     near(findings, rule, at, &it.cramers_v, found.cramers_v);
+    for (cell, p, test) in [
+        (&it.yates, &it.yates_p, found.yates),
+        (&it.g2, &it.g2_p, found.g2),
+    ] {
+        near(findings, rule, at, cell, test.map(|test| test.statistic));
+        near(findings, rule, at, p, test.map(|test| test.p));
+    }
     if it.degrees_of_freedom != found.chi2.map_or(0, |test| test.df) {
         findings.push(Finding::new(rule, at, "the degrees of freedom are others"));
     }
@@ -166,5 +193,57 @@ fn tests_follow(
     }
     for (cell, expected) in it.stratum.covariance.iter().zip(&parts.covariance) {
         near(findings, rule, at, cell, Some(*expected));
+    }
+}
+
+/// Trend and parts of the odds ratio are recomputed from exact cells.
+fn parts_follow(
+    it: &Contingency<Disclosed>,
+    cells: &[Vec<f64>],
+    at: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let rule = "test-follows";
+    if let Some(trend) = &it.trend {
+        let levels = u32::try_from(cells.len().saturating_sub(1)).unwrap_or(0);
+        let scores: Vec<f64> = (1..=levels).map(f64::from).collect();
+        let response: Vec<[f64; 2]> = cells[..cells.len() - 1]
+            .iter()
+            .map(|row| [row[1..].iter().sum(), row[0]])
+            .collect();
+        let test = cochran_armitage(&response, &scores);
+        near(
+            findings,
+            rule,
+            at,
+            &trend.chi_squared,
+            test.map(|test| test.statistic),
+        );
+        near(findings, rule, at, &trend.p_value, test.map(|test| test.p));
+        let table: Vec<Vec<f64>> = response.iter().map(|pair| pair.to_vec()).collect();
+        if let Ok(parts) = LinearAssociation::of(&table, &scores, &[1.0, 0.0]) {
+            let deviation = Some(parts.observed - parts.expected);
+            near(findings, rule, at, &trend.deviation, deviation);
+            near(findings, rule, at, &trend.variance, Some(parts.variance));
+        }
+    }
+    let Some(given) = &it.two_levels else { return };
+    let first: Option<Vec<u64>> = it.rows[..2.min(it.rows.len())]
+        .iter()
+        .flat_map(|row| row.cells.iter().map(Cell::exact))
+        .collect();
+    if let Some([a, b, c, d]) = first.as_deref() {
+        let parts = MantelHaenszel::of([[*a, *b], [*c, *d]]);
+        for (cell, expected) in [
+            (&given.deviation, parts.observed - parts.expected),
+            (&given.variance, parts.variance),
+            (&given.r, parts.r),
+            (&given.s, parts.s),
+            (&given.p_r, parts.p_r),
+            (&given.p_s_q_r, parts.p_s_q_r),
+            (&given.q_s, parts.q_s),
+        ] {
+            near(findings, rule, at, cell, Some(expected));
+        }
     }
 }

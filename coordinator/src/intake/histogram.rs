@@ -176,6 +176,7 @@ fn means_inside(
             | Statistic::Estimate(_)
             | Statistic::CalibrationBins(_)
             | Statistic::SubgroupTable(_)
+            | Statistic::Permutation(_)
             | Statistic::Contingency(_)
             | Statistic::Discordance(_) => continue,
         };

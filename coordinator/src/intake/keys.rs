@@ -59,6 +59,7 @@ fn kind(statistic: &Statistic<Disclosed>) -> StatisticKind {
         Statistic::SubgroupTable(_) => StatisticKind::Subgroup,
         Statistic::Contingency(_) => StatisticKind::Contingency,
         Statistic::Discordance(_) => StatisticKind::Discordance,
+        Statistic::Permutation(_) => StatisticKind::Permutation,
     }
 }
 
@@ -113,6 +114,7 @@ fn key(statistic: &Statistic<Disclosed>) -> Key {
             threshold: Some(it.threshold.to_bits()),
             ..scored(&it.endpoint, &it.model)
         },
+        Statistic::Permutation(it) => scored(&it.endpoint, &it.model),
     }
 }
 
@@ -255,6 +257,13 @@ fn unknown(statistic: &Statistic<Disclosed>, protocol: &StudyProtocol) -> Vec<St
             let found = bits((it.threshold, it.comparator_threshold));
             if !pairs.into_iter().any(|pair| bits(pair) == found) {
                 wrong.push("the protocol does not pair these thresholds".into());
+            }
+        }
+        Statistic::Permutation(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            model(protocol, &it.model, &mut wrong);
+            if it.shuffled.as_ref().map(|found| found.plan) != protocol.permutation {
+                wrong.push("its shuffles are not those the protocol asks for".into());
             }
         }
     }

@@ -9,6 +9,7 @@ mod calibration;
 mod cells;
 mod consistency;
 mod contingency;
+mod disparity;
 mod finding;
 mod histogram;
 mod keys;

@@ -11,6 +11,7 @@ use shared::statistic::confusion::{Confusion, Rate, RateMeasure};
 use shared::statistic::estimate::IntervalMethod;
 use shared::statistic::observed_expected::ObservedExpected;
 use shared::statistic::paired_auc::PairedAuc;
+use shared::statistic::permutation::Permutation;
 use shared::statistic::{Cell, Disclosed, Estimate, EstimateKey, Metric, Statistic};
 use shared::study::{EndpointId, ModelId, ProportionInterval, StudyProtocol};
 
@@ -48,6 +49,7 @@ pub(super) fn check(
                 }
                 utility::follows(it, release, &at, findings);
             }
+            Statistic::Permutation(it) => permutation(it, release, &at, slack, findings),
             Statistic::Flow(_)
             | Statistic::Characteristics(_)
             | Statistic::Histogram(_)
@@ -289,6 +291,47 @@ fn paired(
                 at,
                 "no correlation gives this variance",
             ));
+        }
+    }
+}
+
+/// The rank sum is the AUC in other words, `n1 n0 (A - 1/2)` from its expectation; ties only
+/// lower its variance `n1 n0 (n + 1) / 12`.
+fn permutation(
+    it: &Permutation<Disclosed>,
+    release: &ReceivedRelease,
+    at: &str,
+    slack: f64,
+    findings: &mut Vec<Finding>,
+) {
+    within(findings, "variance-range", at, &it.variance, 0.0, f64::MAX);
+    for cell in [
+        Some(&it.exact_p),
+        it.shuffled.as_ref().map(|found| &found.p_value),
+    ] {
+        if let Some(cell) = cell {
+            within(findings, "p-range", at, cell, 0.0, 1.0);
+        }
+    }
+    let classes = (Span::count(&it.events), Span::count(&it.non_events));
+    let (Some(events), Some(rest)) = classes else {
+        return;
+    };
+    let pairs = events.hi * rest.hi;
+    if let Some(variance) = it.variance.number()
+        && variance > pairs * (events.hi + rest.hi + 1.0) / 12.0 * (1.0 + 2.0 * slack) + 1e-9
+    {
+        let what = "no ranking of these cases gives so large a variance";
+        findings.push(Finding::new("variance-range", at, what));
+    }
+    let area = find_auc(release, &it.model, &it.endpoint).and_then(|one| one.auc.number());
+    if let (Some(area), Some(deviation)) = (area, it.deviation.number()) {
+        let room = slack * pairs + 2.0 * slack * deviation.abs() + 1e-6;
+        let one = (area - 0.5) * events.lo * rest.lo;
+        let other = (area - 0.5) * pairs;
+        if deviation < one.min(other) - room || deviation > one.max(other) + room {
+            let what = "the rank sum does not follow from the AUC";
+            findings.push(Finding::new("rank-sum-follows", at, what));
         }
     }
 }

@@ -12,6 +12,7 @@ use shared::statistic::{Cell, Disclosed, Statistic};
 use shared::study::{ProportionInterval, StudyProtocol};
 
 use super::consistency::flow;
+use super::disparity;
 use super::finding::{Finding, equal, near, ordered, slack_of, sums_to, within};
 use super::keys::{levels, place};
 
@@ -55,6 +56,7 @@ fn subgroup(
         sums_to(findings, "levels-sum", at, rest, &flow.non_events);
     }
     whole_table_agrees(it, release, at, findings);
+    disparity::check(it, release.header.clustered, at, slack, findings);
     for row in &it.rows {
         let place = format!("{at}: {}", row.level);
         let classes = [&row.events, &row.non_events];
@@ -71,7 +73,7 @@ fn subgroup(
             findings.push(Finding::new(
                 "measures",
                 &place,
-                "the measures are not the six known",
+                "the measures are not those known",
             ));
         }
         let events = [&row.true_positive, &row.false_negative];
@@ -223,7 +225,8 @@ impl Four {
             Measure::Tpr => Some((tp, tp + missed)),
             Measure::Fpr => Some((fp, fp + tn)),
             Measure::Ppv => Some((tp, tp + fp)),
-            Measure::Auc | Measure::ObservedExpected => None,
+            Measure::Npv => Some((tn, tn + missed)),
+            Measure::Auc | Measure::ObservedExpected | Measure::Brier | Measure::Xauc => None,
         }
     }
 
@@ -265,7 +268,7 @@ fn recomputed(
         } else {
             gap_interval_follows(entry, &place, findings);
         }
-        if entry.measure == Measure::Auc {
+        if matches!(entry.measure, Measure::Auc | Measure::Xauc) {
             area_interval_centred(entry, &place, findings);
         }
         if entry.measure == Measure::ObservedExpected {
@@ -345,10 +348,10 @@ fn gap_interval_follows(
     let Some(critical) = distribution::normal_critical(LEVEL).filter(|_| variance >= 0.0) else {
         return;
     };
-    let reach = if entry.measure == Measure::Auc {
-        1.0
-    } else {
+    let reach = if entry.measure == Measure::ObservedExpected {
         f64::MAX
+    } else {
+        1.0
     };
     let half = critical * variance.sqrt();
     let ends = [(gap - half).max(-reach), (gap + half).min(reach)];

@@ -53,6 +53,7 @@ fn cases(protocol: &StudyProtocol, site: &str) -> Cases {
                     .unwrap(),
                 AxisRule::Band => declared.band_of(row[field].parse().unwrap()).unwrap(),
                 AxisRule::Availability => usize::from(row[field] != "1"),
+                AxisRule::Pair => panic!("the study has no pair"),
             })
             .collect()
     };

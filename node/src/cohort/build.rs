@@ -5,7 +5,7 @@
 
 use shared::fault::{Code, Fault};
 use shared::statistic::cases::{Cases, Column, Intake};
-use shared::study::{Axis, AxisRule, Field, FieldName, Model, StudyProtocol};
+use shared::study::{Axis, AxisId, AxisRule, Field, FieldName, Model, StudyProtocol};
 
 use super::formula;
 use super::precheck::Typed;
@@ -151,6 +151,9 @@ impl Builder<'_> {
 
     /// Level of each row in the order of `Axis::levels`, `not recorded` last.
     fn levels(&self, axis: &Axis) -> Result<Vec<usize>, Fault> {
+        if axis.rule == AxisRule::Pair {
+            return self.pair(axis);
+        }
         let (field, column) = self.find(&axis.field)?;
         let absent = axis.levels(field).len() - 1;
         match (axis.rule, column) {
@@ -166,13 +169,28 @@ impl Builder<'_> {
                 .collect()),
             (AxisRule::Band, Column::Number(values)) => self.bands(field, values, absent),
             (
-                AxisRule::Level | AxisRule::Availability | AxisRule::Band,
+                AxisRule::Level | AxisRule::Availability | AxisRule::Band | AxisRule::Pair,
                 Column::Number(_) | Column::Category(_) | Column::Withheld,
             ) => Err(misfit(
                 &axis.field,
                 "levels need a category, bands a number, availability a binary field",
             )),
         }
+    }
+
+    /// The level of each row on both axes of a pair, as one number.
+    fn pair(&self, axis: &Axis) -> Result<Vec<usize>, Fault> {
+        let named = |id: &AxisId| self.study.subgroup.iter().find(|one| one.id == *id);
+        let parts: Option<Vec<&Axis>> = axis.axes.iter().map(named).collect();
+        let Some([first, second]) = parts.as_deref() else {
+            return Err(misfit(&axis.field, "a pair needs two declared axes"));
+        };
+        if [first, second].iter().any(|one| one.rule == AxisRule::Pair) {
+            return Err(misfit(&axis.field, "a pair crosses no pairs"));
+        }
+        let width = second.levels(self.find(&second.field)?.0).len();
+        let both = self.levels(first)?.into_iter().zip(self.levels(second)?);
+        Ok(both.map(|(one, two)| one * width + two).collect())
     }
 
     fn bands(

@@ -140,7 +140,7 @@ impl MantelHaenszel {
     }
 }
 
-/// The Mantel-Haenszel odds ratio.
+/// A common ratio over strata: of odds or of risks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CommonOddsRatio {
     /// The estimate; 0 if every `R` is 0; `None` if every `S` is 0.
@@ -149,6 +149,87 @@ pub struct CommonOddsRatio {
     pub log_standard_error: Option<f64>,
     /// Its interval; `None` where the standard error is.
     pub interval: Option<Interval>,
+}
+
+/// The additive parts of the Mantel-Haenszel risk ratio and risk difference: the risk of a row
+/// is the share of its first column.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RiskParts {
+    /// Sum of `a (c + d) / n`.
+    pub first: f64,
+    /// Sum of `c (a + b) / n`.
+    pub second: f64,
+    /// Sum of `((a + b)(c + d)(a + c) - a c n) / n^2`.
+    pub log_ratio: f64,
+    /// Sum of `(a + b)(c + d) / n`.
+    pub weight: f64,
+    /// Sum of `(a b (c + d)^3 + c d (a + b)^3) / ((a + b)(c + d) n^2)`.
+    pub spread: f64,
+}
+
+impl RiskParts {
+    /// The parts of one stratum; a stratum with an empty row adds nothing.
+    pub fn of(table: TwoByTwo) -> Self {
+        let [[a, b], [c, d]] = table.map(|row| row.map(count));
+        let (top, bottom, n) = (a + b, c + d, a + b + c + d);
+        if top == 0.0 || bottom == 0.0 {
+            return Self::default();
+        }
+        Self {
+            first: a * bottom / n,
+            second: c * top / n,
+            log_ratio: (top * bottom * (a + c) - a * c * n) / (n * n),
+            weight: top * bottom / n,
+            spread: (a * b * bottom * bottom / top + c * d * top * top / bottom) / (n * n),
+        }
+    }
+
+    /// The parts of both sets of strata together.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        Self {
+            first: self.first + other.first,
+            second: self.second + other.second,
+            log_ratio: self.log_ratio + other.log_ratio,
+            weight: self.weight + other.weight,
+            spread: self.spread + other.spread,
+        }
+    }
+
+    /// The common risk ratio with its interval on the log scale (Greenland and Robins 1985,
+    /// doi:10.2307/2530643).
+    pub fn ratio(&self, level: f64) -> CommonOddsRatio {
+        let estimate = (self.second > 0.0)
+            .then(|| self.first / self.second)
+            .filter(|r| r.is_finite());
+        let log_standard_error = (self.first > 0.0 && self.second > 0.0).then(|| {
+            (self.log_ratio / (self.first * self.second))
+                .max(0.0)
+                .sqrt()
+        });
+        let interval = estimate.zip(log_standard_error).and_then(|(ratio, error)| {
+            Interval::around(libm::log(ratio), normal_critical(level)? * error)?.map(libm::exp)
+        });
+        CommonOddsRatio {
+            estimate,
+            log_standard_error,
+            interval,
+        }
+    }
+
+    /// The common risk difference, first row minus second, and its interval (as `ratio`);
+    /// `None` without strata, the interval also where the variance is 0.
+    pub fn difference(&self, level: f64) -> Option<(f64, Option<Interval>)> {
+        if self.weight.is_nan() || self.weight <= 0.0 {
+            return None;
+        }
+        let estimate = (self.first - self.second) / self.weight;
+        let error = self.spread.sqrt() / self.weight;
+        let interval = normal_critical(level)
+            .filter(|_| error > 0.0)
+            .and_then(|z| Interval::around(estimate, z * error));
+        Some((estimate, interval))
+    }
 }
 
 #[cfg(test)]
@@ -174,6 +255,24 @@ mod tests {
         assert!(
             (one.log_standard_error.unwrap() - sample.log_standard_error.unwrap()).abs() < 1e-12
         );
+    }
+
+    #[test]
+    fn one_stratum_gives_the_plain_risk_ratio_and_difference() {
+        let [[a, b], [c, d]] = STRATA[0].map(|row| row.map(|cell| cell as f64));
+        let parts = RiskParts::of(STRATA[0]).merge(RiskParts::of([[0, 0], [3, 4]]));
+        let (p, q) = (a / (a + b), c / (c + d));
+        let ratio = parts.ratio(0.95);
+        assert!((ratio.estimate.unwrap() - p / q).abs() < 1e-12);
+        let log_variance = b / (a * (a + b)) + d / (c * (c + d));
+        assert!((ratio.log_standard_error.unwrap() - log_variance.sqrt()).abs() < 1e-12);
+        let (difference, interval) = parts.difference(0.95).unwrap();
+        assert!((difference - (p - q)).abs() < 1e-12);
+        let error = (p * (1.0 - p) / (a + b) + q * (1.0 - q) / (c + d)).sqrt();
+        let half = (interval.unwrap().upper - interval.unwrap().lower) / 2.0;
+        assert!((half / error - 1.959_963_984_540_054).abs() < 1e-12);
+        assert_eq!(RiskParts::default().difference(0.95), None);
+        assert_eq!(RiskParts::of([[4, 0], [0, 0]]).ratio(0.95).estimate, None);
     }
 
     #[test]

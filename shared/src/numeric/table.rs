@@ -175,6 +175,25 @@ impl Kept {
     }
 }
 
+/// Pearson's chi-squared of counts against given shares, `k - 1` degrees of freedom. `None` for
+/// fewer than two counts, nobody, negative counts, or shares that are not positive and add to 1
+/// within 1e-6 (they are divided by their sum).
+pub fn goodness_of_fit(counts: &[f64], shares: &[f64]) -> Option<Test> {
+    let n = sum_iter(counts.iter().copied());
+    let total = sum_iter(shares.iter().copied());
+    let proper = counts.iter().all(|c| *c >= 0.0 && c.is_finite())
+        && shares.iter().all(|s| *s > 0.0)
+        && (total - 1.0).abs() < 1e-6;
+    if counts.len() != shares.len() || counts.len() < 2 || !proper || n <= 0.0 {
+        return None;
+    }
+    let statistic = sum_iter(counts.iter().zip(shares).map(|(observed, share)| {
+        let expected = n * share / total;
+        (observed - expected) * (observed - expected) / expected
+    }));
+    Test::chi2(statistic, u32::try_from(counts.len() - 1).ok()?)
+}
+
 /// A two-by-two table of counts, `[[a, b], [c, d]]`: rows are the groups, columns the two
 /// levels of the response.
 pub type TwoByTwo = [[u64; 2]; 2];
@@ -282,6 +301,18 @@ mod tests {
         assert!(none.chi2.unwrap().statistic < 1e-20 && none.yates.unwrap().statistic < 1e-20);
         let all = measured(&[&[10.0, 0.0, 0.0], &[0.0, 5.0, 0.0], &[0.0, 0.0, 7.0]]);
         assert!((all.cramers_v.unwrap() - 1.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn goodness_of_fit_equals_r() {
+        // chisq.test(c(194, 726), p = c(.5, .5)) and chisq.test(c(20, 30, 50), p = c(.2, .3, .5)).
+        let test = goodness_of_fit(&[194.0, 726.0], &[0.5, 0.5]).unwrap();
+        assert!((test.statistic - 307.634_782_608_695_66).abs() < 1e-9 && test.df == 1);
+        let fits = goodness_of_fit(&[20.0, 30.0, 50.0], &[0.2, 0.3, 0.5]).unwrap();
+        assert!(fits.statistic < 1e-20 && fits.df == 2);
+        assert_eq!(goodness_of_fit(&[1.0, 2.0], &[0.5, 0.6]), None);
+        assert_eq!(goodness_of_fit(&[0.0, 0.0], &[0.5, 0.5]), None);
+        assert_eq!(goodness_of_fit(&[3.0], &[1.0]), None);
     }
 
     #[test]

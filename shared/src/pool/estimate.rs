@@ -13,7 +13,7 @@ use crate::statistic::{Estimate, auc, observed_expected, paired_auc};
 use crate::study::SiteRole;
 
 /// Fewer cases than this on either side of a gap: the site does not enter the gap's pool.
-pub const MIN_GROUP: u64 = 10;
+pub use crate::statistic::disparity::MIN_GROUP;
 
 /// What one statistic says about one site.
 pub(super) struct Reading {
@@ -255,5 +255,8 @@ pub(super) fn gap_metric(measure: Measure) -> Metric {
         Measure::Ppv => Metric::GapPpv,
         Measure::Auc => Metric::GapAuc,
         Measure::ObservedExpected => Metric::GapObservedExpected,
+        Measure::Npv => Metric::GapNpv,
+        Measure::Brier => Metric::GapBrier,
+        Measure::Xauc => Metric::GapXauc,
     }
 }

@@ -7,6 +7,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::fairness::{
+    AdjustedGap, AxisFairness, AxisRepresentation, BetweenSites, Interaction, MergedLevel,
+    MergedLevels, MergedSpread, SiteDisparities, SiteRepresentation,
+};
+pub use super::permutation::{PooledPermutation, SitePermutation};
+pub use super::stratified::{Combined, ExactOverSites, Ratio, TestResult, TwoLevelsOverSites};
 pub use super::utility::{BenefitPoint, McNemar, MergedBenefit, OperatingCard, PooledCrossed};
 use crate::identity::Digest;
 use crate::statistic::contingency::ContingencyKind;
@@ -49,6 +55,21 @@ pub struct PooledStudy {
     pub benefit: Vec<MergedBenefit>,
     /// What each prespecified threshold does to 1000 patients.
     pub cards: Vec<OperatingCard>,
+    /// Levels against each other, by model, endpoint and axis.
+    #[serde(default)]
+    pub fairness: Vec<AxisFairness>,
+    /// P values of the declared gaps, adjusted for their number.
+    #[serde(default)]
+    pub family: Vec<AdjustedGap>,
+    /// Hospitals as the levels of an axis.
+    #[serde(default)]
+    pub between_sites: Vec<BetweenSites>,
+    /// Levels against the declared target population.
+    #[serde(default)]
+    pub representation: Vec<AxisRepresentation>,
+    /// Label permutation within sites.
+    #[serde(default)]
+    pub permutation: Vec<PooledPermutation>,
     /// The answer to the protocol's question.
     pub verdict: Verdict,
     /// Everything that was withheld, item by item.
@@ -321,6 +342,13 @@ pub struct PooledTable {
     pub total: Vec<Vec<Cell<u64>>>,
     /// Cochran-Mantel-Haenszel over external sites.
     pub cmh: Cmh,
+    /// The first two levels over external sites, where the axis has two and the table two
+    /// columns.
+    #[serde(default)]
+    pub two_levels: Option<TwoLevelsOverSites>,
+    /// Trend over ordered levels within external sites.
+    #[serde(default)]
+    pub trend: Option<Combined>,
 }
 
 /// One site's contingency table.
@@ -340,6 +368,16 @@ pub struct SiteTable {
     pub p_value: Cell<f64>,
     /// Cramer's V.
     pub cramers_v: Cell<f64>,
+    /// p value of chi-squared with Yates' correction.
+    pub yates_p: Cell<f64>,
+    /// Likelihood-ratio chi-squared.
+    pub g2: Cell<f64>,
+    /// Its p value.
+    pub g2_p: Cell<f64>,
+    /// Two-sided p value of Fisher's exact test.
+    pub fisher_p: Cell<f64>,
+    /// p value of the trend over ordered levels.
+    pub trend_p: Option<Cell<f64>>,
 }
 
 /// The Cochran-Mantel-Haenszel test over sites.

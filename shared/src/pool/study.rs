@@ -5,7 +5,7 @@
 //! To: `report`.
 
 use super::result::{PooledStudy, SiteOutcome, SiteResult};
-use super::{analysis, curve, table, utility, verdict, withheld};
+use super::{analysis, curve, fairness, permutation, table, utility, verdict, withheld};
 use crate::disclosure::ReceivedRelease;
 use crate::identity::Digest;
 use crate::study::{RoundId, SiteSlug, StudyProtocol, Timestamp};
@@ -74,6 +74,11 @@ pub fn pool(
         benefit: utility::curves(protocol, &sites),
         cards: utility::cards(protocol, &sites),
         withheld: withheld::all(&sites),
+        fairness: fairness::all(&sites),
+        family: fairness::family(&analyses),
+        between_sites: fairness::between_sites(&analyses),
+        representation: fairness::representation(&sites),
+        permutation: permutation::all(&sites),
         analyses,
         protocol: protocol.clone(),
         protocol_digest: facts.protocol_digest,

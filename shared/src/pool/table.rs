@@ -5,6 +5,7 @@
 //! To: `study`.
 
 use super::result::{Cmh, PooledTable, SiteOutcome, SiteResult, SiteTable};
+use super::stratified;
 use crate::numeric::generalised::GeneralAssociation;
 use crate::numeric::stratified::MantelHaenszel;
 use crate::numeric::table::TwoByTwo;
@@ -78,6 +79,8 @@ fn over_sites(members: &[(&SiteResult, &Contingency<Disclosed>)]) -> PooledTable
             .collect(),
         total,
         cmh: cmh(&external),
+        two_levels: stratified::two_levels(&external),
+        trend: stratified::trend(&external),
     }
 }
 
@@ -90,6 +93,11 @@ fn site_table(site: &SiteResult, table: &Contingency<Disclosed>) -> SiteTable {
         degrees_of_freedom: table.degrees_of_freedom,
         p_value: table.p_value,
         cramers_v: table.cramers_v,
+        yates_p: table.yates_p,
+        g2: table.g2,
+        g2_p: table.g2_p,
+        fisher_p: table.fisher_p,
+        trend_p: table.trend.as_ref().map(|trend| trend.p_value),
     }
 }
 

@@ -157,6 +157,11 @@ impl Walk<'_> {
                     self.push(item, "no bound".to_owned(), effect);
                 }
             }
+            Statistic::Permutation(one) => {
+                let item = format!("shuffled outcomes of {}", one.model);
+                let effect = "this site is not in the test by permutation";
+                self.reals(&item, &[&one.deviation, &one.variance], effect);
+            }
         }
     }
 

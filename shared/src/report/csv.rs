@@ -2,7 +2,7 @@
 //! same, `-` as minus, empty where there is no number, and a column that says why.
 //!
 //! From: `pool::result`.
-//! To: `estimates.csv`, `curves.csv`, `counts.csv`, `sites.csv`, `meta_input.csv`.
+//! To: `estimates.csv`, `curves.csv`, `counts.csv`, `sites.csv`, `tests.csv`, `meta_input.csv`.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,7 @@ mod curves;
 mod estimates;
 mod meta;
 mod sites;
+mod testing;
 
 /// Every CSV file by name.
 pub(super) fn files(view: View<'_>) -> Vec<(&'static str, String)> {
@@ -26,6 +27,7 @@ pub(super) fn files(view: View<'_>) -> Vec<(&'static str, String)> {
         ("estimates.csv", estimates::table(view)),
         ("meta_input.csv", meta::table(view)),
         ("sites.csv", sites::table(view)),
+        ("tests.csv", testing::table(view)),
     ]
 }
 

@@ -317,6 +317,7 @@ fn csv_rows_are_as_wide_as_their_heads() {
             "curves.csv",
             "counts.csv",
             "sites.csv",
+            "tests.csv",
             "meta_input.csv",
         ] {
             let rows = parse(&text(&out, name));

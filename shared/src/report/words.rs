@@ -132,6 +132,9 @@ pub(super) fn measure(measure: Measure) -> (&'static str, Style) {
         Measure::Ppv => ("PPV", Style::Percent),
         Measure::Auc => ("AUC", Style::Plain(3)),
         Measure::ObservedExpected => ("O:E", Style::Plain(2)),
+        Measure::Npv => ("NPV", Style::Percent),
+        Measure::Brier => ("Brier score", Style::Plain(3)),
+        Measure::Xauc => ("Cross-group AUC", Style::Plain(3)),
     }
 }
 

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, dominance};
 use super::cases::{Cases, Column};
-use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
+use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
 use crate::numeric::sum::Moments;
-use crate::study::{AxisId, EndpointId, FieldKind, FieldName};
+use crate::numeric::table::goodness_of_fit;
+use crate::study::{Axis, AxisId, EndpointId, FieldKind, FieldName};
 
 /// Characteristics of one endpoint's analysed cases.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
@@ -49,6 +50,31 @@ pub struct AxisCounts<S: Stage> {
     pub axis: AxisId,
     /// Counts in the order of the axis' levels, `not recorded` last.
     pub levels: Vec<LevelCount<S>>,
+    /// The declared target population beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Representation<S>>,
+}
+
+/// Whether the recorded levels have the shares of the declared target population (Pearson 1900,
+/// goodness of fit); one patient with several cases counts several times, so that there is no
+/// test where patients repeat.
+#[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[serde(bound(
+    serialize = "S::Count: Serialize, S::Real: Serialize",
+    deserialize = "S::Count: Deserialize<'de>, S::Real: Deserialize<'de>"
+))]
+#[schemars(bound = "S::Count: JsonSchema, S::Real: JsonSchema")]
+pub struct Representation<S: Stage> {
+    /// The protocol's share of each recorded level, in the order of the levels.
+    pub shares: Vec<f64>,
+    /// Chi-squared against these shares.
+    pub chi_squared: S::Real,
+    /// Its degrees of freedom: recorded levels less one.
+    pub degrees_of_freedom: u32,
+    /// Its p value.
+    pub p_value: S::Real,
 }
 
 /// Cases at one level.
@@ -100,6 +126,7 @@ impl Characteristics<Exact> {
             let near = set.nearest(index).iter().copied();
             let counts = set.counts(levels.len(), |row| set.level[index][row]);
             axes.push(AxisCounts {
+                target: representation(axis, &levels, &counts, set.clustered()),
                 axis: axis.id.clone(),
                 levels: levels
                     .into_iter()
@@ -128,6 +155,41 @@ impl Characteristics<Exact> {
             moments,
         }
     }
+}
+
+fn representation(
+    axis: &Axis,
+    levels: &[String],
+    counts: &[ExactCount],
+    clustered: bool,
+) -> Option<Representation<Exact>> {
+    let share = |level: &String| axis.target.get(level).copied();
+    let shares: Vec<f64> = levels.iter().filter_map(share).collect();
+    if shares.is_empty() {
+        return None;
+    }
+    let named = || {
+        levels
+            .iter()
+            .zip(counts)
+            .filter(|(level, _)| share(level).is_some())
+    };
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "counts of cases stay far below 2^53"
+    )]
+    let observed: Vec<f64> = named().map(|(_, count)| count.rows as f64).collect();
+    let basis = Basis::of(named().map(|(_, count)| count.patients).min().unwrap_or(0));
+    let test = match goodness_of_fit(&observed, &shares) {
+        _ if clustered => Err(Undefined::Clustered),
+        found => found.ok_or(Undefined::NoCases),
+    };
+    Some(Representation {
+        shares,
+        chi_squared: ExactReal::new(test.map(|test| test.statistic), Form::STATISTIC, basis),
+        degrees_of_freedom: test.map_or(0, |test| test.df),
+        p_value: ExactReal::new(test.map(|test| test.p), Form::P_VALUE, basis),
+    })
 }
 
 fn field_moments(

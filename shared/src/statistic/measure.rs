@@ -14,6 +14,7 @@ use super::flow::Flow;
 use super::histogram::Histogram;
 use super::observed_expected::ObservedExpected;
 use super::paired_auc::PairedAuc;
+use super::permutation::Permutation;
 use super::subgroup::SubgroupTable;
 use super::{
     AnalysisSet, Cases, Exact, Statistic, accuracy, brier, calibration, discrimination,
@@ -105,6 +106,10 @@ impl Planned<'_> {
             StatisticKind::Reclassification => self.reclassification(),
             StatisticKind::Subgroup => self.subgroups(),
             StatisticKind::Contingency => self.tables(),
+            StatisticKind::Permutation => models
+                .filter_map(|model| Permutation::measure(set, self.areas, model))
+                .map(Statistic::Permutation)
+                .collect(),
         }
     }
 

@@ -690,6 +690,31 @@ metrics! {
         leaves: Leaves::Whole, neutral: Some(0.0), with_events: true,
         method: "difference of mean changes, normal interval", help: "nri-idi",
     }
+    /// Level minus rest of the site: negative predictive value.
+    GapNpv = "gap-npv" {
+        kind: StatisticKind::Subgroup,
+        name: "NPV", topic: Topic::Fairness, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Points, pooling: Pooling::Mean,
+        leaves: Leaves::WithTable, neutral: Some(0.0), with_events: false,
+        method: "difference of proportions, Newcombe", help: "subgroup-gaps",
+    }
+    /// Level minus rest of the site: Brier score.
+    GapBrier = "gap-brier" {
+        kind: StatisticKind::Subgroup,
+        name: "Brier score", topic: Topic::Fairness, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Signed(3), pooling: Pooling::Mean,
+        leaves: Leaves::Whole, neutral: Some(0.0), with_events: true,
+        method: "difference of means", help: "subgroup-gaps",
+    }
+    /// The level's events against the rest's non-events, minus the rest's events against the
+    /// level's non-events.
+    GapXauc = "gap-xauc" {
+        kind: StatisticKind::Subgroup,
+        name: "Cross-group AUC", topic: Topic::Fairness, scale: Scale::Identity,
+        form: Form::DIFFERENCE, style: Style::Signed(3), pooling: Pooling::Mean,
+        leaves: Leaves::Whole, neutral: Some(0.0), with_events: true,
+        method: "difference of independent AUCs", help: "subgroup-gaps",
+    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod contingency;
 mod crossed;
 pub mod discordance;
 pub mod discrimination;
+pub mod disparity;
 pub mod estimate;
 pub mod flow;
 pub mod histogram;
@@ -30,6 +31,7 @@ pub mod net_benefit;
 pub mod observed_expected;
 pub mod overlap;
 pub mod paired_auc;
+pub mod permutation;
 pub mod reclassification;
 pub mod stage;
 pub mod subgroup;
@@ -74,6 +76,8 @@ pub enum Statistic<S: Stage> {
     Contingency(contingency::Contingency<S>),
     /// Both models' decisions crossed.
     Discordance(discordance::Discordance<S>),
+    /// Label permutation of a model's scores.
+    Permutation(permutation::Permutation<S>),
 }
 
 macro_rules! readers {
@@ -114,4 +118,6 @@ readers! {
     contingency = Contingency, contingency::Contingency<S>;
     /// The crossed decisions, if they are.
     discordance = Discordance, discordance::Discordance<S>;
+    /// The label permutation, if it is one.
+    permutation = Permutation, permutation::Permutation<S>;
 }

@@ -122,6 +122,11 @@ pub fn line(kind: StatisticKind) -> Line {
             "rows whose cells are large; tests where no row is hidden",
             "every cell",
         ),
+        StatisticKind::Permutation => (
+            Merge::Permutation,
+            "deviation, variance and exact p value, where both classes are large enough",
+            "the same",
+        ),
     };
     Line {
         kind,

@@ -251,6 +251,12 @@ pub enum Undefined {
     Separated,
     /// The iterations ended without a maximum.
     NotConverged,
+    /// The counts are too large for an exact law.
+    TooLarge,
+    /// The test is defined for two by two tables only.
+    NotTwoByTwo,
+    /// The parts are not independent of each other, and their covariance is not known.
+    Dependent,
 }
 
 impl Undefined {
@@ -268,6 +274,9 @@ impl Undefined {
             Self::NotFinite => "not a finite number",
             Self::Separated => "the predictions separate the outcome classes",
             Self::NotConverged => "the iterations found no maximum",
+            Self::TooLarge => "too large for an exact computation",
+            Self::NotTwoByTwo => "for two by two tables only",
+            Self::Dependent => "levels are not independent of each other",
         }
     }
 }

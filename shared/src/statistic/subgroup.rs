@@ -5,6 +5,7 @@
 //! Differences of proportions: Newcombe's hybrid score interval (1998, doi
 //! 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I); of AUCs: independent
 //! groups; of O:E: difference of logarithms. Merge class T: gaps are pooled by random effects.
+//! How far the levels lie apart among each other: `disparity`.
 //!
 //! From: `cases`.
 //! To: report page "subgroups and fairness".
@@ -12,13 +13,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::analysis_set::{AnalysisSet, LEVEL, clustered_variance};
+use super::analysis_set::{AnalysisSet, LEVEL, clustered_variance, dominance};
 use super::auc::{area_basis, area_values};
 use super::confusion::{Proportion, RateMeasure, proportion_from};
 use super::crossed::{Crossed, Place};
+use super::disparity::{Apart, Disparity, Own};
 use super::observed_expected::{Ratio, ratio_from};
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
 use crate::numeric::delong::{self, Comparison};
+use crate::numeric::sum::mean;
 use crate::numeric::{Interval, distribution, proportion};
 use crate::study::{AxisId, EndpointId, ModelId, SamplingDesign};
 
@@ -42,6 +45,8 @@ pub struct SubgroupTable<S: Stage> {
     pub threshold: f64,
     /// One row per level, `not recorded` last.
     pub rows: Vec<SubgroupRow<S>>,
+    /// How far the recorded levels lie apart, in the order of [`Measure::ALL`].
+    pub disparities: Vec<Disparity<S>>,
 }
 
 /// Results at one level.
@@ -120,6 +125,13 @@ pub enum Measure {
     Auc,
     /// Observed over expected.
     ObservedExpected,
+    /// Negative predictive value.
+    Npv,
+    /// Brier score.
+    Brier,
+    /// Cross-group AUC: the level's events against the rest's non-events; its gap is to the
+    /// rest's events against the level's non-events (Kallus and Zhou 2019, arXiv:1902.05826).
+    Xauc,
 }
 
 impl Measure {
@@ -131,6 +143,9 @@ impl Measure {
         Self::Ppv,
         Self::Auc,
         Self::ObservedExpected,
+        Self::Npv,
+        Self::Brier,
+        Self::Xauc,
     ];
 
     /// The measure in words.
@@ -142,20 +157,25 @@ impl Measure {
             Self::Ppv => "positive predictive value",
             Self::Auc => "AUC",
             Self::ObservedExpected => "O:E",
+            Self::Npv => "negative predictive value",
+            Self::Brier => "Brier score",
+            Self::Xauc => "cross-group AUC",
         }
     }
 
     /// Whether the measure depends on a threshold.
     pub fn needs_threshold(self) -> bool {
         match self {
-            Self::SelectionRate | Self::Tpr | Self::Fpr | Self::Ppv => true,
-            Self::Auc | Self::ObservedExpected => false,
+            Self::SelectionRate | Self::Tpr | Self::Fpr | Self::Ppv | Self::Npv => true,
+            Self::Auc | Self::ObservedExpected | Self::Brier | Self::Xauc => false,
         }
     }
 }
 
 /// A value, its interval, its gap to the rest, and the people behind both.
 struct Found {
+    /// What the level alone says, for comparing levels among each other.
+    own: Own,
     value: Result<f64, Undefined>,
     interval: Result<Interval, Undefined>,
     gap: Result<f64, Undefined>,
@@ -179,6 +199,7 @@ impl SubgroupTable<Exact> {
         let score = set.score.get(model)?;
         let ranked = Ranked::of(set, model, level);
         let crossed = Crossed::of(set, level, score, threshold);
+        let mut apart = Apart::new(set.clustered());
         let rows = declared
             .levels(field)
             .into_iter()
@@ -194,10 +215,11 @@ impl SubgroupTable<Exact> {
                     level,
                     index,
                 };
-                group.row(name, near)
+                group.row(name, near, &mut apart)
             })
             .collect();
         Some(Self {
+            disparities: apart.disparities(),
             model: set.protocol.model.get(model)?.id.clone(),
             endpoint: set.endpoint.clone(),
             axis: declared.id.clone(),
@@ -227,13 +249,17 @@ impl Ranked {
         }
     }
 
-    /// The entries of `column` at the level with index `index`, or at all others.
-    fn part<T: Copy>(&self, column: &[T], index: usize, inside: bool) -> Vec<T> {
-        let rows = column.iter().zip(&self.level);
-        rows.filter(|(_, level)| (**level == index) == inside)
-            .map(|(value, _)| *value)
+    /// Places of the cases that `chosen` takes, by level and outcome.
+    fn chosen(&self, chosen: impl Fn(usize, bool) -> bool) -> Vec<usize> {
+        let rows = self.level.iter().zip(&self.outcome).enumerate();
+        rows.filter(|(_, (level, event))| chosen(**level, **event))
+            .map(|(row, _)| row)
             .collect()
     }
+}
+
+fn pick<T: Copy>(column: &[T], rows: &[usize]) -> Vec<T> {
+    rows.iter().map(|row| column[*row]).collect()
 }
 
 /// One level of an axis against the rest of the site.
@@ -254,15 +280,20 @@ impl Group<'_> {
         self.level[row] == self.index
     }
 
-    fn row(&self, level: String, near: u64) -> SubgroupRow<Exact> {
-        let measures = Measure::ALL
-            .iter()
-            .map(|measure| self.measure(*measure))
-            .collect();
+    fn row(&self, level: String, near: u64, apart: &mut Apart) -> SubgroupRow<Exact> {
         let count = |holds: &dyn Fn(Place) -> bool| {
             self.crossed
                 .count(|place| place.level == self.index && holds(place))
         };
+        let cases = count(&|_| true);
+        let measures = Measure::ALL
+            .iter()
+            .map(|measure| {
+                let (found, own) = self.measure(*measure);
+                apart.add(*measure, &level, cases.rows, own);
+                found
+            })
+            .collect();
         let cell = |positive, event| {
             count(&|place: Place| place.positive == positive && place.event == event)
         };
@@ -272,14 +303,14 @@ impl Group<'_> {
             false_negative: cell(false, true),
             true_negative: cell(false, false),
             level,
-            n: count(&|_| true).beside(near),
+            n: cases.beside(near),
             events: count(&|place| place.event),
             non_events: count(&|place| !place.event),
             measures,
         }
     }
 
-    fn measure(&self, measure: Measure) -> SubgroupMeasure<Exact> {
+    fn measure(&self, measure: Measure) -> (SubgroupMeasure<Exact>, Own) {
         let (found, form, gap_form) = match measure {
             Measure::SelectionRate => (
                 self.rate(RateMeasure::SelectionRate, false),
@@ -303,11 +334,18 @@ impl Group<'_> {
             ),
             Measure::Auc => (self.area(), Form::AREA, Form::DIFFERENCE),
             Measure::ObservedExpected => (self.ratio(), Form::RATIO, Form::FREE),
+            Measure::Npv => (
+                self.rate(RateMeasure::Npv, false),
+                Form::SHARE,
+                Form::DIFFERENCE,
+            ),
+            Measure::Brier => (self.brier(), Form::AREA, Form::DIFFERENCE),
+            Measure::Xauc => (self.cross_area(), Form::AREA, Form::DIFFERENCE),
         };
         let both = found.basis.and(found.rest);
         let own = |value| ExactReal::new(value, form, found.basis);
         let gap = |value| ExactReal::new(value, gap_form, both);
-        SubgroupMeasure {
+        let measured = SubgroupMeasure {
             measure,
             value: own(found.value),
             low: own(found.interval.map(|interval| interval.lower)),
@@ -316,7 +354,8 @@ impl Group<'_> {
             gap_low: gap(found.gap_interval.map(|interval| interval.lower)),
             gap_high: gap(found.gap_interval.map(|interval| interval.upper)),
             gap_variance: ExactReal::new(found.gap_variance, Form::SPREAD, both),
-        }
+        };
+        (measured, found.own)
     }
 
     /// A rate, or its complement (`1 - specificity` is the false positive rate).
@@ -349,6 +388,7 @@ impl Group<'_> {
         }
         let (gap, gap_variance, gap_interval) = self.rate_gap(&level, &rest, level_hit, rest_hit);
         Found {
+            own: Own::share(level.hits, level.n.rows, level.basis),
             value: level.value,
             interval: level.interval,
             gap,
@@ -417,38 +457,34 @@ impl Group<'_> {
     /// AUC of the level and of the rest; the two are independent groups of patients. Where a
     /// patient has cases in both, no interval of the gap exists here.
     fn area(&self) -> Found {
-        let own = self.area_of(true);
-        let rest = self.area_of(false);
-        let gap = match (own.value, rest.value) {
-            (Ok(a), Ok(b)) => Ok(a - b),
-            (Err(reason), _) => Err(reason),
-            (_, Err(_)) => Err(Undefined::NoRest),
-        };
-        let gap_variance = match (own.variance, rest.variance) {
-            (Ok(_), Ok(_)) if self.shares_patients() => Err(Undefined::Clustered),
-            (Ok(a), Ok(b)) => Ok(a + b),
-            (Err(reason), _) | (_, Err(reason)) => Err(reason),
-        };
-        let gap_interval = match (gap, gap_variance) {
-            (Ok(gap), Ok(variance)) => around(gap, variance, (-1.0, 1.0)),
-            (Err(reason), _) | (_, Err(reason)) => Err(reason),
-        };
-        Found {
-            value: own.value,
-            interval: own.interval,
-            gap,
-            gap_interval,
-            gap_variance,
-            basis: own.basis,
-            rest: rest.basis,
-        }
+        let own = self.area_of(&|own, _| own);
+        let rest = self.area_of(&|own, _| !own);
+        let shared = self.shares_patients();
+        let compared = own.as_level();
+        two_areas(own, rest, shared, compared)
     }
 
-    fn area_of(&self, level: bool) -> Area {
-        let outcome = self.ranked.part(&self.ranked.outcome, self.index, level);
-        let score = self.ranked.part(&self.ranked.score, self.index, level);
+    /// Events of the level against the rest's non-events, and the rest's events against the
+    /// level's non-events: four groups of different cases.
+    fn cross_area(&self) -> Found {
+        let own = self.area_of(&|own, event| own == event);
+        let rest = self.area_of(&|own, event| own != event);
+        let shared = self.shares_patients();
+        // Every level's comparison holds the others: they are not independent of each other.
+        let compared = Own::none(Undefined::Dependent, own.basis);
+        two_areas(own, rest, shared, compared)
+    }
+
+    /// The area over the cases that `chosen` takes, by whether they are of the level and whether
+    /// they have the event.
+    fn area_of(&self, chosen: &dyn Fn(bool, bool) -> bool) -> Area {
+        let rows = self
+            .ranked
+            .chosen(|level, event| chosen(level == self.index, event));
+        let outcome = pick(&self.ranked.outcome, &rows);
+        let score = pick(&self.ranked.score, &rows);
         let patient = if self.set.clustered() {
-            self.ranked.part(&self.ranked.patient, self.index, level)
+            pick(&self.ranked.patient, &rows)
         } else {
             // Every case is a patient of its own: any numbering will do.
             (0..u32::try_from(score.len()).unwrap_or(u32::MAX)).collect()
@@ -473,6 +509,53 @@ impl Group<'_> {
             variance,
             interval,
             basis: area_basis(&patient, area.sizes, placements),
+        }
+    }
+
+    /// Mean squared error of the level and of the rest (as `brier`).
+    fn brier(&self) -> Found {
+        let loss = |row: usize| {
+            let gap = self.score[row] - f64::from(u8::from(self.set.outcome[row]));
+            gap * gap
+        };
+        let own = self.mean_of(loss, true);
+        let rest = self.mean_of(loss, false);
+        if self.set.protocol.sampling.design == SamplingDesign::OutcomeDependent {
+            return Found::undefined(Undefined::DesignForbids, own.basis, rest.basis);
+        }
+        let shared = self.shares_patients();
+        let compared = own.as_level();
+        two_areas(own, rest, shared, compared)
+    }
+
+    fn mean_of(&self, loss: impl Fn(usize) -> f64, level: bool) -> Area {
+        let chosen = |row: usize| self.member(row) == level;
+        let rows: Vec<usize> = (0..self.set.len()).filter(|row| chosen(*row)).collect();
+        let losses: Vec<f64> = rows.iter().map(|row| loss(*row)).collect();
+        let patient: Vec<u32> = rows.iter().map(|row| self.set.patient[*row]).collect();
+        let people = |event| {
+            self.set
+                .patients(|row| chosen(row) && self.set.outcome[row] == event)
+        };
+        let share = dominance(patient.iter().copied().zip(losses.iter().copied()));
+        let value = mean(&losses).ok_or(Undefined::NoCases);
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "counts of cases stay far below 2^53"
+        )]
+        let n = losses.len() as f64;
+        let variance = value.and_then(|mean| {
+            let influence: Vec<f64> = losses.iter().map(|one| (one - mean) / n).collect();
+            clustered_variance(&influence, &patient)
+                .filter(|variance| *variance > 0.0)
+                .ok_or(Undefined::NoVariance)
+        });
+        let interval = value.and_then(|value| around(value, variance?, (0.0, 1.0)));
+        Area {
+            value,
+            variance,
+            interval,
+            basis: Basis::of(people(true).min(people(false))).dominated(share),
         }
     }
 
@@ -526,7 +609,13 @@ impl Group<'_> {
             (Ok(gap), Ok(variance)) => around(gap, variance, (f64::MIN, f64::MAX)),
             (Err(reason), _) | (_, Err(reason)) => Err(reason),
         };
+        let compared = match (log(&own), own.log_variance) {
+            (Ok(value), Ok(variance)) => Own::estimate(value, Ok(variance), own.basis),
+            (Ok(value), Err(reason)) => Own::estimate(value, Err(reason), own.basis),
+            (Err(reason), _) => Own::none(reason, own.basis),
+        };
         Found {
+            own: compared,
             value: own.ratio,
             interval,
             gap,
@@ -545,9 +634,48 @@ struct Area {
     basis: Basis,
 }
 
+impl Area {
+    fn as_level(&self) -> Own {
+        match self.value {
+            Ok(value) => Own::estimate(value, self.variance, self.basis),
+            Err(reason) => Own::none(reason, self.basis),
+        }
+    }
+}
+
+/// Two estimates of different cases and their difference; `shared` says that patients have cases
+/// in both, so that the difference has no interval here.
+fn two_areas(own: Area, rest: Area, shared: bool, compared: Own) -> Found {
+    let gap = match (own.value, rest.value) {
+        (Ok(a), Ok(b)) => Ok(a - b),
+        (Err(reason), _) => Err(reason),
+        (_, Err(_)) => Err(Undefined::NoRest),
+    };
+    let gap_variance = match (own.variance, rest.variance) {
+        (Ok(_), Ok(_)) if shared => Err(Undefined::Clustered),
+        (Ok(a), Ok(b)) => Ok(a + b),
+        (Err(reason), _) | (_, Err(reason)) => Err(reason),
+    };
+    let gap_interval = match (gap, gap_variance) {
+        (Ok(gap), Ok(variance)) => around(gap, variance, (-1.0, 1.0)),
+        (Err(reason), _) | (_, Err(reason)) => Err(reason),
+    };
+    Found {
+        own: compared,
+        value: own.value,
+        interval: own.interval,
+        gap,
+        gap_interval,
+        gap_variance,
+        basis: own.basis,
+        rest: rest.basis,
+    }
+}
+
 impl Found {
     fn undefined(reason: Undefined, basis: Basis, rest: Basis) -> Self {
         Self {
+            own: Own::none(reason, basis),
             value: Err(reason),
             interval: Err(reason),
             gap: Err(reason),

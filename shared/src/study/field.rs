@@ -5,6 +5,8 @@
 //! From: `protocol`.
 //! To: `node::cohort` (reading and filtering), `statistic` (levels as keys).
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -121,13 +123,36 @@ pub struct Axis {
     pub id: AxisId,
     /// Heading in the report.
     pub label: String,
-    /// The declared field the axis is made from.
+    /// The declared field the axis is made from; a pair has none in the source, and the lock
+    /// writes its first axis' field.
+    #[serde(default = "FieldName::of_a_pair")]
     pub field: FieldName,
     /// How values become levels.
     pub rule: AxisRule,
     /// Declared before the data were seen.
     #[serde(default)]
     pub prespecified: bool,
+    /// For a pair: the two axes it crosses, both declared before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub axes: Vec<AxisId>,
+    /// For a pair: its levels, written by the lock, level of the first axis by level of the
+    /// second.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<String>,
+    /// The levels of a category stand in their order, so that a trend over them is tested;
+    /// bands always do.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub ordered: bool,
+    /// Share of each level in the declared target population; the shares add to 1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub target: BTreeMap<String, f64>,
+    /// Where the shares come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_source: Option<String>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// How a field's values become an axis' levels. `not recorded` is always a level of its own.
@@ -140,15 +165,19 @@ pub enum AxisRule {
     Band,
     /// A binary field read as availability of a modality: `available`, `not available`.
     Availability,
+    /// Every level of one axis with every level of another.
+    Pair,
 }
 
 /// The level of cases whose value is absent.
 pub const NOT_RECORDED: &str = "not recorded";
 
 impl Axis {
-    /// The axis' levels in display order, `not recorded` last.
+    /// The axis' levels in display order, `not recorded` last; those of a pair as the lock wrote
+    /// them, where the last is recorded on neither axis.
     pub fn levels(&self, field: &Field) -> Vec<String> {
         let mut levels = match self.rule {
+            AxisRule::Pair => return self.levels.clone(),
             AxisRule::Level => field.levels.clone(),
             AxisRule::Band => field.band_labels(),
             AxisRule::Availability => vec!["available".to_owned(), "not available".to_owned()],
@@ -156,6 +185,25 @@ impl Axis {
         levels.push(NOT_RECORDED.to_owned());
         levels
     }
+
+    /// Number of levels, from the first, that stand in an order: those recorded, of bands or of
+    /// a category declared as ordered; 0 otherwise.
+    pub fn ordered_levels(&self, field: &Field) -> usize {
+        match self.rule {
+            AxisRule::Band => self.levels(field).len() - 1,
+            AxisRule::Level if self.ordered => self.levels(field).len() - 1,
+            AxisRule::Level | AxisRule::Availability | AxisRule::Pair => 0,
+        }
+    }
+}
+
+/// Levels of a pair: every level of the first axis with every level of the second.
+pub fn pair_levels(first: &[String], second: &[String]) -> Vec<String> {
+    let each = first.iter().flat_map(|one| {
+        let named = move |other: &String| format!("{one}, {other}");
+        second.iter().map(named)
+    });
+    each.collect()
 }
 
 impl Field {

@@ -91,6 +91,13 @@ names! {
     ExchangeId;
 }
 
+impl FieldName {
+    /// What stands for the field of a pair of axes until the lock names one.
+    pub(super) fn of_a_pair() -> Self {
+        Self("pair".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,9 @@ pub mod template;
 mod timestamp;
 pub mod validate;
 
-pub use field::{Axis, AxisRule, Field, FieldKind, NOT_RECORDED, Operator, Scalar, Term};
+pub use field::{
+    Axis, AxisRule, Field, FieldKind, NOT_RECORDED, Operator, Scalar, Term, pair_levels,
+};
 pub use formula::{Formula, FormulaTerm, Link};
 pub use id::{
     AxisId, EndpointId, ExchangeId, FieldName, InvalidName, ModelId, RoundId, SLUG_MAX, SiteSlug,

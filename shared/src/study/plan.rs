@@ -62,6 +62,8 @@ kinds! {
     Subgroup = "subgroup", "per subgroup level: cases, events, rates, AUC, O:E, and gaps to the rest of the site";
     /// Contingency tables.
     Contingency = "contingency", "outcome, errors and completeness by subgroup level, with chi-squared and the parts of the CMH statistic";
+    /// Label permutation.
+    Permutation = "permutation", "how far each model's ranking is from what shuffled outcomes would give, with its variance; for small sites the exact p value";
 }
 
 impl StatisticKind {
@@ -86,6 +88,7 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
             | StatisticKind::Calibration
             | StatisticKind::CalibrationBins
             | StatisticKind::Discrimination => true,
+            StatisticKind::Permutation => true,
             StatisticKind::Confusion => !protocol.threshold.is_empty(),
             StatisticKind::NetBenefit => {
                 !protocol.threshold.is_empty() || protocol.decision_curve.is_some()

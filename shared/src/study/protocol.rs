@@ -91,6 +91,10 @@ pub struct StudyProtocol {
     pub signoff: SignoffPlan,
     /// The invited sites with their roles.
     pub site: Vec<StudySite>,
+    /// Shuffles of the outcomes at each site; without it only their moments and, for small
+    /// sites, the exact law.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permutation: Option<PermutationPlan>,
     /// Public data sets, by hash, on which the policy profile `open-data` may run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub public_dataset: Vec<PublicDataset>,
@@ -383,6 +387,16 @@ pub struct Missing {
     pub primary: MissingRule,
     /// The clinic's default action when there is no prediction, in words.
     pub default_action: String,
+}
+
+/// Monte Carlo shuffles of the outcomes within each site.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PermutationPlan {
+    /// Number of shuffles, 99 to 100000.
+    pub shuffles: u32,
+    /// Seed of the random stream, recorded with the result.
+    pub seed: u32,
 }
 
 /// Rules for the primary analysis set.

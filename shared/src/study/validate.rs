@@ -6,9 +6,11 @@
 
 use std::collections::BTreeSet;
 
+mod axis;
+
 use super::{
-    AxisRule, Estimand, Field, FieldKind, Grid, Model, ModelRole, ModelRun, Operator,
-    PrimaryMetric, SamplingDesign, Scalar, Spacing, StudyProtocol, Term,
+    Estimand, Field, FieldKind, Grid, Model, ModelRole, ModelRun, Operator, PrimaryMetric,
+    SamplingDesign, Scalar, Spacing, StudyProtocol, Term,
 };
 use crate::numeric::distribution::inverse_logit;
 
@@ -63,6 +65,7 @@ pub fn expand(protocol: &StudyProtocol) -> StudyProtocol {
         bins: None,
         edges,
     };
+    axis::expand(&mut expanded);
     expanded
 }
 
@@ -94,7 +97,7 @@ pub fn check(protocol: &StudyProtocol) -> Vec<Problem> {
     thresholds(protocol, &mut found);
     grid(protocol, &mut found);
     utility::check(protocol, &mut found);
-    axes(protocol, &mut found);
+    axis::check(protocol, &mut found);
     analysis(protocol, &mut found);
     design(protocol, &mut found);
     intervals::check(protocol, &mut found);
@@ -517,29 +520,6 @@ fn grid(protocol: &StudyProtocol, found: &mut Found) {
     );
 }
 
-fn axes(protocol: &StudyProtocol, found: &mut Found) {
-    found.unique(
-        "subgroup",
-        protocol.subgroup.iter().map(|axis| axis.id.as_str()),
-    );
-    for axis in &protocol.subgroup {
-        let place = format!("subgroup \"{}\"", axis.id);
-        let fits = protocol
-            .find_field(&axis.field)
-            .is_some_and(|field| match axis.rule {
-                AxisRule::Level => field.kind == FieldKind::Category,
-                AxisRule::Band => field.bands.len() >= 2,
-                AxisRule::Availability => field.kind == FieldKind::Binary,
-            });
-        found.unless(
-            fits,
-            &place,
-            "its field does not fit its rule",
-            "level needs a category, band a number with bands, availability a binary field",
-        );
-    }
-}
-
 fn analysis(protocol: &StudyProtocol, found: &mut Found) {
     let primary = &protocol.analysis.primary;
     let model = protocol.find_model(&primary.model);
@@ -591,6 +571,13 @@ fn analysis(protocol: &StudyProtocol, found: &mut Found) {
         "disclosure.min_cell",
         "it is above 1000",
         "ask for 10 unless a rule of yours says otherwise",
+    );
+    let shuffles = protocol.permutation.map(|plan| plan.shuffles);
+    found.unless(
+        shuffles.is_none_or(|count| (99..=100_000).contains(&count)),
+        "permutation.shuffles",
+        "it is not from 99 to 100000",
+        "write 9999",
     );
     found.unless(
         (1..=3650).contains(&protocol.rounds.deadline_days),

@@ -16,6 +16,7 @@ use crate::statistic::characteristics::Characteristics;
 use crate::statistic::contingency::{Contingency, ContingencyKind};
 use crate::statistic::stage::{Exact, ExactCount};
 use crate::statistic::subgroup::SubgroupTable;
+use crate::study::AxisRule;
 
 /// What may be shown of each level; each part lies within the one before it.
 #[derive(Clone, Default)]
@@ -26,10 +27,30 @@ pub(super) struct Visible {
     pub(super) classes: Vec<bool>,
     /// Its four cells by predicted and true class, its rates and errors.
     pub(super) quarters: Vec<bool>,
+    /// The levels that are not shown hold nobody.
+    pub(super) cases_whole: bool,
     /// The levels that are not shown by class hold nobody.
     pub(super) classes_whole: bool,
     /// The levels that are not shown by quarter hold nobody.
     pub(super) quarters_whole: bool,
+}
+
+impl Visible {
+    fn all_or_nothing(&mut self, parents: &[Visible]) {
+        let every = |whole: fn(&Visible) -> bool| parents.iter().all(whole);
+        self.cases_whole &= every(|axis| axis.cases_whole);
+        self.classes_whole &= self.cases_whole && every(|axis| axis.classes_whole);
+        self.quarters_whole &= self.classes_whole && every(|axis| axis.quarters_whole);
+        for (shown, whole) in [
+            (&mut self.cases, self.cases_whole),
+            (&mut self.classes, self.classes_whole),
+            (&mut self.quarters, self.quarters_whole),
+        ] {
+            if !whole {
+                shown.fill(false);
+            }
+        }
+    }
 }
 
 /// Distinct patients by level, as far as the release's tables say; columns as in [`Visible`].
@@ -60,6 +81,28 @@ impl Gate<'_> {
             .into_iter()
             .map(|(key, known)| (key, known.visible(self.policy, self.clustered)))
             .collect();
+        self.guard_pairs();
+    }
+
+    /// A pair shares its margins with both its axes, so that one hidden cell of it follows from
+    /// the others: a pair is shown, by case, class or quarter, only if every cell that holds
+    /// anybody is, and every level of both axes.
+    fn guard_pairs(&mut self) {
+        let pairs = self.protocol.subgroup.iter();
+        for pair in pairs.filter(|axis| axis.rule == AxisRule::Pair) {
+            let same = |key: &&(String, String)| key.1 == pair.id.as_str();
+            let keys: Vec<(String, String)> = self.axes.keys().filter(same).cloned().collect();
+            for key in keys {
+                let parents: Vec<Visible> = pair
+                    .axes
+                    .iter()
+                    .map(|axis| self.axis_plan(&key.0, axis.as_str()))
+                    .collect();
+                if let Some(found) = self.axes.get_mut(&key) {
+                    found.all_or_nothing(&parents);
+                }
+            }
+        }
     }
 
     pub(super) fn axis_plan(&self, endpoint: &str, axis: &str) -> Visible {
@@ -176,6 +219,7 @@ impl Known {
             cases,
             classes,
             quarters,
+            cases_whole: false,
             classes_whole: false,
             quarters_whole: false,
         };
@@ -184,6 +228,7 @@ impl Known {
         if policy.protects() && !clustered {
             self.withhold_until_safe(policy, &mut found);
         }
+        found.cases_whole = self.whole(&found.cases);
         found.classes_whole = self.whole(&found.classes);
         found.quarters_whole = self.whole(&found.quarters);
         found

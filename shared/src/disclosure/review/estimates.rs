@@ -8,7 +8,7 @@ use crate::disclosure::rule::{Rule, small_cell};
 use crate::statistic::estimate::{Estimate, EstimateKey, IntervalMethod};
 use crate::statistic::metric::Leaves;
 use crate::statistic::stage::{Cell, Disclosed, Exact, ExactCount, Undefined};
-use crate::statistic::{auc, observed_expected, paired_auc};
+use crate::statistic::{auc, observed_expected, paired_auc, permutation};
 use crate::study::{AxisId, ModelId};
 
 impl Gate<'_> {
@@ -39,6 +39,32 @@ impl Gate<'_> {
             comparator: one.comparator,
             endpoint: one.endpoint,
             method: one.method,
+        }
+    }
+
+    pub(super) fn permutation(
+        &mut self,
+        one: permutation::Permutation<Exact>,
+    ) -> permutation::Permutation<Disclosed> {
+        let name = format!("shuffled outcomes of {}", one.model);
+        let mut real =
+            |what: &str, real| self.real(&format!("{name}: {what}"), real, Rule::Estimate);
+        let deviation = real("rank sum minus its expectation", one.deviation);
+        let variance = real("variance of the rank sum", one.variance);
+        let exact_p = real("exact p value", one.exact_p);
+        let shuffled = one.shuffled.map(|found| permutation::ShuffledLabels {
+            p_value: real("p value by shuffling", found.p_value),
+            plan: found.plan,
+        });
+        permutation::Permutation {
+            events: self.count(&format!("{name}: events"), &one.events),
+            non_events: self.count(&format!("{name}: non-events"), &one.non_events),
+            model: one.model,
+            endpoint: one.endpoint,
+            deviation,
+            variance,
+            exact_p,
+            shuffled,
         }
     }
 

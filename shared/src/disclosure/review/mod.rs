@@ -198,6 +198,7 @@ impl Gate<'_> {
             Statistic::SubgroupTable(one) => Statistic::SubgroupTable(self.subgroup(one)),
             Statistic::Contingency(one) => Statistic::Contingency(self.contingency(one)),
             Statistic::Discordance(one) => Statistic::Discordance(self.discordance(one)),
+            Statistic::Permutation(one) => Statistic::Permutation(self.permutation(one)),
         }
     }
 

@@ -7,8 +7,13 @@
 
 use super::Gate;
 use crate::disclosure::rule::Rule;
-use crate::statistic::characteristics::{AxisCounts, Characteristics, FieldMoments, LevelCount};
-use crate::statistic::contingency::{Contingency, ContingencyKind, ContingencyRow, Stratum};
+use crate::statistic::characteristics::{
+    AxisCounts, Characteristics, FieldMoments, LevelCount, Representation,
+};
+use crate::statistic::contingency::{
+    Contingency, ContingencyKind, ContingencyRow, Stratum, Trend, TwoLevels,
+};
+use crate::statistic::disparity::Disparity;
 use crate::statistic::stage::{Cell, Disclosed, Exact, ExactCount, ExactReal};
 use crate::statistic::subgroup::{SubgroupMeasure, SubgroupRow, SubgroupTable};
 
@@ -38,7 +43,8 @@ impl Gate<'_> {
     }
 
     fn axis(&mut self, endpoint: &str, axis: AxisCounts<Exact>) -> AxisCounts<Disclosed> {
-        let shown = self.axis_plan(endpoint, axis.axis.as_str()).cases;
+        let plan = self.axis_plan(endpoint, axis.axis.as_str());
+        let (shown, whole) = (plan.cases, plan.cases_whole);
         let name = &axis.axis;
         let levels = axis
             .levels
@@ -49,9 +55,22 @@ impl Gate<'_> {
                 level: level.level,
             })
             .collect();
+        let target = axis.target.map(|target| {
+            let what = |what: &str| format!("{name} against its target: {what}");
+            let (rule, real) = (Rule::Margin, target.chi_squared);
+            let chi_squared = self.real_if(&what("chi-squared"), real, rule, whole);
+            let p_value = self.real_if(&what("p value"), target.p_value, rule, whole);
+            Representation {
+                shares: target.shares,
+                degrees_of_freedom: if whole { target.degrees_of_freedom } else { 0 },
+                chi_squared,
+                p_value,
+            }
+        });
         AxisCounts {
             axis: axis.axis,
             levels,
+            target,
         }
     }
 
@@ -84,6 +103,19 @@ impl Gate<'_> {
     pub(super) fn subgroup(&mut self, one: SubgroupTable<Exact>) -> SubgroupTable<Disclosed> {
         let plan = self.axis_plan(one.endpoint.as_str(), one.axis.as_str());
         let axis = one.axis.clone();
+        let (classes_whole, quarters_whole) = (plan.classes_whole, plan.quarters_whole);
+        let disparities = one
+            .disparities
+            .into_iter()
+            .map(|found| {
+                let whole = if found.measure.needs_threshold() {
+                    quarters_whole
+                } else {
+                    classes_whole
+                };
+                self.disparity(&axis.to_string(), found, whole)
+            })
+            .collect();
         let rows = one
             .rows
             .into_iter()
@@ -96,7 +128,42 @@ impl Gate<'_> {
             axis: one.axis,
             threshold: one.threshold,
             rows,
+            disparities,
         }
+    }
+
+    /// What compares all levels leaves only where all of them are shown.
+    fn disparity(
+        &mut self,
+        axis: &str,
+        one: Disparity<Exact>,
+        whole: bool,
+    ) -> Disparity<Disclosed> {
+        let name = format!("{axis}: {} over levels", one.measure.words());
+        let mut part = |what: &str, real: ExactReal| {
+            self.real_if(&format!("{name}{what}"), real, Rule::Rate, whole)
+        };
+        let found: Disparity<Disclosed> = Disparity {
+            measure: one.measure,
+            levels: one.levels,
+            range: part(", largest minus smallest", one.range),
+            ratio: part(", smallest over largest", one.ratio),
+            expected: part(", expected range if equal", one.expected),
+            low: part(", range, lower end", one.low),
+            high: part(", range, upper end", one.high),
+            chi_squared: part(", test of equality", one.chi_squared),
+            degrees_of_freedom: one.degrees_of_freedom,
+            p_value: part(", test of equality, p value", one.p_value),
+        };
+        // Which levels were large enough is said only with the numbers.
+        if found.range.is_suppressed() {
+            return Disparity {
+                levels: Vec::new(),
+                degrees_of_freedom: 0,
+                ..found
+            };
+        }
+        found
     }
 
     fn subgroup_row(
@@ -202,6 +269,27 @@ impl Gate<'_> {
         let chi_squared = test("chi-squared", one.chi_squared);
         let p_value = test("p value", one.p_value);
         let cramers_v = test("Cramer's V", one.cramers_v);
+        let yates = test("chi-squared, corrected", one.yates);
+        let yates_p = test("chi-squared, corrected, p value", one.yates_p);
+        let g2 = test("G2", one.g2);
+        let g2_p = test("G2, p value", one.g2_p);
+        let fisher_p = test("Fisher's exact test, p value", one.fisher_p);
+        let trend = one.trend.map(|trend| Trend {
+            chi_squared: test("trend over levels", trend.chi_squared),
+            p_value: test("trend over levels, p value", trend.p_value),
+            deviation: test("trend over levels, part over sites", trend.deviation),
+            variance: test("trend over levels, variance over sites", trend.variance),
+        });
+        let mut part = |real: ExactReal| test("part of the odds ratio over sites", real);
+        let two_levels = one.two_levels.map(|parts| TwoLevels {
+            deviation: part(parts.deviation),
+            variance: part(parts.variance),
+            r: part(parts.r),
+            s: part(parts.s),
+            p_r: part(parts.p_r),
+            p_s_q_r: part(parts.p_s_q_r),
+            q_s: part(parts.q_s),
+        });
         let first = one.stratum.difference.first();
         let (rule, smallest) = (Rule::Margin, first.map_or(0, |real| real.basis.smallest));
         let before = self.items.len();
@@ -237,7 +325,14 @@ impl Gate<'_> {
             degrees_of_freedom: if whole { one.degrees_of_freedom } else { 0 },
             p_value,
             cramers_v,
+            yates,
+            yates_p,
+            g2,
+            g2_p,
+            fisher_p,
             stratum,
+            trend,
+            two_levels,
         }
     }
 }

@@ -150,7 +150,13 @@ fn pooled(
                 empty(),
                 empty(),
                 real(pool.p_value),
-                empty(),
+                real_or_empty(
+                    view.study
+                        .family
+                        .iter()
+                        .find(|one| one.key == analysis.key)
+                        .map(|one| one.holm),
+                ),
                 text("t, mean on the scale equals 0"),
             ]);
             ("random-effects REML, HKSJ guarded", None)

@@ -8,7 +8,8 @@ use super::super::number::{self, Shown, Style, p_value, range, real};
 use super::super::view::View;
 use super::super::words;
 use super::estimates::equals;
-use crate::pool::result::{Cmh, PooledTable, SiteTable};
+use super::fairness;
+use crate::pool::result::{Cmh, PooledTable, Ratio, SiteTable, TestResult, TwoLevelsOverSites};
 use crate::statistic::Cell;
 use crate::study::SiteRole;
 
@@ -17,7 +18,12 @@ pub(super) fn page(view: View<'_>) -> Section {
     let mut blocks = Vec::new();
     for table in &view.study.tables {
         blocks.push(Block::Table(cells(view, table)));
+        let tests = tests(view, table);
+        if !tests.is_empty() {
+            blocks.push(Block::Table(tests));
+        }
     }
+    blocks.extend(shuffled(view).map(Block::Table));
     if blocks.is_empty() {
         blocks.push(Block::Note(
             "No hospital released a contingency table.".to_owned(),
@@ -97,6 +103,162 @@ fn cells(view: View<'_>, pooled: &PooledTable) -> Table {
         ));
     }
     table
+}
+
+/// Further tests of each hospital, and over hospitals.
+fn tests(view: View<'_>, pooled: &PooledTable) -> Table {
+    let (axis, _) = view.axis(&pooled.axis);
+    let caption = format!("{}: {axis}, further tests", words::kind(pooled.kind));
+    let mut table = Table::new(
+        caption,
+        &[
+            "Hospital",
+            "Corrected (Yates)",
+            "G²",
+            "Fisher, exact",
+            "Trend over levels",
+        ],
+    );
+    for site in &pooled.sites {
+        let trend = site
+            .trend_p
+            .as_ref()
+            .map_or_else(Shown::none, number::p_cell);
+        let class = if site.role == SiteRole::External {
+            ""
+        } else {
+            "apart"
+        };
+        let cells = vec![
+            number::p_cell(&site.yates_p),
+            number::p_cell(&site.g2_p),
+            number::p_cell(&site.fisher_p),
+            trend,
+        ];
+        table.push(Row::new(view.site(&site.site), cells).class(class));
+    }
+    let notes = &mut table.notes;
+    notes.push("P values, unadjusted, computed on exact rows at each hospital.".to_owned());
+    if let Some(found) = &pooled.trend {
+        notes.push(format!(
+            "Trend over ordered levels within {}: {}.",
+            words::plural(found.sites.len(), "hospital", "hospitals"),
+            fairness::test(&found.test).line()
+        ));
+    }
+    if let Some(found) = &pooled.two_levels {
+        notes.extend(two_levels(found, &pooled.columns));
+    }
+    table
+}
+
+fn two_levels(found: &TwoLevelsOverSites, columns: &[String]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let [first, second] = &found.levels;
+    let line = |test: &Option<TestResult>| {
+        test.as_ref().map_or_else(
+            || "not computed".to_owned(),
+            |test| fairness::test(test).line(),
+        )
+    };
+    let ratio = |ratio: &Option<Ratio>| match ratio {
+        None => "not computed".to_owned(),
+        Some(found) => match found.interval {
+            None => real(found.estimate, Style::Plain(2)),
+            Some([low, high]) => format!(
+                "{} (95% CI {})",
+                real(found.estimate, Style::Plain(2)),
+                range(low, high, Style::Plain(2))
+            ),
+        },
+    };
+    let column = columns.first().map_or("", String::as_str);
+    notes.push(format!(
+        "{first} against {second} over {}: CMH {}; with continuity correction {}; \
+         Mantel-Haenszel odds ratio of \"{column}\" {}.",
+        words::plural(found.sites.len(), "hospital", "hospitals"),
+        line(&found.cmh),
+        line(&found.corrected),
+        ratio(&found.odds_ratio),
+    ));
+    if let Some(exact) = &found.exact {
+        let p = exact
+            .p_value
+            .map_or_else(|| "not computed".to_owned(), p_value);
+        notes.push(format!(
+            "From exact counts: exact test p {}, conditional odds ratio {}; risk ratio {}, risk \
+             difference {}. One odds ratio at all hospitals: Breslow-Day {}; Tarone {}; Woolf {}{}.",
+            equals(&p),
+            ratio(&exact.odds_ratio),
+            ratio(&exact.risk_ratio),
+            ratio(&exact.risk_difference),
+            line(&exact.breslow_day),
+            line(&exact.tarone),
+            line(&exact.woolf),
+            if exact.half_added {
+                " (one half added to every cell)"
+            } else {
+                ""
+            },
+        ));
+    }
+    notes
+}
+
+/// Target shuffling.
+fn shuffled(view: View<'_>) -> Option<Table> {
+    let mut table = Table::new(
+        "Target shuffling: the ranking against outcomes permuted within each hospital",
+        &["Hospital", "z", "p", "Exact p", "p by shuffling"],
+    );
+    for pooled in &view.study.permutation {
+        let model = view.model(&pooled.model);
+        table.group(format!("{model}, {}", view.endpoint(&pooled.endpoint)));
+        let z = |z: Option<f64>, from: &Cell<f64>| match z {
+            Some(z) => Shown::number(real(z, Style::Signed(2))),
+            None => number::value(from, Style::Plain(2)),
+        };
+        let p = |p: Option<f64>| p.map_or_else(Shown::none, |p| Shown::number(p_value(p)));
+        for site in &pooled.sites {
+            let drawn = site
+                .shuffled
+                .as_ref()
+                .map_or_else(Shown::none, |(plan, cell)| {
+                    let shown = number::p_cell(cell);
+                    shown.with(format!("{} shuffles, seed {}", plan.shuffles, plan.seed))
+                });
+            let cells = vec![
+                z(site.z, &site.variance),
+                p(site.p_value),
+                number::p_cell(&site.exact_p),
+                drawn,
+            ];
+            let class = if site.role == SiteRole::External {
+                ""
+            } else {
+                "apart"
+            };
+            table.push(Row::new(view.site(&site.site), cells).class(class));
+        }
+        let none = Shown::none;
+        let cells = vec![
+            pooled
+                .z
+                .map_or_else(none, |z| Shown::number(real(z, Style::Signed(2)))),
+            p(pooled.p_value),
+            none(),
+            none(),
+        ];
+        let head = format!("External hospitals together ({})", pooled.summed.len());
+        table.push(Row::new(head, cells).class("pool"));
+    }
+    table.notes.push(
+        "z: how far the rank sum of patients with the event lies from what shuffled outcomes \
+         would give, in standard deviations; deviations and variances add over hospitals. A \
+         small p says that the ranking is not chance, not that it is good."
+            .to_owned(),
+    );
+    (!table.is_empty()).then_some(table)
 }
 
 fn push(

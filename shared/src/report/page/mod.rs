@@ -9,6 +9,7 @@ mod comparison;
 mod contingency;
 mod discrimination;
 mod estimates;
+mod fairness;
 mod flow;
 mod front;
 mod methods;

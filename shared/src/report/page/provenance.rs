@@ -9,7 +9,7 @@ use super::super::number::Shown;
 use super::super::view::View;
 
 /// Files of the bundle with what they hold.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("report.html", "this page"),
     ("report.json", "every number behind it, with the protocol"),
     (
@@ -25,6 +25,7 @@ const FILES: [(&str, &str); 9] = [
         "counts.csv",
         "2×2 tables, contingency tables, flow, after disclosure control",
     ),
+    ("tests.csv", "one row per test, and per range over levels"),
     ("sites.csv", "invited hospitals, roles, outcomes, digests"),
     (
         "meta_input.csv",

@@ -5,22 +5,26 @@
 //! To: `document::Section`.
 
 use super::super::document::{Block, Row, Section, Table};
-use super::super::number::{self, Shown};
+use super::super::number::{self, Shown, p_value};
 use super::super::view::View;
 use super::super::words;
-use super::estimates::forest_of;
-use crate::pool::result::{Analysis, Metric, PoolOutcome};
+use super::estimates::{equals, forest_of};
+use super::fairness;
+use crate::pool::result::{Analysis, AxisFairness, Metric, PoolOutcome};
 use crate::statistic::subgroup::{Measure, SubgroupRow, SubgroupTable};
 use crate::statistic::{Cell, Disclosed, Statistic};
 use crate::study::{AxisId, ModelId, SiteRole};
 
-const GAPS: [Metric; 6] = [
+const GAPS: [Metric; 9] = [
     Metric::GapSelectionRate,
     Metric::GapTpr,
     Metric::GapFpr,
     Metric::GapPpv,
     Metric::GapAuc,
     Metric::GapObservedExpected,
+    Metric::GapNpv,
+    Metric::GapBrier,
+    Metric::GapXauc,
 ];
 
 /// Gaps that are drawn; the others are in the table.
@@ -32,7 +36,8 @@ pub(super) fn page(view: View<'_>) -> Section {
         "Each level is compared with the rest of the same hospital, and these gaps are pooled by \
          random effects, so that differences between hospitals do not pose as differences between \
          patients. Intervals are unadjusted: with this many comparisons some exclude zero by \
-         chance alone."
+         chance alone. P values of declared gaps are also given adjusted for their number, after \
+         Holm and after Benjamini and Hochberg."
             .to_owned(),
     )];
     for (model, axis) in keys(view) {
@@ -48,9 +53,17 @@ pub(super) fn page(view: View<'_>) -> Section {
                  under this heading is exploratory."
             )));
         }
-        blocks.push(Block::Table(levels(view, &model, &axis, &label)));
+        for rates in [true, false] {
+            blocks.push(Block::Table(levels(view, &model, &axis, &label, rates)));
+        }
         gaps(view, &model, &axis, &label, &mut blocks);
+        let same = |one: &&AxisFairness| one.model == model && one.axis == axis;
+        if let Some(found) = view.study.fairness.iter().find(same) {
+            fairness::axis(view, found, &label, &mut blocks);
+        }
     }
+    fairness::between(view, &mut blocks);
+    fairness::representation(view, &mut blocks);
     if blocks.len() == 1 {
         blocks = vec![Block::Note(
             "The protocol declares no subgroup axis, or no hospital released a subgroup table."
@@ -86,19 +99,19 @@ fn keys(view: View<'_>) -> Vec<(ModelId, AxisId)> {
     keys
 }
 
-fn levels(view: View<'_>, model: &ModelId, axis: &AxisId, label: &str) -> Table {
+/// Rates at the threshold, or what needs none.
+fn levels(view: View<'_>, model: &ModelId, axis: &AxisId, label: &str, rates: bool) -> Table {
     let mut head = vec!["Hospital", "n", "Events"];
-    head.extend(
-        Measure::ALL
-            .iter()
-            .map(|measure| words::measure(*measure).0),
-    );
+    head.extend(measures(rates).map(|measure| words::measure(measure).0));
     let found: Vec<_> = tables(view)
         .filter(|(_, _, table)| table.model == *model && table.axis == *axis)
         .collect();
     let threshold = found.first().map_or(0.0, |(_, _, table)| table.threshold);
     let mut table = Table::new(
-        format!("{label}: results by level and hospital, with unadjusted 95% intervals"),
+        format!(
+            "{label}: {} by level and hospital, with unadjusted 95% intervals",
+            if rates { "rates" } else { "results" }
+        ),
         &head,
     );
     let mut names: Vec<&str> = Vec::new();
@@ -122,12 +135,19 @@ fn levels(view: View<'_>, model: &ModelId, axis: &AxisId, label: &str) -> Table 
         }
         table.group(level);
         for (name, role, row) in rows {
-            table.push(level_row(name, role, row));
+            table.push(level_row(name, role, row, rates));
         }
     }
-    table
-        .notes
-        .push(format!("Rates at the threshold {threshold}."));
+    if rates {
+        let note = format!("Rates at the threshold {threshold}.");
+        table.notes.push(note);
+    } else {
+        table.notes.push(
+            "Cross-group AUC: the level's patients with the event ranked against the rest of the \
+             hospital's patients without it."
+                .to_owned(),
+        );
+    }
     if !empty.is_empty() {
         table
             .notes
@@ -136,14 +156,19 @@ fn levels(view: View<'_>, model: &ModelId, axis: &AxisId, label: &str) -> Table 
     table
 }
 
-fn level_row(name: &str, role: SiteRole, row: &SubgroupRow<Disclosed>) -> Row {
+fn measures(rates: bool) -> impl Iterator<Item = Measure> {
+    let all = Measure::ALL.iter().copied();
+    all.filter(move |measure| measure.needs_threshold() == rates)
+}
+
+fn level_row(name: &str, role: SiteRole, row: &SubgroupRow<Disclosed>, rates: bool) -> Row {
     let mut cells = vec![number::count(&row.n), number::count(&row.events)];
-    for wanted in Measure::ALL {
-        let (_, style) = words::measure(*wanted);
+    for wanted in measures(rates) {
+        let (_, style) = words::measure(wanted);
         let found = row
             .measures
             .iter()
-            .find(|measure| measure.measure == *wanted);
+            .find(|measure| measure.measure == wanted);
         cells.push(found.map_or_else(Shown::none, |found| {
             number::estimate(&found.value, &found.low, &found.high, style)
         }));
@@ -186,7 +211,7 @@ fn gaps(view: View<'_>, model: &ModelId, axis: &AxisId, label: &str, blocks: &mu
         )));
         return;
     }
-    blocks.push(Block::Table(gap_table(&all, label)));
+    blocks.push(Block::Table(gap_table(view, &all, label)));
     for (metric, parts) in all.iter().filter(|(metric, _)| DRAWN.contains(metric)) {
         let title = format!(
             "{label}: gap in {} to the rest of the same hospital",
@@ -200,7 +225,7 @@ fn gaps(view: View<'_>, model: &ModelId, axis: &AxisId, label: &str, blocks: &mu
     }
 }
 
-fn gap_table(all: &[(Metric, Vec<(String, &Analysis)>)], label: &str) -> Table {
+fn gap_table(view: View<'_>, all: &[(Metric, Vec<(String, &Analysis)>)], label: &str) -> Table {
     let mut head = vec!["Level".to_owned()];
     head.extend(
         all.iter()
@@ -224,24 +249,35 @@ fn gap_table(all: &[(Metric, Vec<(String, &Analysis)>)], label: &str) -> Table {
             .iter()
             .map(|(metric, parts)| {
                 let found = parts.iter().find(|(name, _)| name == level);
-                found.map_or_else(Shown::none, |(_, analysis)| gap_cell(*metric, analysis))
+                found.map_or_else(Shown::none, |(_, analysis)| {
+                    gap_cell(view, *metric, analysis)
+                })
             })
             .collect();
         table.push(Row::new(level, cells));
     }
-    table.notes.push("Rates in percentage points, AUC as a difference, O:E as a ratio (1 means no gap). k: hospitals in the pool.".to_owned());
+    table.notes.push("Rates in percentage points, AUC as a difference, O:E as a ratio (1 means no gap). k: hospitals in the pool. Holm and Benjamini-Hochberg (BH) over every declared gap that was pooled.".to_owned());
     table
 }
 
-fn gap_cell(metric: Metric, analysis: &Analysis) -> Shown {
+fn gap_cell(view: View<'_>, metric: Metric, analysis: &Analysis) -> Shown {
     match &analysis.pool {
         PoolOutcome::Pooled(pooled) => {
             let shown = words::pooled_cell(metric, pooled);
-            let sub = format!(
-                "{}; k\u{a0}=\u{a0}{}",
+            let mut sub = format!(
+                "{}; k\u{a0}=\u{a0}{}; p {}",
                 shown.sub.clone().unwrap_or_default(),
-                pooled.k
+                pooled.k,
+                equals(&p_value(pooled.p_value)),
             );
+            let mut family = view.study.family.iter();
+            if let Some(found) = family.find(|one| one.key == analysis.key) {
+                sub.push_str(&format!(
+                    ", adjusted {} (Holm), {} (BH)",
+                    p_value(found.holm),
+                    p_value(found.benjamini_hochberg)
+                ));
+            }
             shown.with(sub)
         }
         PoolOutcome::TooFewSites { sites, minimum } => {
