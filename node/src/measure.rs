@@ -146,6 +146,7 @@ fn header(
         job,
         exchange,
         step: 1,
+        input: None,
         site: question.site.clone(),
         dataset: Digest::of_list(&[question.salt, fingerprint.as_bytes()]),
         policy,

@@ -31,6 +31,7 @@ fn header(policy: &Policy, site: &str) -> Header {
         job: None,
         exchange: "statistics".parse().unwrap(),
         step: 1,
+        input: None,
         site: site.parse().unwrap(),
         dataset: Digest::of(site.as_bytes()),
         policy: policy.stamp(),

@@ -176,7 +176,8 @@ fn means_inside(
             | Statistic::Estimate(_)
             | Statistic::CalibrationBins(_)
             | Statistic::SubgroupTable(_)
-            | Statistic::Contingency(_) => continue,
+            | Statistic::Contingency(_)
+            | Statistic::CalibrationBlock(_) => continue,
         };
         let (Some(a), Some(b)) = sum else {
             continue;

@@ -57,6 +57,7 @@ fn kind(statistic: &Statistic<Disclosed>) -> StatisticKind {
         Statistic::CalibrationBins(_) => StatisticKind::CalibrationBins,
         Statistic::SubgroupTable(_) => StatisticKind::Subgroup,
         Statistic::Contingency(_) => StatisticKind::Contingency,
+        Statistic::CalibrationBlock(_) => StatisticKind::CalibrationBlock,
     }
 }
 
@@ -91,6 +92,7 @@ fn key(statistic: &Statistic<Disclosed>) -> Key {
             ..scored(&it.key.endpoint, &it.key.model)
         },
         Statistic::CalibrationBins(it) => scored(&it.endpoint, &it.model),
+        Statistic::CalibrationBlock(it) => scored(&it.endpoint, &it.model),
         Statistic::SubgroupTable(it) => Key {
             other: it.axis.to_string(),
             ..scored(&it.endpoint, &it.model)

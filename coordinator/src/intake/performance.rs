@@ -48,7 +48,8 @@ pub(super) fn check(
             | Statistic::Histogram(_)
             | Statistic::CalibrationBins(_)
             | Statistic::SubgroupTable(_)
-            | Statistic::Contingency(_) => {}
+            | Statistic::Contingency(_)
+            | Statistic::CalibrationBlock(_) => {}
         }
     }
 }

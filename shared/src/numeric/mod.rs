@@ -9,6 +9,7 @@
 //! To: plain structs of numbers.
 
 pub mod calibration;
+pub mod common_slope;
 pub mod conditional;
 pub mod delong;
 pub mod distribution;

@@ -9,6 +9,7 @@ pub mod bivariate;
 mod curve;
 mod estimate;
 pub mod meta_regression;
+pub mod one_stage;
 pub mod random_effects;
 pub mod result;
 pub mod study;

@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::one_stage::OneStage;
 use crate::identity::Digest;
 use crate::statistic::contingency::ContingencyKind;
 pub use crate::statistic::estimate::EstimateKey;
@@ -42,6 +43,9 @@ pub struct PooledStudy {
     pub merged: Vec<MergedCurve>,
     /// Contingency tables over external sites.
     pub tables: Vec<PooledTable>,
+    /// Calibration over the rows of all sites, by steps; empty when the protocol does not plan it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub one_stage: Vec<OneStage>,
     /// The answer to the protocol's question.
     pub verdict: Verdict,
     /// Everything that was withheld, item by item.

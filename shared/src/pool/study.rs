@@ -5,6 +5,7 @@
 //! To: `report`.
 
 use super::result::{PooledStudy, SiteOutcome, SiteResult};
+use super::one_stage::{self, Exchange};
 use super::{analysis, curve, table, verdict, withheld};
 use crate::disclosure::ReceivedRelease;
 use crate::identity::Digest;
@@ -41,6 +42,16 @@ pub fn pool(
     facts: RoundFacts,
     answers: Vec<(SiteSlug, SiteAnswer)>,
 ) -> PooledStudy {
+    pool_with_steps(protocol, facts, answers, None)
+}
+
+/// The same with the round's exchange of several steps.
+pub fn pool_with_steps(
+    protocol: &StudyProtocol,
+    facts: RoundFacts,
+    answers: Vec<(SiteSlug, SiteAnswer)>,
+    exchange: Option<&Exchange>,
+) -> PooledStudy {
     let sites: Vec<SiteResult> = protocol
         .site
         .iter()
@@ -70,6 +81,7 @@ pub fn pool(
         verdict: verdict::of(protocol, &analyses),
         merged: curve::all(protocol, &sites),
         tables: table::all(&sites),
+        one_stage: one_stage::all(protocol, exchange),
         withheld: withheld::all(&sites),
         analyses,
         protocol: protocol.clone(),

@@ -145,6 +145,8 @@ impl Walk<'_> {
             }
             Statistic::SubgroupTable(one) => self.subgroups(one),
             Statistic::Contingency(one) => self.contingency(one),
+            // A step is withheld as a whole; the exchange names the site.
+            Statistic::CalibrationBlock(_) => {}
         }
     }
 

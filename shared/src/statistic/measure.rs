@@ -99,6 +99,8 @@ impl Planned<'_> {
                 .collect(),
             StatisticKind::Subgroup => self.subgroups(),
             StatisticKind::Contingency => self.tables(),
+            // Measured step by step, by `calibration_block::measure`.
+            StatisticKind::CalibrationBlock => Vec::new(),
         }
     }
 

@@ -12,6 +12,7 @@ pub mod auc;
 pub mod brier;
 pub mod calibration;
 pub mod calibration_bins;
+pub mod calibration_block;
 pub mod cases;
 pub mod characteristics;
 pub mod confusion;
@@ -67,6 +68,8 @@ pub enum Statistic<S: Stage> {
     SubgroupTable(subgroup::SubgroupTable<S>),
     /// Contingency table.
     Contingency(contingency::Contingency<S>),
+    /// Newton blocks of the one-stage calibration.
+    CalibrationBlock(calibration_block::CalibrationBlock<S>),
 }
 
 macro_rules! readers {
@@ -105,4 +108,6 @@ readers! {
     subgroup_table = SubgroupTable, subgroup::SubgroupTable<S>;
     /// The contingency table, if it is one.
     contingency = Contingency, contingency::Contingency<S>;
+    /// The calibration block, if it is one.
+    calibration_block = CalibrationBlock, calibration_block::CalibrationBlock<S>;
 }

@@ -12,6 +12,7 @@ mod protocol;
 mod refusal;
 pub mod source;
 pub mod state;
+pub mod step;
 pub mod template;
 mod timestamp;
 pub mod validate;

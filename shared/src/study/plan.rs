@@ -54,6 +54,8 @@ kinds! {
     Subgroup = "subgroup", "per subgroup level: cases, events, rates, AUC, O:E, and gaps to the rest of the site";
     /// Contingency tables.
     Contingency = "contingency", "outcome, errors and completeness by subgroup level, with chi-squared and the parts of the CMH statistic";
+    /// Newton blocks of the one-stage calibration; in steps of their own.
+    CalibrationBlock = "calibration-block", "per step of the one-stage calibration: log-likelihood, score and information of two coefficients";
 }
 
 impl StatisticKind {
@@ -63,7 +65,7 @@ impl StatisticKind {
     }
 }
 
-/// The kinds that `protocol` plans, in the order of a release.
+/// The kinds that `protocol` plans for the one release of the first exchange, in its order.
 pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
     StatisticKind::ALL
         .iter()
@@ -83,6 +85,7 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
                 !protocol.subgroup.is_empty() && !protocol.threshold.is_empty()
             }
             StatisticKind::Contingency => !protocol.subgroup.is_empty(),
+            StatisticKind::CalibrationBlock => false,
         })
         .collect()
 }

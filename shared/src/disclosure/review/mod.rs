@@ -18,6 +18,7 @@ use crate::study::StudyProtocol;
 mod axes;
 mod curves;
 mod estimates;
+mod steps;
 mod tables;
 
 /// What the gate says about one item, in the words of output checkers.
@@ -116,7 +117,13 @@ pub fn review(
 /// D1, for every endpoint; one that fails withholds the release as a whole.
 fn decide(policy: &Policy, statistics: &[Statistic<Exact>]) -> Decision {
     let flows = statistics.iter().filter_map(Statistic::flow);
-    let mut seen = false;
+    let mut blocks = statistics.iter().filter_map(Statistic::calibration_block);
+    if let Some(verdict) = blocks.find_map(|block| steps::objection(policy, block)) {
+        return verdict;
+    }
+    let mut seen = statistics
+        .iter()
+        .any(|statistic| statistic.calibration_block().is_some());
     for flow in flows {
         seen = true;
         let (events, others) = (flow.events.patients, flow.non_events.patients);
@@ -192,6 +199,9 @@ impl Gate<'_> {
             }
             Statistic::SubgroupTable(one) => Statistic::SubgroupTable(self.subgroup(one)),
             Statistic::Contingency(one) => Statistic::Contingency(self.contingency(one)),
+            Statistic::CalibrationBlock(one) => {
+                Statistic::CalibrationBlock(self.calibration_block(one))
+            }
         }
     }
 
