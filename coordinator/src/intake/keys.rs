@@ -146,7 +146,12 @@ pub(super) fn check(
     }
 }
 
-fn header(release: &ReceivedRelease, protocol: &StudyProtocol, findings: &mut Vec<Finding>) {
+/// Checks what the header says about version, program and policy.
+pub(super) fn header(
+    release: &ReceivedRelease,
+    protocol: &StudyProtocol,
+    findings: &mut Vec<Finding>,
+) {
     let header = &release.header;
     if header.study_version != protocol.version {
         findings.push(Finding::new(
@@ -221,6 +226,7 @@ fn unknown(statistic: &Statistic<Disclosed>, protocol: &StudyProtocol) -> Vec<St
         }
         Statistic::Estimate(it) => estimate(protocol, &it.key, &mut wrong),
         Statistic::CalibrationBins(it) => {
+        Statistic::CalibrationBlock(it) => {
             endpoint(protocol, &it.endpoint, &mut wrong);
             model(protocol, &it.model, &mut wrong);
         }

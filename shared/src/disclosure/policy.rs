@@ -300,10 +300,14 @@ impl PolicyFile {
         };
         match (&self.contract, self.profile) {
             (None, Profile::Standard | Profile::OpenData) => Ok(()),
-            (None, Profile::Dua) => fault("absent", "profile \"dua\" needs [contract] reference and expires"),
-            (Some(contract), Profile::Dua) if contract.reference.trim().is_empty() => {
-                fault("without a reference", "name the contract in [contract] reference")
-            }
+            (None, Profile::Dua) => fault(
+                "absent",
+                "profile \"dua\" needs [contract] reference and expires",
+            ),
+            (Some(contract), Profile::Dua) if contract.reference.trim().is_empty() => fault(
+                "without a reference",
+                "name the contract in [contract] reference",
+            ),
             (Some(_), Profile::Dua) => Ok(()),
             (Some(_), Profile::Standard | Profile::OpenData) => {
                 fault("given", "only profile \"dua\" rests on a contract")

@@ -4,8 +4,8 @@
 //! From: `coordinator::intake` (checked releases), `fedval pool` (release files).
 //! To: `report`.
 
-use super::result::{PooledStudy, SiteOutcome, SiteResult};
 use super::one_stage::{self, Exchange};
+use super::result::{PooledStudy, SiteOutcome, SiteResult};
 use super::{analysis, curve, table, verdict, withheld};
 use crate::disclosure::ReceivedRelease;
 use crate::identity::Digest;

@@ -261,10 +261,7 @@ impl CalibrationBlock<Disclosed> {
 
 /// The sums of one step over the roster, whose released blocks come in its order; `None` when a
 /// site lacks a model or an endpoint, or a block is not exact.
-pub fn sums(
-    protocol: &StudyProtocol,
-    released: &[&[Statistic<Disclosed>]],
-) -> Option<Vec<Sum>> {
+pub fn sums(protocol: &StudyProtocol, released: &[&[Statistic<Disclosed>]]) -> Option<Vec<Sum>> {
     let points = Track::start(protocol);
     points
         .iter()
@@ -342,7 +339,9 @@ pub fn measure(
 ) -> Result<Vec<Statistic<Exact>>, StepFault> {
     let tracks = Track::replay(protocol, &step.opened).ok_or(StepFault::Place)?;
     let points: Vec<Point> = tracks.iter().map(Track::point).collect();
-    let next = u32::try_from(step.opened.len()).ok().and_then(|n| n.checked_add(1));
+    let next = u32::try_from(step.opened.len())
+        .ok()
+        .and_then(|n| n.checked_add(1));
     if tracks.is_empty() || next != Some(step.step) || !same_points(&points, &step.at) {
         return Err(StepFault::Place);
     }
@@ -367,13 +366,12 @@ pub fn measure(
 
 /// Bit for bit: a place that differs in the last digit was not computed from these sums.
 fn same_points(ours: &[Point], theirs: &[Point]) -> bool {
-    let bits = |point: &Point| {
-        [point.intercept, point.slope, point.common_slope].map(f64::to_bits)
-    };
+    let bits = |point: &Point| [point.intercept, point.slope, point.common_slope].map(f64::to_bits);
     ours.len() == theirs.len()
-        && ours.iter().zip(theirs).all(|(a, b)| {
-            a.model == b.model && a.endpoint == b.endpoint && bits(a) == bits(b)
-        })
+        && ours
+            .iter()
+            .zip(theirs)
+            .all(|(a, b)| a.model == b.model && a.endpoint == b.endpoint && bits(a) == bits(b))
 }
 
 /// The site's own intercept at `step`, its blocks at every earlier step recomputed on the way

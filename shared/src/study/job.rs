@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{self, StatisticKind};
 use super::step::CALIBRATION;
-use super::{ExchangeId, Refusal, SiteRole, RoundId, SiteSlug, StudyProtocol, StudySlug, Timestamp};
+use super::{
+    ExchangeId, Refusal, RoundId, SiteRole, SiteSlug, StudyProtocol, StudySlug, Timestamp,
+};
 use crate::identity::{
     CanonicalError, Digest, DocumentFault, KeyCertificate, KeyPurpose, PublicKey, Signed,
     SigningKey,

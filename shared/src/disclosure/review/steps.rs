@@ -40,9 +40,10 @@ pub(super) fn objection(policy: &Policy, block: &CalibrationBlock<Exact>) -> Opt
     match supports(policy, block.joint.loglik.basis) {
         Ok(()) => None,
         Err(Objection::SmallGroup) => withhold(Rule::SmallCell, format!("{name}: a small class")),
-        Err(Objection::Dominance) => {
-            withhold(Rule::Estimate, format!("{name}: one patient carries too much of it"))
-        }
+        Err(Objection::Dominance) => withhold(
+            Rule::Estimate,
+            format!("{name}: one patient carries too much of it"),
+        ),
     }
 }
 
