@@ -21,7 +21,7 @@ pub fn open_data() -> Policy {
     Policy::parse(OPEN_DATA).unwrap()
 }
 
-fn header(policy: &Policy, site: &str) -> Header {
+pub(crate) fn header(policy: &Policy, site: &str) -> Header {
     Header {
         schema: document::SCHEMA.to_owned(),
         study: "test".parse().unwrap(),

@@ -13,6 +13,7 @@ mod pooled;
 mod rate;
 mod reference;
 mod rows;
+mod steps;
 mod tables;
 
 #[test]
@@ -48,6 +49,8 @@ fn reference_values() {
             "calibration_slope_intercept_pooled" => calibration::newton(entry),
             "one_pass_sums" => calibration::sums(entry),
             "ece_brier_decomposition" => calibration::bins(entry),
+            "calibration_slope_intercept_pooled" => steps::pooled_newton(entry),
+            "calibration_slope_site_stratified" => steps::site_intercepts(entry),
             _ => {}
         }
         failures.extend_from_slice(entry.failures());

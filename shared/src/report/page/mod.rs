@@ -11,6 +11,7 @@ mod estimates;
 mod flow;
 mod front;
 mod methods;
+mod one_stage;
 mod operating;
 mod provenance;
 mod sites;
