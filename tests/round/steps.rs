@@ -5,9 +5,16 @@
 
 use std::time::{Duration, Instant};
 
+use coordinator::link::system_now;
 use harness::{Federation, Site, Truth};
+use node::config::NodeConfig;
+use node::release::{Verb, decide};
+use node::store::Store;
 use rusqlite::Connection;
 use serde_json::Value;
+use shared::disclosure::policy::DUA;
+use shared::fault::Code;
+use shared::study::SiteState;
 
 use crate::consortium;
 
@@ -212,4 +219,81 @@ fn a_round_closed_between_steps_keeps_everything_else() {
     let one = one_stage(&federation.report("report"), "p_a");
     assert_eq!(one["overall"]["reason"], "no-answer");
     assert_eq!(one["overall"]["site"], "va");
+}
+
+/// The text of a policy under an agreement that holds until the year 2099.
+fn agreement() -> String {
+    DUA.replace("2020-01-01", "2099-01-01")
+}
+
+#[test]
+fn under_an_agreement_two_people_approve_and_the_steps_follow() {
+    let mut federation = stepped(|site| {
+        if site.slug == "va" {
+            site.policy = Some(agreement());
+        }
+    });
+    federation.start();
+    federation.launch();
+    // The site's configuration says automatic; a configuration is not two people.
+    federation.wait_state("va", "waiting-approval");
+    let shown = federation.node("va", &["job", "preview", federation.round()]);
+    let preview = shown.expect(0).data();
+    let mut text = federation.node_command("va");
+    let text = harness::Answer::of(text.args(["job", "preview", federation.round()]));
+    assert!(
+        text.out.contains("exchange calibration: at most 8 steps"),
+        "{}",
+        text.out
+    );
+    federation.take_node("va").stop();
+    {
+        let config = NodeConfig::load(&federation.path("va/node.toml")).unwrap();
+        let store = Store::open(&federation.path("va/state")).unwrap();
+        let verb = Verb::Approve {
+            job: preview["job"]["digest"].as_str().unwrap().parse().unwrap(),
+            seen: preview["digest"].as_str().unwrap().parse().unwrap(),
+            note: None,
+        };
+        let decide = |person: &str| decide(&store, &config, verb.clone(), person, system_now());
+        let state = || store.jobs().unwrap()[0].state;
+        decide("anna").unwrap();
+        assert_eq!(state(), SiteState::WaitingApproval);
+        assert_eq!(decide("anna").unwrap_err().code, Code::SecondApprover);
+        decide("ben").unwrap();
+        assert_eq!(state(), SiteState::Sending);
+    }
+    federation.start_node("va", None);
+    let view = federation.wait();
+    assert_eq!(view["exchange"]["end"], "done", "{}", view["exchange"]);
+    let truth = Truth::of(&federation);
+    truth.assert_exactly_once(&ALL);
+    let events: Vec<&Value> = truth
+        .ledger("va")
+        .iter()
+        .map(|entry| &entry["event"])
+        .collect();
+    let of = |word: &str| events.iter().filter(|event| event["event"] == word).count();
+    assert_eq!((of("endorsed"), of("approved")), (2, 1));
+    let by = |event: &&&Value| event["approver"] == "anna and ben";
+    assert_eq!(events.iter().filter(by).count(), 1 + of("step"));
+    federation.close(0);
+}
+
+#[test]
+fn an_expired_agreement_computes_and_sends_nothing() {
+    let mut federation = stepped(|site| {
+        if site.slug == "va" {
+            site.policy = Some(DUA.to_owned());
+        }
+    });
+    federation.start();
+    federation.launch();
+    let job = federation.wait_state("va", "precheck-failed");
+    let why = job["local_why"].as_str().unwrap();
+    assert!(
+        why.contains("FV-POL-007") && why.contains("has expired"),
+        "{why}"
+    );
+    assert!(Truth::of(&federation).ledger("va").is_empty());
 }

@@ -226,6 +226,9 @@ fn unknown(statistic: &Statistic<Disclosed>, protocol: &StudyProtocol) -> Vec<St
         }
         Statistic::Estimate(it) => estimate(protocol, &it.key, &mut wrong),
         Statistic::CalibrationBins(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            model(protocol, &it.model, &mut wrong);
+        }
         Statistic::CalibrationBlock(it) => {
             endpoint(protocol, &it.endpoint, &mut wrong);
             model(protocol, &it.model, &mut wrong);

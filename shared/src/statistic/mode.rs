@@ -103,6 +103,11 @@ pub fn line(kind: StatisticKind) -> Line {
             "rows whose cells are large; tests where no row is hidden",
             "every cell",
         ),
+        StatisticKind::CalibrationBlock => (
+            Merge::Newton,
+            "nothing; the round goes on without the one-stage figure",
+            "per step log-likelihood, score and information",
+        ),
     };
     Line {
         kind,

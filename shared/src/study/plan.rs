@@ -89,3 +89,10 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
         })
         .collect()
 }
+
+/// The kinds that `protocol` asks of external sites step by step, in exchanges of their own.
+pub fn stepped(protocol: &StudyProtocol) -> Vec<StatisticKind> {
+    let planned = protocol.one_stage_calibration.is_some();
+    let kinds = planned.then_some(StatisticKind::CalibrationBlock);
+    kinds.into_iter().collect()
+}
