@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use shared::disclosure::document::ReceivedRelease;
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
+use shared::pool::one_stage::Exchange;
 use shared::pool::result::{PooledStudy, SiteOutcome};
 use shared::pool::study::{RoundFacts, SiteAnswer};
 use shared::report::{self, Provenance};
@@ -20,6 +21,7 @@ use shared::study::{RoundId, SiteSlug, Timestamp};
 use crate::config::Home;
 use crate::consortium::Consortium;
 use crate::desk;
+use crate::exchange;
 use crate::round::RoundEvent;
 use crate::store::{InboxStatus, Store};
 use crate::waypoint;
@@ -37,7 +39,9 @@ pub struct FrozenRound {
     pub closed_at: Timestamp,
     /// Every invited site, in the protocol's order.
     pub sites: Vec<FrozenSite>,
-    /// Digest of the accepted releases' bytes, in the order of `sites`.
+    /// The exchange of several steps, where the protocol plans one.
+    pub exchange: Option<Exchange>,
+    /// Digest of the accepted releases' bytes, in the order of `sites`, then of the steps.
     pub accepted: Digest,
 }
 
@@ -101,6 +105,9 @@ pub fn freeze(
             release,
         });
     }
+    let look = exchange::look(store, &row, &locked.protocol)?;
+    let stepped = look.iter().flat_map(|look| &look.digests);
+    digests.extend(stepped.map(|digest| *digest.as_bytes()));
     let parts: Vec<&[u8]> = digests.iter().map(<[u8; 32]>::as_slice).collect();
     let accepted = Digest::of_list(&parts);
     store.advance(round, &RoundEvent::Pool { accepted }, now)?;
@@ -111,6 +118,7 @@ pub fn freeze(
         protocol: row.protocol,
         closed_at,
         sites,
+        exchange: look.map(|look| look.exchange),
         accepted,
     })
 }
@@ -147,7 +155,8 @@ pub fn pool(frozen: &FrozenRound) -> PooledStudy {
             (site.site.clone(), answer)
         })
         .collect();
-    shared::pool::study::pool(&frozen.locked.protocol, facts, answers)
+    let protocol = &frozen.locked.protocol;
+    shared::pool::study::pool_with_steps(protocol, facts, answers, frozen.exchange.as_ref())
 }
 
 /// Makes the bundle's files from a frozen round.

@@ -10,20 +10,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use shared::disclosure::document::ReceivedRelease;
 use shared::fault::Fault;
 use shared::identity::{Digest, Serial};
 use shared::study::job::Job;
-use shared::study::{SiteSlug, SiteState, StudyProtocol, Timestamp, lock};
+use shared::study::step::Step;
+use shared::study::{ExchangeId, SiteSlug, SiteState, StudyProtocol, Timestamp, lock};
 use shared::wire::message::{WIRE_VERSION_MAX, WIRE_VERSION_MIN};
 use shared::wire::{JoinReply, JoinRequest, LedgerHead, NodeReply, NodeRequest, Receipt, Refusal};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::consortium::Consortium;
-use crate::intake;
+use crate::exchange;
+use crate::intake::{self, Received};
 use crate::link::{Handler, Peer, ServerHandle, SystemEntropy, system_now};
 use crate::roster;
-use crate::store::{Store, Stored};
+use crate::store::{InboxItem, InboxStatus, JobRow, RoundRow, Store, Stored};
 use crate::waypoint;
 
 /// Longest a poll is held open.
@@ -211,6 +214,7 @@ impl Dispatch {
             return Ok(NodeReply::Refused(Refusal::WrongSite));
         }
         waypoint::pass("coordinator.deliver.received");
+        // A step once answered is answered again with the same receipt.
         if let Some(receipt) = self.store.receipt(claimed, &Digest::of(&document))? {
             return Ok(NodeReply::Receipt {
                 release: *claimed,
@@ -239,7 +243,10 @@ impl Dispatch {
                 return Ok(NodeReply::Refused(refusal));
             }
         };
-        let item = intake::admit(&received, document, job, &protocol, now)?;
+        let item = match self.item(&received, document, job, &round, &protocol)? {
+            Ok(item) => item,
+            Err(refusal) => return Ok(NodeReply::Refused(refusal)),
+        };
         let receipt = Receipt {
             round: row.round,
             job: *job,
@@ -257,6 +264,8 @@ impl Dispatch {
         waypoint::pass("coordinator.deliver.checked");
         let stored = self.store.deliver(&item, &receipt, ledger, now)?;
         waypoint::pass("coordinator.deliver.stored");
+        // Another site may wait for the step that this answer completes.
+        self.work.notify_waiters();
         Ok(match stored {
             Stored::Receipt(receipt) => NodeReply::Receipt {
                 release: *claimed,
@@ -264,6 +273,97 @@ impl Dispatch {
             },
             Stored::Refused(refusal) => NodeReply::Refused(refusal),
         })
+    }
+
+    /// The inbox row of a received release: of the first exchange, or of a step that was sent.
+    fn item(
+        &self,
+        received: &Received,
+        document: Vec<u8>,
+        job: &Digest,
+        round: &RoundRow,
+        protocol: &StudyProtocol,
+    ) -> Result<Result<InboxItem, Refusal>, Fault> {
+        let (header, now) = (&received.release.header, self.now());
+        if header.exchange.as_str() == shared::study::job::MEASURE {
+            if header.input.is_some() {
+                return Ok(Err(Refusal::UnknownForm));
+            }
+            return intake::admit(received, document, job, protocol, now).map(Ok);
+        }
+        let step = self.store.step(&round.id, &header.exchange, header.step)?;
+        let Some((_, bytes)) = step.filter(|(digest, _)| header.input == Some(*digest)) else {
+            return Ok(Err(Refusal::UnknownForm));
+        };
+        let step = Step::open(
+            &bytes,
+            &self.consortium.ca.public(),
+            None,
+            round.launched_at,
+        )
+        .map_err(|fault| Fault::internal(format!("a stored step does not open: {fault}")))?;
+        let before: Result<Vec<ReceivedRelease>, _> = self
+            .store
+            .step_inbox(&round.id)?
+            .iter()
+            .filter(|item| item.site == header.site && item.step < header.step)
+            .filter(|item| item.status == InboxStatus::Accepted)
+            .map(|item| ReceivedRelease::read(&item.bytes))
+            .collect();
+        let before = before.map_err(|_| Fault::internal("an accepted release no longer reads"))?;
+        intake::admit_step(received, document, job, (protocol, &step, &before), now).map(Ok)
+    }
+
+    /// Whether a step is there, or will ever be.
+    fn step(&self, row: &JobRow, exchange: &ExchangeId, step: u32) -> Result<NodeReply, Fault> {
+        let Some(round) = self.store.round(&row.round)? else {
+            return Err(Fault::internal("a job's round is not stored"));
+        };
+        let protocol = self.protocol(&round.protocol, round.launched_at)?;
+        let now = self.now();
+        let look = exchange::forward(&self.store, &self.consortium, &round, &protocol, now)?;
+        let Some(look) = look.filter(|look| look.id == *exchange) else {
+            return Ok(NodeReply::Refused(Refusal::NotAllowed));
+        };
+        if !look.exchange.roster.contains(&row.site) || step == 0 {
+            return Ok(NodeReply::Refused(Refusal::NotAllowed));
+        }
+        if let Some((_, bytes)) = self.store.step(&round.id, exchange, step)? {
+            return Ok(NodeReply::Step(bytes));
+        }
+        let over = look.end.is_some() || !round.state.is_open() || now >= round.expires_at;
+        Ok(NodeReply::NoStep { over })
+    }
+
+    async fn next_step(
+        &self,
+        peer: &Peer,
+        job: &Digest,
+        (exchange, step): (&ExchangeId, u32),
+        wait_ms: u32,
+    ) -> Result<NodeReply, Fault> {
+        let wait = Duration::from_millis(u64::from(wait_ms)).min(WAIT_MAX);
+        let until = Instant::now() + wait;
+        loop {
+            // Registered before the look, as in `poll`.
+            let woken = self.work.notified();
+            tokio::pin!(woken);
+            woken.as_mut().enable();
+            let row = match self.store.job(job)? {
+                None => return Ok(NodeReply::Refused(Refusal::NotAllowed)),
+                Some(row) if row.site != peer.site => {
+                    return Ok(NodeReply::Refused(Refusal::WrongSite));
+                }
+                Some(row) => row,
+            };
+            let reply = self.step(&row, exchange, step)?;
+            let open = matches!(reply, NodeReply::NoStep { over: false });
+            if !open || Instant::now() >= until || self.stopping.load(Ordering::Acquire) {
+                return Ok(reply);
+            }
+            // The time-out is not an error: the last look above answers it.
+            let _ = tokio::time::timeout_at(until, woken).await;
+        }
     }
 
     async fn answer(&self, peer: &Peer, request: NodeRequest) -> Result<NodeReply, Fault> {
@@ -292,6 +392,24 @@ impl Dispatch {
                 waypoint::pass("coordinator.decline.received");
                 let noted = self.store.decline(&peer.site, &job, refusal, self.now())?;
                 waypoint::pass("coordinator.decline.stored");
+                Ok(noted.map_or_else(NodeReply::Refused, |()| NodeReply::Ack))
+            }
+            NodeRequest::NextStep {
+                job,
+                exchange,
+                step,
+                wait_ms,
+            } => self.next_step(peer, &job, (&exchange, step), wait_ms).await,
+            NodeRequest::DeclineStep {
+                job,
+                exchange,
+                step,
+                refusal,
+            } => {
+                let (site, why, now) = (&peer.site, (step, refusal), self.now());
+                let noted = self.store.decline_step(site, &job, &exchange, why, now)?;
+                waypoint::pass("coordinator.step.declined");
+                self.work.notify_waiters();
                 Ok(noted.map_or_else(NodeReply::Refused, |()| NodeReply::Ack))
             }
             NodeRequest::Renew { csr } => roster::renew(

@@ -9,6 +9,7 @@ pub mod config;
 pub mod consortium;
 pub mod desk;
 pub mod dispatch;
+pub mod exchange;
 pub mod intake;
 pub mod link;
 pub mod roster;

@@ -8,6 +8,7 @@ use shared::identity::{Digest, DocumentFault, KeyPurpose, PublicKey};
 use shared::study::job::Job;
 use shared::study::lock::{self, LockedProtocol};
 use shared::study::plan::StatisticKind;
+use shared::study::step::Step;
 use shared::study::{SiteSlug, Timestamp};
 use shared::wire::Refusal;
 
@@ -76,6 +77,14 @@ impl Gatekeeper {
         } else {
             Err(Refusal::BadSignature)
         }
+    }
+
+    /// Reads a step: signed by a pinned key. Whether it fits its job is `exchange::check`.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that the coordinator is told.
+    pub fn read_step(&self, bytes: &[u8], now: Timestamp) -> Result<Step, Refusal> {
+        Step::open(bytes, &self.ca, Some(&self.pinned), now).map_err(refusal)
     }
 
     /// Whether the job may run under its protocol, and what it asks for.

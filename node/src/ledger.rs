@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use shared::disclosure::ReleasedBytes;
 use shared::identity::{CanonicalError, Digest, check_canonical, to_canonical};
-use shared::study::{RoundId, StudySlug, Timestamp};
+use shared::study::{ExchangeId, RoundId, StudySlug, Timestamp};
 use shared::wire::{LedgerHead, Refusal};
 
 /// Name and version of an entry.
@@ -72,6 +72,47 @@ pub enum Event {
         /// The reason; stays here.
         reason: Option<String>,
     },
+    /// One of several people approved these bytes; they leave once the policy's number has.
+    Endorsed {
+        /// Digest of the bytes.
+        digest: Digest,
+        /// Who.
+        approver: String,
+        /// A remark; stays here.
+        note: Option<String>,
+    },
+    /// The answer to one step may leave.
+    Step {
+        /// The exchange.
+        exchange: ExchangeId,
+        /// The step.
+        step: u32,
+        /// Digest of the coordinator's document that it answers.
+        input: Digest,
+        /// Content-derived id of the release.
+        release: Digest,
+        /// Digest of its bytes.
+        digest: Digest,
+        /// How many bytes.
+        size: u64,
+        /// Digest of the policy file.
+        policy: Digest,
+        /// Who approved the job with its declared steps.
+        approver: String,
+    },
+    /// No further step of an exchange is answered.
+    StepDeclined {
+        /// The exchange.
+        exchange: ExchangeId,
+        /// The step that is not answered.
+        step: u32,
+        /// What the coordinator is told.
+        refusal: String,
+        /// Who decided.
+        by: String,
+        /// The reason; stays here.
+        reason: Option<String>,
+    },
     /// A release file was written without a coordinator.
     Measured {
         /// Content-derived id of the release.
@@ -90,6 +131,9 @@ impl Event {
             Self::Approved { .. } => "approved",
             Self::Delivered { .. } => "delivered",
             Self::Declined { .. } => "declined",
+            Self::Endorsed { .. } => "endorsed",
+            Self::Step { .. } => "step",
+            Self::StepDeclined { .. } => "step-declined",
             Self::Measured { .. } => "measured",
         }
     }

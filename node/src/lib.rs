@@ -14,6 +14,7 @@ pub mod cli;
 pub mod cohort;
 pub mod config;
 pub mod daemon;
+pub mod exchange;
 pub mod ledger;
 pub mod link;
 pub mod measure;

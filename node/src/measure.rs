@@ -8,9 +8,11 @@ use std::path::Path;
 use shared::disclosure::{Decision, Header, Item, Policy, PolicyStamp, ReleasedBytes, review};
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
+use shared::statistic::calibration_block::{self, StepFault};
 use shared::statistic::{AnalysisSet, measure};
 use shared::study::plan::StatisticKind;
-use shared::study::{ExchangeId, RoundId, SiteSlug, StudyProtocol, job};
+use shared::study::step::Step;
+use shared::study::{ExchangeId, RoundId, SiteSlug, StudyProtocol, Timestamp, job};
 
 use crate::cohort::{self, Finding, TableSource};
 
@@ -79,6 +81,25 @@ pub fn parse_policy(text: &str, name: &str) -> Result<Policy, Fault> {
     })
 }
 
+/// Whether the contract behind a `dua` policy still holds; other policies rest on none.
+///
+/// # Errors
+/// `FV-POL-007` once it has expired.
+pub fn in_force(policy: &Policy, now: Timestamp) -> Result<(), Fault> {
+    let Some(contract) = policy.expired(now) else {
+        return Ok(());
+    };
+    Err(Fault::new(
+        Code::ContractExpired,
+        format!("the contract \"{}\" has expired", contract.reference),
+        format!(
+            "the policy has profile dua, which rests on it; it ended at {}",
+            contract.expires
+        ),
+        "name the renewed contract in the policy file, or use profile = \"standard\"",
+    ))
+}
+
 /// Measures and reviews.
 ///
 /// # Errors
@@ -90,20 +111,7 @@ pub fn run(
 ) -> Result<Measured, Vec<Fault>> {
     let protocol = question.protocol;
     let policy = policy.clone().tightened(protocol.disclosure.min_cell);
-    let loaded = cohort::load(protocol, source)?;
-    policy
-        .allow(protocol, question.site, loaded.fingerprint)
-        .map_err(|fault| {
-            vec![Fault::new(
-                Code::OpenDataRefused,
-                "the policy profile open-data may not be used on this table",
-                fault.to_string(),
-                "use a policy with profile = \"standard\"; open-data is for published data only",
-            )]
-        })?;
-    let clustered = (0..protocol.endpoint.len())
-        .filter_map(|endpoint| AnalysisSet::of(protocol, &loaded.cases, endpoint))
-        .any(|set| set.clustered());
+    let (loaded, clustered) = load(question, source, &policy)?;
     let exact = measure::measure(protocol, &loaded.cases, question.kinds);
     let mut reviewed = review(&policy, protocol, exact, clustered);
     let items = std::mem::take(&mut reviewed.items);
@@ -127,6 +135,84 @@ pub fn run(
     })
 }
 
+/// What came of one step.
+pub enum Stepped {
+    /// The reviewed bytes, and the commitment to the data they speak about.
+    Released {
+        /// The bytes.
+        bytes: ReleasedBytes,
+        /// The commitment.
+        dataset: Digest,
+    },
+    /// The review lets nothing leave.
+    Withheld(String),
+    /// The step is not one that this site answers.
+    Refused(StepFault),
+}
+
+/// Measures and reviews one step of several; `input` is the digest of its document.
+///
+/// # Errors
+/// Every problem of the table at once, or why the policy may not be used here.
+pub fn step(
+    question: &Question<'_>,
+    source: &TableSource,
+    policy: &Policy,
+    (step, input): (&Step, Digest),
+) -> Result<Stepped, Vec<Fault>> {
+    let protocol = question.protocol;
+    let policy = policy.clone().tightened(protocol.disclosure.min_cell);
+    let (loaded, clustered) = load(question, source, &policy)?;
+    let blocks = match calibration_block::measure(protocol, &loaded.cases, step) {
+        Ok(blocks) => blocks,
+        Err(fault) => return Ok(Stepped::Refused(fault)),
+    };
+    let reviewed = review(&policy, protocol, blocks, clustered);
+    let decision = reviewed.decision.clone();
+    let mut header = header(question, policy.stamp(), clustered, loaded.fingerprint)?;
+    header.exchange = step.exchange.clone();
+    header.step = step.step;
+    header.input = Some(input);
+    let dataset = header.dataset;
+    match (decision, reviewed.release(header)) {
+        (Decision::Withhold { rule, why }, _) => {
+            Ok(Stepped::Withheld(format!("rule {}: {why}", rule.id())))
+        }
+        (Decision::Release, None) => Ok(Stepped::Withheld("nothing was released".to_owned())),
+        (Decision::Release, Some(released)) => shared::wire::encode(&released)
+            .map(|bytes| Stepped::Released { bytes, dataset })
+            .map_err(|fault| {
+                vec![Fault::internal(format!(
+                    "a step cannot be written: {fault}"
+                ))]
+            }),
+    }
+}
+
+/// The site's cases, if the policy may be used on them, and whether patients repeat.
+fn load(
+    question: &Question<'_>,
+    source: &TableSource,
+    policy: &Policy,
+) -> Result<(cohort::Loaded, bool), Vec<Fault>> {
+    let protocol = question.protocol;
+    let loaded = cohort::load(protocol, source)?;
+    policy
+        .allow(protocol, question.site, loaded.fingerprint)
+        .map_err(|fault| {
+            vec![Fault::new(
+                Code::OpenDataRefused,
+                "the policy profile open-data may not be used on this table",
+                fault.to_string(),
+                "use a policy with profile = \"standard\"; open-data is for published data only",
+            )]
+        })?;
+    let clustered = (0..protocol.endpoint.len())
+        .filter_map(|endpoint| AnalysisSet::of(protocol, &loaded.cases, endpoint))
+        .any(|set| set.clustered());
+    Ok((loaded, clustered))
+}
+
 fn header(
     question: &Question<'_>,
     policy: PolicyStamp,
@@ -146,6 +232,7 @@ fn header(
         job,
         exchange,
         step: 1,
+        input: None,
         site: question.site.clone(),
         dataset: Digest::of_list(&[question.salt, fingerprint.as_bytes()]),
         policy,

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use shared::disclosure::{Item, Policy, Profile, ReceivedRelease};
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
+use shared::study::job::Exchange;
 use shared::study::lock::LockedProtocol;
 use shared::study::plan::StatisticKind;
 use shared::study::{ModelRun, StudyProtocol, Timestamp, Visibility};
@@ -36,7 +37,7 @@ pub fn compute(
     kinds: &[StatisticKind],
     now: Timestamp,
 ) -> Result<(), Fault> {
-    match attempt(store, config, job, locked, kinds) {
+    match attempt(store, config, job, locked, kinds, now) {
         Err(faults) => {
             let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
             store.change(job.digest, now, Change::PrecheckFailed(&words.join("\n")))
@@ -51,9 +52,11 @@ fn attempt(
     job: &StoredJob,
     locked: &LockedProtocol,
     kinds: &[StatisticKind],
+    now: Timestamp,
 ) -> Result<(Policy, Measured), Vec<Fault>> {
     let one = |fault: Fault| vec![fault];
     let policy = measure::policy(config.disclosure.policy.as_deref()).map_err(one)?;
+    measure::in_force(&policy, now).map_err(one)?;
     if policy.profile() == Profile::OpenData {
         only_public_studies(store).map_err(one)?;
     }
@@ -76,7 +79,10 @@ fn attempt(
 }
 
 /// A node that takes part in any study with private data never runs `open-data` (decision P8).
-fn only_public_studies(store: &Store) -> Result<(), Fault> {
+///
+/// # Errors
+/// `FV-POL-004`, `FV-INT-001`.
+pub(crate) fn only_public_studies(store: &Store) -> Result<(), Fault> {
     let private = |bytes: &Vec<u8>| {
         serde_json::from_slice::<serde_json::Value>(bytes).map_or(true, |document| {
             let visibility = document.pointer("/body/protocol/visibility");
@@ -136,6 +142,8 @@ fn settle(
     let findings = json(&measured.findings)?;
     let automatic = match config.release.mode {
         ReleaseMode::Manual => None,
+        // A configuration is not two people.
+        ReleaseMode::Automatic if policy.approvers() > 1 => None,
         ReleaseMode::Automatic => Some(Automatic {
             approver: AUTOMATIC,
             policy: policy.stamp().digest,
@@ -187,11 +195,17 @@ pub enum Verb {
 /// Carries out a decision in the name of `person`.
 ///
 /// # Errors
-/// `FV-JOB-001`, `FV-POL-006`, `FV-INT-001`.
-pub fn decide(store: &Store, verb: Verb, person: &str, now: Timestamp) -> Result<(), Fault> {
+/// `FV-JOB-001`, `FV-POL-006`, `FV-POL-007`, `FV-POL-008`, `FV-INT-001`.
+pub fn decide(
+    store: &Store,
+    config: &NodeConfig,
+    verb: Verb,
+    person: &str,
+    now: Timestamp,
+) -> Result<(), Fault> {
     match verb {
         Verb::Approve { job, seen, note } => {
-            let policy = previewed_policy(store, job)?;
+            let (policy, people) = previewed_policy(store, config, job, now)?;
             waypoint::pass("node.approve.asked");
             store.change(
                 job,
@@ -201,6 +215,7 @@ pub fn decide(store: &Store, verb: Verb, person: &str, now: Timestamp) -> Result
                     note,
                     policy,
                     seen,
+                    people,
                 },
             )
         }
@@ -220,7 +235,14 @@ pub fn decide(store: &Store, verb: Verb, person: &str, now: Timestamp) -> Result
     }
 }
 
-fn previewed_policy(store: &Store, job: Digest) -> Result<Digest, Fault> {
+/// The policy that a preview was reviewed under, and how many people must approve under it. One
+/// that rests on a contract must still be the site's own, and the contract must hold.
+fn previewed_policy(
+    store: &Store,
+    config: &NodeConfig,
+    job: Digest,
+    now: Timestamp,
+) -> Result<(Digest, usize), Fault> {
     let nothing = || {
         Fault::new(
             Code::NotWaiting,
@@ -231,7 +253,21 @@ fn previewed_policy(store: &Store, job: Digest) -> Result<Digest, Fault> {
     };
     let preview = store.preview(job)?.ok_or_else(nothing)?;
     let release = ReceivedRelease::read(&preview.bytes).map_err(|_| nothing())?;
-    Ok(release.header.policy.digest)
+    let stamp = release.header.policy;
+    if stamp.profile != Profile::Dua.as_str() {
+        return Ok((stamp.digest, 1));
+    }
+    let policy = measure::policy(config.disclosure.policy.as_deref())?;
+    measure::in_force(&policy, now)?;
+    if policy.stamp().digest == stamp.digest {
+        return Ok((stamp.digest, policy.approvers()));
+    }
+    Err(Fault::new(
+        Code::NotWaiting,
+        format!("job {job} was reviewed under another policy"),
+        "the policy file was changed after the preview",
+        "compute it again: fedval-node job retry ROUND",
+    ))
 }
 
 /// The preview as text: who asks, what is read, every item with its verdict, and the exact bytes.
@@ -309,6 +345,19 @@ fn models_text(protocol: &StudyProtocol) -> String {
         }
     }
     text
+}
+
+/// What approving a job covers beyond the bytes that are shown: the declared shape of its steps
+/// and their greatest number. Each step is reviewed and kept in the ledger when it comes.
+pub fn exchange_text(exchange: &Exchange) -> String {
+    format!(
+        "what follows, approved together with this\n  exchange {}: at most {} steps, without \
+         another question\n  each step: per model and endpoint the cases, the events, and at two \
+         places log-likelihood,\n  score (2 numbers) and information (3 numbers); the places \
+         follow from the protocol's start and\n  the sums of all hospitals; nothing under the \
+         profile standard",
+        exchange.id, exchange.max_steps
+    )
 }
 
 fn item_table(text: &mut String, items: &[Item]) {

@@ -123,6 +123,8 @@ codes! {
     OpenDataRefused = "FV-POL-004", Human, "open-data may not be used here";
     ConfirmationNeeded = "FV-POL-005", Human, "a person must confirm this release";
     NotWaiting = "FV-POL-006", No, "this job is not waiting for approval";
+    ContractExpired = "FV-POL-007", Human, "the contract behind the policy has expired";
+    SecondApprover = "FV-POL-008", Human, "another person must approve too";
     // jobs, rounds, ledger
     UnknownJob = "FV-JOB-001", No, "no such job here";
     JobRefused = "FV-JOB-002", Human, "the node does not accept this job";

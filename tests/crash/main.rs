@@ -28,6 +28,10 @@ enum Cast {
     Approver,
     /// `switzerland` withholds under the standard policy.
     Withholding,
+    /// Everyone releases by configuration, and answers the steps of a second exchange.
+    Stepping,
+    /// The same, but the standard policy of `va` lets no step leave.
+    Unstepping,
 }
 
 /// The site at which a person approves, and at which nodes are ended.
@@ -40,13 +44,20 @@ impl Cast {
         match self {
             Self::Approver if site.slug == SITE => site.mode = Mode::Manual,
             Self::Withholding if site.slug == WITHHOLDS => site.policy = Some(STANDARD.to_owned()),
-            Self::Automatic | Self::Approver | Self::Withholding => {}
+            Self::Unstepping if site.slug == SITE => site.policy = Some(STANDARD.to_owned()),
+            Self::Automatic
+            | Self::Approver
+            | Self::Withholding
+            | Self::Stepping
+            | Self::Unstepping => {}
         }
     }
 
     fn released(self) -> &'static [&'static str] {
         match self {
-            Self::Automatic | Self::Approver => &["cleveland", "hungarian", "switzerland", "va"],
+            Self::Automatic | Self::Approver | Self::Stepping | Self::Unstepping => {
+                &["cleveland", "hungarian", "switzerland", "va"]
+            }
             Self::Withholding => &["cleveland", "hungarian", "va"],
         }
     }
@@ -54,7 +65,7 @@ impl Cast {
     /// Below the minimum of three external releases closing answers no.
     fn close_code(self) -> i32 {
         match self {
-            Self::Automatic | Self::Approver => 0,
+            Self::Automatic | Self::Approver | Self::Stepping | Self::Unstepping => 0,
             Self::Withholding => 1,
         }
     }
@@ -65,6 +76,8 @@ struct Stage {
     template: Arc<Template>,
     quiet: OnceLock<Value>,
     withheld: OnceLock<Value>,
+    stepped: OnceLock<Value>,
+    unstepped: OnceLock<Value>,
 }
 
 impl Stage {
@@ -74,11 +87,17 @@ impl Stage {
             template: federation.into_template(),
             quiet: OnceLock::new(),
             withheld: OnceLock::new(),
+            stepped: OnceLock::new(),
+            unstepped: OnceLock::new(),
         }
     }
 
     fn federation(&self, cast: Cast) -> Federation {
-        self.template.copy(|site| cast.apply(site))
+        let federation = self.template.copy(|site| cast.apply(site));
+        if matches!(cast, Cast::Stepping | Cast::Unstepping) {
+            federation.plan_steps();
+        }
+        federation
     }
 
     /// The report of a round in which nothing was ended.
@@ -86,6 +105,8 @@ impl Stage {
         let (cell, cast) = match cast {
             Cast::Automatic | Cast::Approver => (&self.quiet, Cast::Automatic),
             Cast::Withholding => (&self.withheld, Cast::Withholding),
+            Cast::Stepping => (&self.stepped, Cast::Stepping),
+            Cast::Unstepping => (&self.unstepped, Cast::Unstepping),
         };
         cell.get_or_init(|| {
             let mut federation = self.federation(cast);

@@ -123,6 +123,21 @@ const POINTS: &[Point] = &[
         "coordinator.deliver.stored",
         "coordinator.serve.bound",
     ),
+    point(NODE, "node.step.received#2", Cast::Stepping),
+    point(NODE, "node.step.kept#2", Cast::Stepping),
+    point(NODE, "node.step.ready#3", Cast::Stepping),
+    point(NODE, "node.step.inside#3", Cast::Stepping),
+    point(NODE, "node.step.stored#5", Cast::Stepping),
+    point(NODE, "node.receipt.received#4", Cast::Stepping),
+    point(NODE, "node.step.declined", Cast::Unstepping),
+    point(Victim::Serve, "coordinator.step.inside", Cast::Stepping),
+    point(Victim::Serve, "coordinator.step.stored#3", Cast::Stepping),
+    point(
+        Victim::Serve,
+        "coordinator.deliver.stored#10",
+        Cast::Stepping,
+    ),
+    point(Victim::Serve, "coordinator.step.declined", Cast::Unstepping),
     point(Victim::Launch, "coordinator.launch.inside", Cast::Automatic),
     point(Victim::Launch, "coordinator.launch.stored", Cast::Automatic),
     point(Victim::Close, "coordinator.close.asked", Cast::Automatic),
@@ -144,6 +159,8 @@ fn a_round_survives_a_kill_at_every_named_moment() {
     let stage = Stage::new();
     stage.undisturbed(Cast::Automatic);
     stage.undisturbed(Cast::Withholding);
+    stage.undisturbed(Cast::Stepping);
+    stage.undisturbed(Cast::Unstepping);
     let next = Mutex::new(POINTS.iter());
     std::thread::scope(|scope| {
         for _ in 0..BESIDE {

@@ -294,6 +294,16 @@ impl Federation {
         .expect(0);
     }
 
+    /// Locks the study anew with four external sites and the one-stage calibration planned.
+    pub fn plan_steps(&self) {
+        let external = STUDY.replace("role = \"development\"", "role = \"external\"");
+        let planned =
+            format!("{external}\n[one_stage_calibration]\nstart = [0, 1]\nmax_steps = 8\n");
+        std::fs::write(self.path("study.toml"), planned).unwrap();
+        std::fs::remove_file(self.path("study.locked.json")).unwrap();
+        self.lock("study.toml", "study.locked.json");
+    }
+
     fn enrol(&self, site: &str) {
         let invited = self.fedval(&["site", "invite", site]).expect(0).data();
         let token = invited["token"].as_str().unwrap();

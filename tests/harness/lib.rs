@@ -11,6 +11,7 @@ pub mod path;
 mod process;
 pub mod random;
 mod report;
+pub mod steps;
 mod truth;
 
 pub use federation::{Federation, Mode, Site, Template};

@@ -21,7 +21,7 @@ pub fn open_data() -> Policy {
     Policy::parse(OPEN_DATA).unwrap()
 }
 
-fn header(policy: &Policy, site: &str) -> Header {
+pub(crate) fn header(policy: &Policy, site: &str) -> Header {
     Header {
         schema: document::SCHEMA.to_owned(),
         study: "test".parse().unwrap(),
@@ -31,6 +31,7 @@ fn header(policy: &Policy, site: &str) -> Header {
         job: None,
         exchange: "statistics".parse().unwrap(),
         step: 1,
+        input: None,
         site: site.parse().unwrap(),
         dataset: Digest::of(site.as_bytes()),
         policy: policy.stamp(),

@@ -1,5 +1,6 @@
 //! What both databases say, read directly and independently of the code under test: one accepted
-//! release per site, each approved in its site's ledger before it was received.
+//! release per site, each approved in its site's ledger before it was received, and at most one
+//! accepted answer to each step, likewise.
 //!
 //! From: `federation`.
 //! To: tests.
@@ -15,6 +16,7 @@ use crate::Federation;
 /// The databases of a consortium.
 pub struct Truth {
     inbox: Vec<(String, String, String)>,
+    steps: Vec<(String, u32, String, String)>,
     heads: BTreeMap<String, i64>,
     nodes: BTreeMap<String, Node>,
 }
@@ -22,6 +24,8 @@ pub struct Truth {
 struct Node {
     ledger: Vec<Value>,
     outbox: Vec<(String, bool)>,
+    /// Step, digest of the answer, whether it was confirmed.
+    answers: Vec<(u32, String, bool)>,
 }
 
 fn open(path: &std::path::Path) -> Option<Connection> {
@@ -66,7 +70,16 @@ fn node(path: &std::path::Path) -> Option<Node> {
         "SELECT digest, receipt IS NOT NULL FROM outbox",
         |row| Ok((row.get(0)?, row.get(1)?)),
     );
-    Some(Node { ledger, outbox })
+    let answers = rows(
+        &connection,
+        "SELECT step, digest, receipt IS NOT NULL FROM step WHERE digest IS NOT NULL ORDER BY step",
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    );
+    Some(Node {
+        ledger,
+        outbox,
+        answers,
+    })
 }
 
 impl Truth {
@@ -75,8 +88,15 @@ impl Truth {
         let coordinator = open(&federation.path("coordinator/fedval.db")).unwrap();
         let inbox = rows(
             &coordinator,
-            "SELECT site, digest, status FROM inbox ORDER BY site, digest",
+            "SELECT site, digest, status FROM inbox WHERE exchange = 'measure'
+             ORDER BY site, digest",
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        );
+        let steps = rows(
+            &coordinator,
+            "SELECT site, step, digest, status FROM inbox WHERE exchange <> 'measure'
+             ORDER BY site, step, digest",
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         );
         let heads = rows(&coordinator, "SELECT site, entries FROM ledger", |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -91,17 +111,23 @@ impl Truth {
             .collect();
         Self {
             inbox,
+            steps,
             heads: heads.into_iter().collect(),
             nodes,
         }
     }
 
     fn approved(&self, site: &str) -> Vec<&str> {
+        self.noted(site, "approved")
+    }
+
+    /// Digests in the ledger's entries of one kind.
+    fn noted(&self, site: &str, word: &str) -> Vec<&str> {
         let ledger = self.nodes.get(site).map(|node| node.ledger.as_slice());
         ledger
             .unwrap_or_default()
             .iter()
-            .filter(|entry| entry["event"]["event"] == "approved")
+            .filter(|entry| entry["event"]["event"] == word)
             .filter_map(|entry| entry["event"]["digest"].as_str())
             .collect()
     }
@@ -115,6 +141,12 @@ impl Truth {
             assert!(
                 self.approved(site).contains(&digest.as_str()),
                 "{site}: received and not in its ledger"
+            );
+        }
+        for (site, step, digest, _) in &self.steps {
+            assert!(
+                self.noted(site, "step").contains(&digest.as_str()),
+                "{site}: step {step} received and not in its ledger"
             );
         }
         for (site, entries) in &self.heads {
@@ -138,7 +170,21 @@ impl Truth {
                 let same = |entry: &&Value| entry["event"]["event"] == word;
                 node.ledger.iter().filter(same).count()
             };
-            assert_eq!((events("approved"), events("delivered")), (1, 1), "{site}");
+            let answered: Vec<(u32, String, bool)> = self
+                .steps
+                .iter()
+                .filter(|(name, ..)| name == site)
+                .inspect(|(_, _, _, status)| assert_eq!(status, "accepted", "{site}"))
+                .map(|(_, step, digest, _)| (*step, digest.clone(), true))
+                .collect();
+            assert_eq!(node.answers, answered, "{site}");
+            let steps = answered.len();
+            assert_eq!(events("step"), steps, "{site}");
+            assert_eq!(
+                (events("approved"), events("delivered")),
+                (1, 1 + steps),
+                "{site}"
+            );
             assert_eq!(node.outbox, [(digest.clone(), true)], "{site}");
         }
         for (site, node) in &self.nodes {

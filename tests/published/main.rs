@@ -18,6 +18,7 @@ mod rate;
 mod reference;
 mod rows;
 mod shuffled;
+mod steps;
 mod tables;
 mod utility;
 mod utility_round;
@@ -68,6 +69,8 @@ fn reference_values() {
             "net_benefit" => utility::net_benefit(entry),
             "mcnemar" => utility::mcnemar(entry),
             "nri_idi" => utility::reclassification(entry),
+            "calibration_slope_intercept_pooled" => steps::pooled_newton(entry),
+            "calibration_slope_site_stratified" => steps::site_intercepts(entry),
             _ => {}
         }
         failures.extend_from_slice(entry.failures());

@@ -10,6 +10,7 @@ mod offline;
 mod refuse;
 mod restart;
 mod simulate;
+mod steps;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

@@ -18,7 +18,7 @@ use crate::consortium::Consortium;
 use crate::desk::{self, Wish};
 use crate::link::system_now;
 use crate::round::launch::names;
-use crate::round::view::RoundView;
+use crate::round::view::{ExchangeView, RoundView};
 use crate::store::Store;
 
 /// How often `watch` and `wait` look.
@@ -260,13 +260,15 @@ fn shown(view: &RoundView) -> String {
         "waiting on",
         "remark",
     ];
+    let exchange = view.exchange.as_ref().map(ExchangeView::line);
     format!(
-        "round {}  {}  launched {}  jobs expire {}\n{}",
+        "round {}  {}  launched {}  jobs expire {}\n{}{}",
         view.round,
         view.state.as_str(),
         view.launched_at,
         view.expires_at,
-        table(&headings, &rows)
+        table(&headings, &rows),
+        exchange.map_or_else(String::new, |line| format!("\n{line}"))
     )
 }
 
@@ -301,10 +303,12 @@ fn look_until(
 }
 
 fn timed_out(view: &RoundView) -> Fault {
+    let mut missing = view.missing();
+    missing.extend(view.exchange.as_ref().map(ExchangeView::line));
     Fault::new(
         Code::WaitTimedOut,
         format!("round {} is not finished", view.round),
-        format!("still missing: {}", view.missing().join(", ")),
+        format!("still missing: {}", missing.join(", ")),
         "wait longer with --timeout, or close the round: who is missing will be named",
     )
 }
@@ -322,7 +326,12 @@ fn wait(desk: &Desk<'_>, timed: &Timed) -> Result<Answer, Fault> {
 fn watch(desk: &Desk<'_>, timed: &Timed, manners: Manners) -> Result<Answer, Fault> {
     let lines = manners.format != Format::Text;
     let mut known: Vec<String> = Vec::new();
+    let mut exchange = None;
     let (view, settled) = look_until(desk, timed, |view| {
+        if exchange != view.exchange {
+            exchange.clone_from(&view.exchange);
+            tell_step(view, lines);
+        }
         known.resize(view.sites.len(), String::new());
         for (site, before) in view.sites.iter().zip(&mut known) {
             let state = site.state.map_or("not asked", |state| state.as_str());
@@ -357,6 +366,25 @@ fn watch(desk: &Desk<'_>, timed: &Timed, manners: Manners) -> Result<Answer, Fau
         answer.fault = Some(timed_out(&view));
     }
     Ok(answer)
+}
+
+/// One line about a change of the exchange.
+fn tell_step(view: &RoundView, lines: bool) {
+    let Some(exchange) = &view.exchange else {
+        return;
+    };
+    if lines {
+        print_json(&json!({
+            "schema": "fedval.cli/1",
+            "command": "round watch",
+            "at": system_now(),
+            "round": view.round,
+            "exchange": exchange,
+            "terminal": false,
+        }));
+    } else {
+        print(&format!("{}  {}", system_now(), exchange.line()));
+    }
 }
 
 /// Closing with fewer external releases than the protocol's minimum is done, and the answer is

@@ -160,6 +160,7 @@ impl New {
 fn asked_of_sites(protocol: &StudyProtocol) -> Vec<Value> {
     plan::kinds(protocol)
         .iter()
+        .chain(&plan::stepped(protocol))
         .map(|kind| json!({"statistic": kind.as_str(), "words": kind.words()}))
         .collect()
 }
@@ -181,6 +182,15 @@ fn check(file: &Path) -> Result<Answer, Fault> {
     text.push_str("Every site will compute and, after its own review, send:\n");
     for kind in plan::kinds(&protocol) {
         text.push_str(&planned(kind));
+    }
+    if let Some(plan) = protocol.one_stage_calibration {
+        text.push_str(&format!(
+            "External sites will then answer at most {} steps, with the sums of all in between:\n",
+            plan.max_steps
+        ));
+        plan::stepped(&protocol)
+            .into_iter()
+            .for_each(|kind| text.push_str(&planned(kind)));
     }
     text.push_str(
         "No row, no identifier and no image leaves a site. What each statistic gives with masked \

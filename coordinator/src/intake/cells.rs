@@ -5,6 +5,7 @@
 
 use shared::disclosure::document::ReceivedRelease;
 use shared::statistic::calibration_bins::PredictionBin;
+use shared::statistic::calibration_block::CalibrationBlock;
 use shared::statistic::characteristics::Characteristics;
 use shared::statistic::confusion::Confusion;
 use shared::statistic::contingency::Contingency;
@@ -190,8 +191,32 @@ pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
             }
         }
         Statistic::Permutation(it) => permutation(&mut out, it),
+        Statistic::CalibrationBlock(it) => calibration_block(&mut out, it),
     }
     out
+}
+
+fn calibration_block<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a CalibrationBlock<Disclosed>) {
+    let named = [
+        ("n", &it.n),
+        ("events", &it.events),
+        ("non_events", &it.non_events),
+    ];
+    counts(out, &named);
+    reals(out, &[("own_intercept", &it.own_intercept)]);
+    for sums in [&it.joint, &it.own] {
+        let [by_intercept, by_slope] = &sums.score;
+        let [aa, ab, bb] = &sums.information;
+        let named = [
+            ("loglik", &sums.loglik),
+            ("score intercept", by_intercept),
+            ("score slope", by_slope),
+            ("information intercept", aa),
+            ("information both", ab),
+            ("information slope", bb),
+        ];
+        reals(out, &named);
+    }
 }
 
 fn flow<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Flow<Disclosed>) {

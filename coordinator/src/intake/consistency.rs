@@ -207,7 +207,10 @@ fn margins(
     findings: &mut Vec<Finding>,
 ) {
     match statistic {
-        Statistic::Flow(_) | Statistic::SubgroupTable(_) | Statistic::Contingency(_) => {}
+        Statistic::Flow(_)
+        | Statistic::SubgroupTable(_)
+        | Statistic::Contingency(_)
+        | Statistic::CalibrationBlock(_) => {}
         Statistic::Characteristics(it) => {
             if let Some(flow) = flow(release, &it.endpoint) {
                 equal(findings, "analysed-agrees", at, &it.n, &flow.analysed);

@@ -178,7 +178,8 @@ fn means_inside(
             | Statistic::SubgroupTable(_)
             | Statistic::Permutation(_)
             | Statistic::Contingency(_)
-            | Statistic::Discordance(_) => continue,
+            | Statistic::Discordance(_)
+            | Statistic::CalibrationBlock(_) => continue,
         };
         let (Some(a), Some(b)) = sum else {
             continue;

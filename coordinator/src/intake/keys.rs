@@ -60,6 +60,7 @@ fn kind(statistic: &Statistic<Disclosed>) -> StatisticKind {
         Statistic::Contingency(_) => StatisticKind::Contingency,
         Statistic::Discordance(_) => StatisticKind::Discordance,
         Statistic::Permutation(_) => StatisticKind::Permutation,
+        Statistic::CalibrationBlock(_) => StatisticKind::CalibrationBlock,
     }
 }
 
@@ -94,6 +95,7 @@ fn key(statistic: &Statistic<Disclosed>) -> Key {
             ..scored(&it.key.endpoint, &it.key.model)
         },
         Statistic::CalibrationBins(it) => scored(&it.endpoint, &it.model),
+        Statistic::CalibrationBlock(it) => scored(&it.endpoint, &it.model),
         Statistic::SubgroupTable(it) => Key {
             other: it.axis.to_string(),
             ..scored(&it.endpoint, &it.model)
@@ -153,7 +155,12 @@ pub(super) fn check(
     }
 }
 
-fn header(release: &ReceivedRelease, protocol: &StudyProtocol, findings: &mut Vec<Finding>) {
+/// Checks what the header says about version, program and policy.
+pub(super) fn header(
+    release: &ReceivedRelease,
+    protocol: &StudyProtocol,
+    findings: &mut Vec<Finding>,
+) {
     let header = &release.header;
     if header.study_version != protocol.version {
         findings.push(Finding::new(
@@ -228,6 +235,10 @@ fn unknown(statistic: &Statistic<Disclosed>, protocol: &StudyProtocol) -> Vec<St
         }
         Statistic::Estimate(it) => estimate(protocol, &it.key, &mut wrong),
         Statistic::CalibrationBins(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            model(protocol, &it.model, &mut wrong);
+        }
+        Statistic::CalibrationBlock(it) => {
             endpoint(protocol, &it.endpoint, &mut wrong);
             model(protocol, &it.model, &mut wrong);
         }

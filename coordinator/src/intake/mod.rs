@@ -14,6 +14,7 @@ mod finding;
 mod histogram;
 mod keys;
 mod performance;
+mod steps;
 mod subgroups;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -23,6 +24,7 @@ use shared::disclosure::document::ReceivedRelease;
 use shared::fault::Fault;
 use shared::identity::{Digest, to_canonical};
 use shared::study::job::Job;
+use shared::study::step::Step;
 use shared::study::{StudyProtocol, Timestamp};
 use shared::wire::Refusal;
 
@@ -110,6 +112,31 @@ pub fn admit(
     now: Timestamp,
 ) -> Result<InboxItem, Fault> {
     let findings = check(&received.release, protocol);
+    item(received, bytes, job, findings, now)
+}
+
+/// The inbox row of a received step; `before` are the site's accepted releases of earlier steps.
+///
+/// # Errors
+/// [`Fault`] when the statistics cannot be written, which is a defect.
+pub fn admit_step(
+    received: &Received,
+    bytes: Vec<u8>,
+    job: &Digest,
+    (protocol, step, before): (&StudyProtocol, &Step, &[ReceivedRelease]),
+    now: Timestamp,
+) -> Result<InboxItem, Fault> {
+    let findings = steps::check(&received.release, protocol, step, before);
+    item(received, bytes, job, findings, now)
+}
+
+fn item(
+    received: &Received,
+    bytes: Vec<u8>,
+    job: &Digest,
+    findings: Vec<Finding>,
+    now: Timestamp,
+) -> Result<InboxItem, Fault> {
     let status = if findings.is_empty() {
         InboxStatus::Accepted
     } else {
@@ -119,6 +146,8 @@ pub fn admit(
         release: received.release.id,
         digest: received.digest,
         job: *job,
+        exchange: received.release.header.exchange.clone(),
+        step: received.release.header.step,
         site: received.release.header.site.clone(),
         fingerprint: fingerprint(&received.release)?,
         bytes,

@@ -55,7 +55,8 @@ pub(super) fn check(
             | Statistic::Histogram(_)
             | Statistic::CalibrationBins(_)
             | Statistic::SubgroupTable(_)
-            | Statistic::Contingency(_) => {}
+            | Statistic::Contingency(_)
+            | Statistic::CalibrationBlock(_) => {}
             Statistic::Discordance(it) => utility::crossed(it, release, &at, findings),
         }
     }

@@ -138,6 +138,7 @@ fn delivered_of(
         job: Some(job_digest),
         exchange: MEASURE.parse().unwrap(),
         step: 1,
+        input: None,
         site: job.site.clone(),
         dataset: Digest::of(job.site.as_str().as_bytes()),
         policy: policy.stamp(),

@@ -7,10 +7,12 @@ use serde::Serialize;
 use shared::fault::Fault;
 use shared::identity::Digest;
 use shared::pool::result::SiteOutcome;
-use shared::study::{RoundId, SiteSlug, SiteState, StudyProtocol, Timestamp};
+use shared::study::{ExchangeId, RoundId, SiteSlug, SiteState, StudyProtocol, Timestamp};
 use shared::wire::Refusal;
 
 use super::RoundState;
+use super::launch::names;
+use crate::exchange::{self, End, Look};
 use crate::intake::Finding;
 use crate::store::{InboxItem, InboxStatus, JobRow, Presence, RoundRow, Standing, Store};
 
@@ -32,8 +34,53 @@ pub struct RoundView {
     pub expires_at: Timestamp,
     /// Every invited site, in the protocol's order.
     pub sites: Vec<SiteView>,
-    /// Nothing more will come: every asked site is done, the jobs expired, or the round closed.
+    /// The exchange of several steps, where the protocol plans one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<ExchangeView>,
+    /// Nothing more will come: every asked site is done and no step is awaited, the jobs
+    /// expired, or the round closed.
     pub settled: bool,
+}
+
+/// An exchange of several steps in a round.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct ExchangeView {
+    /// Its name.
+    pub exchange: ExchangeId,
+    /// Steps that every site has answered.
+    pub steps: u32,
+    /// Most steps.
+    pub max_steps: u32,
+    /// Sites that have answered the open step.
+    pub answered: Vec<SiteSlug>,
+    /// Sites whose answer to the open step is awaited.
+    pub waiting: Vec<SiteSlug>,
+    /// Why there is no further step, in words; absent while there may be one.
+    pub end: Option<String>,
+}
+
+impl ExchangeView {
+    fn of(look: &Look) -> Self {
+        Self {
+            exchange: look.id.clone(),
+            steps: look.step().saturating_sub(1),
+            max_steps: look.max_steps,
+            answered: look.answered.clone(),
+            waiting: look.waiting(),
+            end: look.end.as_ref().map(End::words),
+        }
+    }
+
+    /// One line for people.
+    pub fn line(&self) -> String {
+        let done = format!("{} of at most {} steps", self.steps, self.max_steps);
+        let now = match (&self.end, self.waiting.is_empty()) {
+            (Some(end), _) => end.clone(),
+            (None, true) => "begins when every site of its roster has delivered".to_owned(),
+            (None, false) => format!("waiting on {}", names(self.waiting.iter())),
+        };
+        format!("{}  {done}; {now}", self.exchange)
+    }
 }
 
 /// One invited site in a round.
@@ -90,11 +137,14 @@ pub fn look(
         };
         sites.push(site_view(site.slug.clone(), &rows, beat_s, now));
     }
+    let look = exchange::look(store, row, protocol)?;
+    let stepping = look.as_ref().is_some_and(|look| look.end.is_none());
     let settled = !row.state.is_open()
         || now >= row.expires_at
-        || sites
-            .iter()
-            .all(|site| site.state.is_none_or(SiteState::is_terminal));
+        || !stepping
+            && sites
+                .iter()
+                .all(|site| site.state.is_none_or(SiteState::is_terminal));
     Ok(RoundView {
         round: row.id.clone(),
         protocol: row.protocol,
@@ -102,6 +152,7 @@ pub fn look(
         launched_at: row.launched_at,
         expires_at: row.expires_at,
         sites,
+        exchange: look.as_ref().map(ExchangeView::of),
         settled,
     })
 }

@@ -1,5 +1,5 @@
 //! Releases as they arrived, byte for byte, with what the checks found, and their receipts.
-//! One release per job: the same bytes again are answered with the same receipt; other bytes
+//! One release per job and step: the same bytes again are answered with the same receipt; other bytes
 //! put both aside for a person.
 //!
 //! From: `intake`.
@@ -9,13 +9,14 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 use shared::fault::Fault;
 use shared::identity::Digest;
-use shared::study::{RoundId, SiteSlug, SiteState, Timestamp};
+use shared::study::job::MEASURE;
+use shared::study::{ExchangeId, RoundId, SiteSlug, SiteState, Timestamp};
 use shared::wire::{LedgerHead, Refusal};
 
 use super::audit::{AuditEntry, append};
 use super::rounds::{advance, own_job, set_job};
 use super::sites::ledger_head;
-use super::{Store, broken, corrupt, moment, parsed, unreadable};
+use super::{Store, broken, corrupt, moment, parsed, steps, unreadable};
 use crate::intake::Finding;
 use crate::round::RoundEvent;
 use crate::waypoint;
@@ -49,6 +50,10 @@ pub struct InboxItem {
     pub digest: Digest,
     /// The job it answers.
     pub job: Digest,
+    /// The exchange of that job.
+    pub exchange: ExchangeId,
+    /// The step of that exchange.
+    pub step: u32,
     /// The site.
     pub site: SiteSlug,
     /// The bytes.
@@ -72,13 +77,15 @@ pub enum Stored {
     Refused(Refusal),
 }
 
-fn item(row: &Row<'_>) -> rusqlite::Result<InboxItem> {
+pub(super) fn item(row: &Row<'_>) -> rusqlite::Result<InboxItem> {
     let status: String = row.get("status")?;
     let findings: String = row.get("findings")?;
     Ok(InboxItem {
         release: parsed(row, "release")?,
         digest: parsed(row, "digest")?,
         job: parsed(row, "job")?,
+        exchange: parsed(row, "exchange")?,
+        step: row.get("step")?,
         site: parsed(row, "site")?,
         bytes: row.get("bytes")?,
         fingerprint: parsed(row, "fingerprint")?,
@@ -114,12 +121,19 @@ impl Store {
                 Ok(job) => job,
                 Err(refusal) => return Ok(Stored::Refused(refusal)),
             };
-            if job.state == SiteState::Delivered {
-                conflict(transaction, delivery, &job.round, now)?;
-                return Ok(Stored::Refused(Refusal::Conflict));
-            }
-            if job.state == SiteState::RejectedBySite {
-                return Ok(Stored::Refused(Refusal::Conflict));
+            let measured = delivery.exchange.as_str() == MEASURE;
+            let objection = if !measured {
+                steps::objection(transaction, delivery, job.state)?
+            } else if matches!(job.state, SiteState::Delivered | SiteState::RejectedBySite) {
+                Some(Refusal::Conflict)
+            } else {
+                None
+            };
+            if let Some(refusal) = objection {
+                if refusal == Refusal::Conflict && job.state == SiteState::Delivered {
+                    conflict(transaction, delivery, &job.round, now)?;
+                }
+                return Ok(Stored::Refused(refusal));
             }
             let last = ledger_head(transaction, &delivery.site).map_err(|error| broken(&error))?;
             if ledger.entries < last.entries {
@@ -133,7 +147,9 @@ impl Store {
             insert_receipt(transaction, delivery, receipt)
                 .and_then(|()| set_ledger(transaction, &delivery.site, ledger, now))
                 .map_err(|error| broken(&error))?;
-            set_job(transaction, &delivery.job, SiteState::Delivered, None, now)?;
+            if measured {
+                set_job(transaction, &delivery.job, SiteState::Delivered, None, now)?;
+            }
             waypoint::pass("coordinator.deliver.inside");
             let what = format!("release {}", delivery.status.as_str());
             let entry = AuditEntry::new(now, &what).site(&delivery.site);
@@ -145,7 +161,7 @@ impl Store {
         })
     }
 
-    /// Everything that arrived for a round, by site.
+    /// Everything that arrived for a round's first exchange, by site.
     ///
     /// # Errors
     /// [`Fault`] when the database fails.
@@ -154,7 +170,8 @@ impl Store {
             connection
                 .prepare(
                     "SELECT inbox.* FROM inbox JOIN job ON job.digest = inbox.job
-                     WHERE job.round = ?1 ORDER BY inbox.site, inbox.received_at, inbox.digest",
+                     WHERE job.round = ?1 AND inbox.exchange = 'measure'
+                     ORDER BY inbox.site, inbox.received_at, inbox.digest",
                 )?
                 .query_map([round.as_str()], item)?
                 .collect()
@@ -196,8 +213,9 @@ fn insert(transaction: &Transaction<'_>, item: &InboxItem) -> Result<(), Fault> 
     transaction
         .execute(
             "INSERT INTO inbox
-             (release, digest, job, site, bytes, fingerprint, received_at, status, findings)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+             (release, digest, job, site, bytes, fingerprint, received_at, status, findings,
+              exchange, step)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
             params![
                 item.release.to_string(),
                 item.digest.to_string(),
@@ -207,7 +225,9 @@ fn insert(transaction: &Transaction<'_>, item: &InboxItem) -> Result<(), Fault> 
                 item.fingerprint.to_string(),
                 item.received_at.unix(),
                 item.status.as_str(),
-                findings
+                findings,
+                item.exchange.as_str(),
+                item.step
             ],
         )
         .map(|_| ())
@@ -260,20 +280,24 @@ fn conflict(
     second.status = InboxStatus::Quarantined;
     second.findings.push(finding.clone());
     insert(transaction, &second)?;
-    quarantine_job(transaction, &delivery.job, &finding)?;
+    quarantine_job(transaction, &delivery.job, &delivery.exchange, &finding)?;
     let entry = AuditEntry::new(now, "release conflict").site(&delivery.site);
     append(transaction, &entry.round(round).object(&delivery.digest))
 }
 
-/// Adds `finding` to every release of a job and sets it aside.
+/// Adds `finding` to every release of a job's exchange and sets it aside.
 fn quarantine_job(
     transaction: &Transaction<'_>,
     job: &Digest,
+    exchange: &ExchangeId,
     finding: &Finding,
 ) -> Result<(), Fault> {
     let items: Vec<InboxItem> = transaction
-        .prepare("SELECT * FROM inbox WHERE job = ?1")
-        .and_then(|mut statement| statement.query_map([job.to_string()], item)?.collect())
+        .prepare("SELECT * FROM inbox WHERE job = ?1 AND exchange = ?2")
+        .and_then(|mut statement| {
+            let key = [job.to_string(), exchange.to_string()];
+            statement.query_map(key, item)?.collect()
+        })
         .map_err(|error| broken(&error))?;
     for mut item in items {
         if !item.findings.contains(finding) {
@@ -301,13 +325,19 @@ fn with_twins(
     let twins: Vec<(Digest, SiteSlug)> = transaction
         .prepare(
             "SELECT inbox.job, inbox.site FROM inbox JOIN job ON job.digest = inbox.job
-             WHERE job.round = ?1 AND inbox.fingerprint = ?2 AND inbox.site <> ?3",
+             WHERE job.round = ?1 AND inbox.fingerprint = ?2 AND inbox.site <> ?3
+             AND inbox.exchange = ?4",
         )
         .and_then(|mut statement| {
             let fingerprint = delivery.fingerprint.to_string();
             statement
                 .query_map(
-                    [round.as_str(), &fingerprint, delivery.site.as_str()],
+                    [
+                        round.as_str(),
+                        &fingerprint,
+                        delivery.site.as_str(),
+                        delivery.exchange.as_str(),
+                    ],
                     |row| Ok((parsed(row, "job")?, parsed(row, "site")?)),
                 )?
                 .collect()
@@ -320,7 +350,7 @@ fn with_twins(
             delivery.site
         );
         let finding = Finding::new("fingerprint-unique", "statistics", what);
-        quarantine_job(transaction, &job, &finding)?;
+        quarantine_job(transaction, &job, &delivery.exchange, &finding)?;
         delivery.status = InboxStatus::Quarantined;
         delivery.findings.push(finding);
     }

@@ -9,7 +9,10 @@ use shared::fault::{Code, Fault};
 use super::broken;
 
 /// In order; the version of a file is the number of migrations it has seen.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_start.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_start.sql"),
+    include_str!("migrations/0002_steps.sql"),
+];
 
 /// Brings the file to the newest form.
 ///

@@ -12,6 +12,7 @@ mod inbox;
 mod migrate;
 mod rounds;
 mod sites;
+mod steps;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
@@ -26,6 +27,7 @@ pub use inbox::{InboxItem, InboxStatus, Stored};
 pub(crate) use rounds::unknown_round;
 pub use rounds::{JobRow, Launch, NewJob, RoundRow};
 pub use sites::{CertificateRow, Enrolled, Enrolment, Presence, SiteRow, Standing};
+pub use steps::StepDeclined;
 
 /// Marks our files: "FVco" in ASCII.
 const APPLICATION_ID: i64 = 0x4656_636f;

@@ -100,6 +100,8 @@ fn delivery(name: &str, bytes: &[u8]) -> InboxItem {
         release: Digest::of(name.as_bytes()),
         digest: Digest::of(bytes),
         job: Digest::of(name.as_bytes()),
+        exchange: "measure".parse().unwrap(),
+        step: 1,
         site: site(name),
         bytes: bytes.to_vec(),
         fingerprint: Digest::of(bytes),

@@ -117,6 +117,7 @@ fn look(part: Part, config: &NodeConfig) -> Result<String, Fault> {
         }
         Part::Policy => {
             let policy = measure::policy(config.disclosure.policy.as_deref())?;
+            measure::in_force(&policy, system_now())?;
             let stamp = policy.stamp();
             Ok(format!(
                 "profile {}, cells of {} patients or more",

@@ -13,6 +13,8 @@ use serde::Serialize;
 use shared::disclosure::Item;
 use shared::fault::{Code, Exit, Fault};
 use shared::identity::Digest;
+use shared::study::SiteState;
+use shared::study::job::{Exchange, Job as DeclaredJob};
 
 use super::output::Output;
 use super::{Cli, Outcome, measure, one};
@@ -157,6 +159,26 @@ fn show(config: &NodeConfig, name: &str, output: &Output) -> Outcome {
     if let Some(why) = &job.local_why {
         let _ = writeln!(text, "{why}");
     }
+    if let Some(exchange) = declared(&job) {
+        let steps = store(config)?
+            .steps(job.digest, &exchange.id)
+            .map_err(one)?;
+        let answered = steps.iter().filter(|step| step.delivered).count();
+        let end = store(config)?
+            .exchange_end(job.digest, &exchange.id)
+            .map_err(one)?;
+        let end = end.map(|end| match (end.refusal, end.local_why) {
+            (Some(word), why) => format!("; {word}: {}", why.unwrap_or_default()),
+            (None, _) => "; over".to_owned(),
+        });
+        let _ = writeln!(
+            text,
+            "exchange   {}: {answered} of at most {} steps answered{}",
+            exchange.id,
+            exchange.max_steps,
+            end.unwrap_or_default()
+        );
+    }
     let body = document.get("body").cloned().unwrap_or_default();
     let _ = writeln!(
         text,
@@ -213,6 +235,10 @@ fn read_preview(
         "release for round {}, study {} {}\nto the coordinator of this consortium; protocol {}",
         job.round, protocol.slug, protocol.version, job.protocol
     );
+    let heading = match declared(job) {
+        Some(exchange) => format!("{heading}\n\n{}", release::exchange_text(&exchange)),
+        None => heading,
+    };
     let text = release::preview_text(&heading, &protocol, &items, &findings, Some(&stored.bytes));
     let data = Preview {
         job: job.clone(),
@@ -223,6 +249,13 @@ fn read_preview(
         document: serde_json::from_slice(&stored.bytes).map_err(broken)?,
     };
     Ok((data, text, stored.digest))
+}
+
+/// The exchange of several steps that a job declares. Its signature was checked when it came.
+fn declared(job: &StoredJob) -> Option<Exchange> {
+    let document: serde_json::Value = serde_json::from_slice(&job.bytes).ok()?;
+    let body: DeclaredJob = serde_json::from_value(document.get("body")?.clone()).ok()?;
+    body.stepped().cloned()
 }
 
 fn preview(config: &NodeConfig, name: &str, output: &Output) -> Outcome {
@@ -299,6 +332,15 @@ fn node_or_lock(dir: &Path, request: &Request) -> Result<Holder, Fault> {
     StateLock::take(dir).map(Holder::Nobody)
 }
 
+/// Whether an approval was one of several that the site's policy asks for.
+fn waits_still(config: &NodeConfig, verb: &Verb) -> Result<bool, Vec<Fault>> {
+    let Verb::Approve { job, .. } = verb else {
+        return Ok(false);
+    };
+    let found = store(config)?.job(*job).map_err(one)?;
+    Ok(found.is_some_and(|job| job.state == SiteState::WaitingApproval))
+}
+
 /// Through the running node; without one, under the state lock.
 fn decide(
     config: &NodeConfig,
@@ -322,10 +364,15 @@ fn decide(
             let person = Person::myself();
             person.may_decide(&config.access.approvers).map_err(one)?;
             let store = Store::open(dir).map_err(one)?;
-            release::decide(&store, verb, &person.name, system_now()).map_err(one)?;
+            release::decide(&store, config, verb.clone(), &person.name, system_now())
+                .map_err(one)?;
             person.name
         }
     };
-    let text = format!("{what} by {by}\n");
+    let text = if waits_still(config, &verb)? {
+        format!("{what} by {by}; the policy asks for another person too\n")
+    } else {
+        format!("{what} by {by}\n")
+    };
     output.result(command, Exit::Done, Decided { by, what }, &text, &[])
 }

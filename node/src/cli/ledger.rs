@@ -95,6 +95,23 @@ fn line(entry: &Entry) -> String {
         }
         Event::Delivered { release, .. } => format!("release {release}"),
         Event::Declined { refusal, by, .. } => format!("\"{refusal}\" by {by}"),
+        Event::Endorsed {
+            digest, approver, ..
+        } => format!("{digest} by {approver}, one of several"),
+        Event::Step {
+            exchange,
+            step,
+            digest,
+            approver,
+            ..
+        } => format!("{exchange} {step} {digest} by {approver}"),
+        Event::StepDeclined {
+            exchange,
+            step,
+            refusal,
+            by,
+            ..
+        } => format!("{exchange} {step} \"{refusal}\" by {by}"),
         Event::Measured { digest, .. } => format!("file {digest}"),
     };
     let round = entry.round.as_ref().map_or("-", |round| round.as_str());

@@ -187,7 +187,19 @@ impl Measure {
         match self.policy.as_str() {
             "standard" => measure::parse_policy(STANDARD, "standard"),
             "open-data" => measure::parse_policy(OPEN_DATA, "open-data"),
-            path => measure::policy(Some(Path::new(path))),
+            path => {
+                let policy = measure::policy(Some(Path::new(path)))?;
+                measure::in_force(&policy, system_now())?;
+                if policy.approvers() > 1 {
+                    return Err(Fault::new(
+                        Code::SecondApprover,
+                        "a release under profile dua needs two people",
+                        "this command writes a file for one",
+                        "take part in a round: fedval-node run, then two approvals",
+                    ));
+                }
+                Ok(policy)
+            }
         }
     }
 

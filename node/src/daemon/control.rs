@@ -117,7 +117,10 @@ async fn serve(node: &Node, stream: UnixStream) -> std::io::Result<()> {
 fn decide(node: &Node, person: &Person, decision: Verb) -> Reply {
     let done = person
         .may_decide(&node.config.access.approvers)
-        .and_then(|()| release::decide(&node.store, decision, &person.name, system_now()));
+        .and_then(|()| {
+            let (store, config) = (&node.store, &node.config);
+            release::decide(store, config, decision, &person.name, system_now())
+        });
     match done {
         Ok(()) => {
             waypoint::pass("node.decided");

@@ -23,6 +23,7 @@ use crate::waypoint;
 pub mod control;
 mod renewal;
 mod session;
+mod steps;
 mod work;
 
 /// What every part of the running node shares.

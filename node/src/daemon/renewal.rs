@@ -77,6 +77,8 @@ async fn renew(node: &Node, link: &Link, current: &NodeIdentity) -> Result<bool,
         | NodeReply::Ack
         | NodeReply::Jobs(_)
         | NodeReply::Protocol(_)
-        | NodeReply::Receipt { .. } => Err(Ended::Lost(unexpected())),
+        | NodeReply::Receipt { .. }
+        | NodeReply::Step(_)
+        | NodeReply::NoStep { .. } => Err(Ended::Lost(unexpected())),
     }
 }

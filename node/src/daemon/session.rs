@@ -6,25 +6,27 @@
 
 use std::time::Duration;
 
+use shared::disclosure::{Profile, ReceivedRelease};
 use shared::fault::{Code, Fault};
 use shared::identity::{Address, Digest};
 use shared::study::SiteState;
 use shared::wire::{Delivery, JobOffer, LedgerHead, NodeReply, NodeRequest, Receipt, Refusal};
 
-use super::{Node, renewal};
+use super::{Node, renewal, steps};
 use crate::link::{Backoff, Dialer, Link, LinkFault, SystemEntropy, system_now};
+use crate::measure;
 use crate::outbox;
 use crate::store::{Change, Offered, OutboxRow};
 use crate::waypoint;
 
 const BEAT: Duration = Duration::from_secs(15);
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-const POLL_MS: u32 = 20_000;
+pub(super) const POLL_MS: u32 = 20_000;
 /// A connection that held this long was a good one.
 const STEADY: Duration = Duration::from_secs(30);
 /// Pause after a reply that brought nothing to do, so that a flood of empty or refused offers
 /// fills neither the log nor the ledger.
-const AFTER_NOTHING: Duration = Duration::from_secs(1);
+pub(super) const AFTER_NOTHING: Duration = Duration::from_secs(1);
 
 /// Keeps a connection up for ever; returns only faults that no waiting can mend.
 pub(super) async fn keep(node: &Node, address: Address) -> Result<(), Fault> {
@@ -124,6 +126,7 @@ async fn session(node: &Node, link: &Link) -> Ended {
         ended = beat(node, link) => ended,
         ended = take_in(node, link) => ended,
         ended = send_out(node, link) => ended,
+        ended = steps::keep(node, link) => ended,
         ended = renewal::keep(node, link) => ended,
     }
 }
@@ -199,7 +202,9 @@ async fn take_in_once(node: &Node, link: &Link) -> Result<(), Ended> {
         | NodeReply::Ack
         | NodeReply::Protocol(_)
         | NodeReply::Receipt { .. }
-        | NodeReply::Certificate(_) => Err(Ended::Lost(unexpected())),
+        | NodeReply::Certificate(_)
+        | NodeReply::Step(_)
+        | NodeReply::NoStep { .. } => Err(Ended::Lost(unexpected())),
     }
 }
 
@@ -265,7 +270,9 @@ async fn admit_offered(node: &Node, link: &Link) -> Result<(), Ended> {
                 | NodeReply::Ack
                 | NodeReply::Jobs(_)
                 | NodeReply::Receipt { .. }
-                | NodeReply::Certificate(_) => return Err(Ended::Lost(unexpected())),
+                | NodeReply::Certificate(_)
+                | NodeReply::Step(_)
+                | NodeReply::NoStep { .. } => return Err(Ended::Lost(unexpected())),
             }
         }
         let admitted = node
@@ -316,10 +323,18 @@ async fn send_once(node: &Node, link: &Link) -> Result<(), Ended> {
             | NodeReply::Jobs(_)
             | NodeReply::Protocol(_)
             | NodeReply::Receipt { .. }
-            | NodeReply::Certificate(_) => return Err(Ended::Lost(unexpected())),
+            | NodeReply::Certificate(_)
+            | NodeReply::Step(_)
+            | NodeReply::NoStep { .. } => return Err(Ended::Lost(unexpected())),
         }
     }
+    steps::tell_ends(node, link).await?;
     for row in node.store.outbox()? {
+        if let Some(fault) = held(node, &row) {
+            tracing::warn!("held back: {fault}");
+            node.view().last_fault = Some(fault.to_string());
+            continue;
+        }
         let request = outbox::delivery(row.job, &row.bytes, node.store.head()?);
         waypoint::pass("node.delivering");
         match link.request(&request, PATIENCE).await? {
@@ -336,18 +351,41 @@ async fn send_once(node: &Node, link: &Link) -> Result<(), Ended> {
                     refusal = refusal.as_str(),
                     "the coordinator does not take the release"
                 );
-                node.store
-                    .change(row.job, system_now(), Change::Undeliverable { refusal })?;
+                undeliverable(node, &row, refusal)?;
             }
             NodeReply::Receipt { .. }
             | NodeReply::HelloAck { .. }
             | NodeReply::Ack
             | NodeReply::Jobs(_)
             | NodeReply::Protocol(_)
-            | NodeReply::Certificate(_) => return Err(Ended::Lost(unexpected())),
+            | NodeReply::Certificate(_)
+            | NodeReply::Step(_)
+            | NodeReply::NoStep { .. } => return Err(Ended::Lost(unexpected())),
         }
     }
     report_progress(node, link).await
+}
+
+/// What was approved under a contract does not leave after its end.
+fn held(node: &Node, row: &OutboxRow) -> Option<Fault> {
+    let release = ReceivedRelease::read(row.bytes.bytes()).ok()?;
+    if release.header.policy.profile != Profile::Dua.as_str() {
+        return None;
+    }
+    measure::policy(node.config.disclosure.policy.as_deref())
+        .and_then(|policy| measure::in_force(&policy, system_now()))
+        .err()
+}
+
+fn undeliverable(node: &Node, row: &OutboxRow, refusal: Refusal) -> Result<(), Ended> {
+    if row.step {
+        let release = ReceivedRelease::read(row.bytes.bytes())
+            .map_err(|_| Fault::internal("approved bytes no longer read"))?;
+        return steps::undeliverable(node, row.job, &release, refusal);
+    }
+    let change = Change::Undeliverable { refusal };
+    node.store.change(row.job, system_now(), change)?;
+    Ok(())
 }
 
 /// A release is delivered when the coordinator's receipt proves that it has exactly these bytes;
@@ -366,8 +404,15 @@ fn delivered(node: &Node, row: &OutboxRow, receipt: &[u8]) -> Result<(), Ended> 
             why: format!("{fault}; the release counts as not delivered and is sent again"),
         })
     })?;
-    node.store
-        .change(row.job, now, Change::Delivered { receipt })?;
+    if row.step {
+        node.store
+            .step_delivered(row.job, row.bytes.id(), receipt, now)?;
+    } else {
+        node.store
+            .change(row.job, now, Change::Delivered { receipt })?;
+    }
+    // The next step may be asked for.
+    node.changed.notify_waiters();
     waypoint::pass("node.receipt.stored");
     tracing::info!("delivered");
     Ok(())

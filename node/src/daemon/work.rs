@@ -11,7 +11,7 @@ use shared::study::job::Job;
 use shared::study::{SiteState, Timestamp};
 use shared::wire::Refusal;
 
-use super::Node;
+use super::{Node, steps};
 use crate::link::system_now;
 use crate::release;
 use crate::store::{Change, StoredJob};
@@ -42,7 +42,7 @@ fn pass(node: &Node) -> Result<(), Fault> {
         }
         node.changed.notify_waiters();
     }
-    Ok(())
+    steps::answer_all(node)
 }
 
 /// A job is admitted anew before it is computed: the site's list, the pins or the clock may have

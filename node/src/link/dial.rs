@@ -86,7 +86,9 @@ impl Dialer {
             | NodeReply::Jobs(_)
             | NodeReply::Protocol(_)
             | NodeReply::Receipt { .. }
-            | NodeReply::Certificate(_) => {
+            | NodeReply::Certificate(_)
+            | NodeReply::Step(_)
+            | NodeReply::NoStep { .. } => {
                 return Err(LinkFault::Misbehaved {
                     why: "the coordinator's answer to the greeting is another message".to_owned(),
                 });

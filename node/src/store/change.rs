@@ -54,6 +54,8 @@ pub enum Change<'a> {
         policy: Digest,
         /// Digest of the bytes the approver has seen.
         seen: Digest,
+        /// How many different people the policy asks for.
+        people: usize,
     },
     /// Confirmed by the coordinator.
     Delivered {
@@ -144,9 +146,18 @@ pub(super) fn apply(
             note,
             policy,
             seen,
+            people,
         } => {
             standing(stored, &[SiteState::WaitingApproval])?;
-            approve(sql, stored, now, approver, note, policy, seen)
+            let mut names = approver.to_owned();
+            if people > 1 {
+                let Some(all) = endorse(sql, stored, now, (approver, note.clone()), seen, people)?
+                else {
+                    return Ok(());
+                };
+                names = all;
+            }
+            approve(sql, stored, now, &names, note, policy, seen)
         }
         Change::Delivered { receipt } => deliver(sql, stored, now, receipt),
         Change::Undeliverable { refusal } => {
@@ -193,6 +204,63 @@ fn keep_preview(
     Ok(())
 }
 
+/// One of several people approves these bytes; all their names once there are enough.
+fn endorse(
+    sql: &Transaction<'_>,
+    job: &StoredJob,
+    now: Timestamp,
+    (approver, note): (&str, Option<String>),
+    seen: Digest,
+    people: usize,
+) -> Result<Option<String>, WriteFault> {
+    let digest: Digest = sql.query_row(
+        "SELECT digest FROM preview WHERE job = ?1",
+        params![job.digest.to_string()],
+        |row| digest_column(row, 0),
+    )?;
+    if digest != seen {
+        return Err(computed_again(job).into());
+    }
+    let added = sql.execute(
+        "INSERT OR IGNORE INTO endorsement (job, digest, approver) VALUES (?1, ?2, ?3)",
+        params![job.digest.to_string(), seen.to_string(), approver],
+    )?;
+    if added == 0 {
+        return Err(Fault::new(
+            Code::SecondApprover,
+            format!("{approver} has approved this release already"),
+            format!("the site's policy asks for {people} different people"),
+            "ask another of the approvers to look and approve",
+        )
+        .into());
+    }
+    let names: Vec<String> = sql
+        .prepare("SELECT approver FROM endorsement WHERE job = ?1 AND digest = ?2 ORDER BY rowid")?
+        .query_map(params![job.digest.to_string(), seen.to_string()], |row| {
+            row.get(0)
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let event = Event::Endorsed {
+        digest: seen,
+        approver: approver.to_owned(),
+        note,
+    };
+    append_for(sql, job, now, event)?;
+    Ok((names.len() >= people).then(|| names.join(" and ")))
+}
+
+fn computed_again(job: &StoredJob) -> Fault {
+    Fault::new(
+        Code::NotWaiting,
+        format!(
+            "job {} no longer offers the bytes you have seen",
+            job.digest
+        ),
+        "it was computed again after the preview",
+        format!("look again: fedval-node job preview {}", job.round),
+    )
+}
+
 fn approve(
     sql: &Transaction<'_>,
     job: &StoredJob,
@@ -210,17 +278,7 @@ fn approve(
     let bytes = ReleasedBytes::reload(bytes, seen)
         .ok()
         .filter(|_| digest == seen);
-    let bytes = bytes.ok_or_else(|| {
-        WriteFault::from(Fault::new(
-            Code::NotWaiting,
-            format!(
-                "job {} no longer offers the bytes you have seen",
-                job.digest
-            ),
-            "it was computed again after the preview",
-            format!("look again: fedval-node job preview {}", job.round),
-        ))
-    })?;
+    let bytes = bytes.ok_or_else(|| WriteFault::from(computed_again(job)))?;
     sql.execute(
         "INSERT INTO outbox (id, job, digest, bytes) VALUES (?1, ?2, ?3, ?4)",
         params![
@@ -281,7 +339,7 @@ fn decline(
     set_state(sql, job.digest, SiteState::RejectedBySite)
 }
 
-fn append_for(
+pub(super) fn append_for(
     sql: &Transaction<'_>,
     job: &StoredJob,
     now: Timestamp,

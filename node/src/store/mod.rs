@@ -6,6 +6,7 @@
 //! To: `outbox`, `ledger`, `release`.
 
 mod change;
+mod steps;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,7 @@ use shared::wire::{LedgerHead, Refusal};
 
 pub use change::{Automatic, Change};
 use change::{Subject, append, apply};
+pub use steps::{ExchangeEnd, StepKey, StoredStep};
 
 use crate::ledger::{self, Entry, Event};
 
@@ -28,6 +30,7 @@ use crate::ledger::{self, Entry, Event};
 const MIGRATIONS: &[&str] = &[
     include_str!("0001_begin.sql"),
     include_str!("0002_refused.sql"),
+    include_str!("0003_steps.sql"),
 ];
 /// Marks the file as ours: "FVND".
 const APPLICATION_ID: i64 = 0x4656_4e44;
@@ -78,6 +81,8 @@ pub struct StoredPreview {
 pub struct OutboxRow {
     /// The job.
     pub job: Digest,
+    /// Whether it answers a step; else it is the job's first exchange.
+    pub step: bool,
     /// The approved bytes, checked against the ledger.
     pub bytes: ReleasedBytes,
 }
@@ -429,23 +434,40 @@ impl Store {
     /// # Errors
     /// `FV-LEDGER-001` when a row's bytes are not those the ledger names.
     pub fn outbox(&self) -> Result<Vec<OutboxRow>, Fault> {
-        let rows: Vec<(Digest, Vec<u8>)> = self.read(|sql| {
+        let rows: Vec<(Digest, Vec<u8>, bool)> = self.read(|sql| {
             sql.prepare(
-                "SELECT job, bytes FROM outbox
-                 WHERE receipt IS NULL AND refused IS NULL ORDER BY job",
+                "SELECT job, bytes, 0 AS stepped, 0 AS step FROM outbox
+                 WHERE receipt IS NULL AND refused IS NULL
+                 UNION ALL
+                 SELECT step.job, step.bytes, 1, step.step FROM step
+                 WHERE step.bytes IS NOT NULL AND step.receipt IS NULL AND NOT EXISTS (
+                     SELECT 1 FROM exchange_end
+                     WHERE exchange_end.job = step.job AND exchange_end.exchange = step.exchange)
+                 ORDER BY job, step",
             )?
-            .query_map([], |row| Ok((digest_column(row, 0)?, row.get(1)?)))?
+            .query_map([], |row| {
+                Ok((digest_column(row, 0)?, row.get(1)?, row.get(2)?))
+            })?
             .collect()
         })?;
         let entries = self.entries()?;
         rows.into_iter()
-            .map(|(job, bytes)| {
+            .map(|(job, bytes, step)| {
+                let actual = Digest::of(&bytes);
                 let approved = entries.iter().rev().find_map(|entry| match &entry.event {
-                    Event::Approved { digest, .. } if entry.job == Some(job) => Some(*digest),
+                    Event::Approved { digest, .. } if entry.job == Some(job) && !step => {
+                        Some(*digest)
+                    }
+                    Event::Step { digest, .. } if entry.job == Some(job) && step => {
+                        Some(*digest).filter(|digest| *digest == actual)
+                    }
                     Event::Approved { .. }
                     | Event::Delivered { .. }
                     | Event::Declined { .. }
-                    | Event::Measured { .. } => None,
+                    | Event::Measured { .. }
+                    | Event::Endorsed { .. }
+                    | Event::Step { .. }
+                    | Event::StepDeclined { .. } => None,
                 });
                 let bytes = approved
                     .and_then(|digest| ReleasedBytes::reload(bytes, digest).ok())
@@ -457,7 +479,7 @@ impl Store {
                             "nothing is sent; keep the state directory and ask your security team",
                         )
                     })?;
-                Ok(OutboxRow { job, bytes })
+                Ok(OutboxRow { job, step, bytes })
             })
             .collect()
     }

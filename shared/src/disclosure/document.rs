@@ -34,6 +34,10 @@ pub struct Header {
     pub exchange: ExchangeId,
     /// The step within the exchange, from 1.
     pub step: u32,
+    /// Digest of the coordinator's document that this step answers; absent where an exchange
+    /// has one step and no input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Digest>,
     /// The site.
     pub site: SiteSlug,
     /// Commitment to the data set, salted with a secret of the site (decision P10).
@@ -61,7 +65,8 @@ pub struct PolicyStamp {
 }
 
 impl Header {
-    /// The release's content-derived id: H(job, exchange, step, data, plan, policy) (decision A2).
+    /// The release's content-derived id: H(job, exchange, step, data, plan, policy, input)
+    /// (decision A2).
     pub fn id(&self) -> Digest {
         let job = self.job.map(|job| job.to_string()).unwrap_or_default();
         let round = self
@@ -69,17 +74,20 @@ impl Header {
             .as_ref()
             .map(|round| round.as_str())
             .unwrap_or_default();
-        Digest::of_list(&[
+        let step = self.step.to_be_bytes();
+        let mut parts: Vec<&[u8]> = vec![
             SCHEMA.as_bytes(),
             round.as_bytes(),
             job.as_bytes(),
             self.exchange.as_str().as_bytes(),
-            &self.step.to_be_bytes(),
+            &step,
             self.site.as_str().as_bytes(),
             self.dataset.as_bytes(),
             self.protocol.as_bytes(),
             self.policy.digest.as_bytes(),
-        ])
+        ];
+        parts.extend(self.input.as_ref().map(|input| input.as_bytes().as_slice()));
+        Digest::of_list(&parts)
     }
 }
 

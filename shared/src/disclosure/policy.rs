@@ -8,10 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::document::PolicyStamp;
 use crate::identity::Digest;
-use crate::study::{SiteSlug, StudyProtocol, Visibility};
+use crate::study::{SiteSlug, StudyProtocol, Timestamp, Visibility};
 
-/// No profile but `open-data` may go below this many patients in a cell; compiled in.
+/// No profile but `open-data` and `dua` may go below this many patients in a cell; compiled in.
 pub const FLOOR: u64 = 5;
+
+/// Distinct people who approve a release under `dua`.
+pub const DUA_APPROVERS: usize = 2;
 
 /// A disclosure policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +41,19 @@ struct PolicyFile {
     max_blocks: usize,
     /// D8: largest share one patient may carry of what a number sums.
     max_share: f64,
+    /// The contract that `dua` rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contract: Option<Contract>,
+}
+
+/// A data use agreement.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// Its reference in the hospital's own records.
+    pub reference: String,
+    /// From this moment on nothing is released under it.
+    pub expires: Timestamp,
 }
 
 /// Named sets of thresholds.
@@ -48,6 +64,9 @@ pub enum Profile {
     Standard,
     /// Public data sets only: rules D1 and D3, rounding and coarsening are off.
     OpenData,
+    /// Under a data use agreement: thresholds as the contract says, blocks of several-step jobs
+    /// may leave, two people approve each release, and all of it ends with the contract.
+    Dua,
 }
 
 impl Profile {
@@ -56,6 +75,7 @@ impl Profile {
         match self {
             Self::Standard => "standard",
             Self::OpenData => "open-data",
+            Self::Dua => "dua",
         }
     }
 }
@@ -126,6 +146,28 @@ impl Policy {
     /// False only for `open-data`.
     pub fn protects(&self) -> bool {
         self.file.profile != Profile::OpenData
+    }
+
+    /// Whether exact sums of a several-step job may leave in the clear (decision P4).
+    pub fn allows_blocks(&self) -> bool {
+        match self.file.profile {
+            Profile::OpenData | Profile::Dua => true,
+            Profile::Standard => false,
+        }
+    }
+
+    /// Distinct people who must approve a release.
+    pub fn approvers(&self) -> usize {
+        match self.file.profile {
+            Profile::Standard | Profile::OpenData => 1,
+            Profile::Dua => DUA_APPROVERS,
+        }
+    }
+
+    /// The contract of a `dua` policy that no longer holds at `now`.
+    pub fn expired(&self, now: Timestamp) -> Option<&Contract> {
+        let contract = self.file.contract.as_ref();
+        contract.filter(|contract| now.unix() >= contract.expires.unix())
     }
 
     /// D2: smallest number of distinct patients in a cell.
@@ -204,24 +246,27 @@ impl PolicyFile {
             let rule = "this program knows version 1";
             return fault("policy_version", self.policy_version.to_string(), rule);
         }
-        if self.profile == Profile::OpenData {
-            return self.check_open();
-        }
+        self.check_contract()?;
+        let (floor, rule) = match self.profile {
+            Profile::OpenData => return self.check_open(),
+            Profile::Standard => (FLOOR, "it must lie between 5 and 100000"),
+            Profile::Dua => (1, "it must lie between 1 and 100000"),
+        };
         for (key, value) in [
             ("min_cell", self.min_cell),
             ("min_class", self.min_class),
             ("min_patients", self.min_patients),
         ] {
-            if !(FLOOR..=100_000).contains(&value) {
-                return fault(key, value.to_string(), "it must lie between 5 and 100000");
+            if !(floor..=100_000).contains(&value) {
+                return fault(key, value.to_string(), rule);
             }
         }
-        if !(3..=1000).contains(&self.rounding) {
-            return fault(
-                "rounding",
-                self.rounding.to_string(),
-                "it must lie between 3 and 1000",
-            );
+        let (least, rule) = match self.profile {
+            Profile::Standard | Profile::OpenData => (3, "it must lie between 3 and 1000"),
+            Profile::Dua => (1, "it must lie between 1 and 1000"),
+        };
+        if !(least..=1000).contains(&self.rounding) {
+            return fault("rounding", self.rounding.to_string(), rule);
         }
         if self.min_class < self.min_cell || self.min_patients < 2 * self.min_class {
             let rule = "min_class must be at least min_cell, min_patients at least twice min_class";
@@ -244,6 +289,32 @@ impl PolicyFile {
         Ok(())
     }
 
+    /// A contract is what `dua` rests on, and nothing else has one.
+    fn check_contract(&self) -> Result<(), PolicyFault> {
+        let fault = |value: &str, rule| {
+            Err(PolicyFault::Threshold {
+                key: "contract",
+                value: value.to_owned(),
+                rule,
+            })
+        };
+        match (&self.contract, self.profile) {
+            (None, Profile::Standard | Profile::OpenData) => Ok(()),
+            (None, Profile::Dua) => fault(
+                "absent",
+                "profile \"dua\" needs [contract] reference and expires",
+            ),
+            (Some(contract), Profile::Dua) if contract.reference.trim().is_empty() => fault(
+                "without a reference",
+                "name the contract in [contract] reference",
+            ),
+            (Some(_), Profile::Dua) => Ok(()),
+            (Some(_), Profile::Standard | Profile::OpenData) => {
+                fault("given", "only profile \"dua\" rests on a contract")
+            }
+        }
+    }
+
     /// `open-data` is a name for "no rules", not a way to set some of them.
     fn check_open(&self) -> Result<(), PolicyFault> {
         let plain = self.min_cell == 1 && self.rounding == 1 && self.max_share == 1.0;
@@ -262,6 +333,8 @@ impl PolicyFile {
 pub const STANDARD: &str = include_str!("../../../configs/policy.standard.toml");
 /// The text of the `open-data` policy.
 pub const OPEN_DATA: &str = include_str!("../../../configs/policy.open-data.toml");
+/// The text of a `dua` policy, with a contract that a site replaces by its own.
+pub const DUA: &str = include_str!("../../../configs/policy.dua.toml");
 
 #[cfg(test)]
 mod tests {
@@ -293,6 +366,35 @@ mod tests {
             assert!(Policy::parse(&text).is_err(), "{to}");
         }
         assert!(Policy::parse("").is_err());
+    }
+
+    #[test]
+    fn an_agreement_has_a_reference_and_an_end() {
+        let policy = Policy::parse(DUA).unwrap();
+        assert!(policy.protects() && policy.allows_blocks());
+        assert_eq!(policy.approvers(), 2);
+        let end = policy.file.contract.as_ref().unwrap().expires;
+        assert!(policy.expired(end.plus_seconds(-1)).is_none());
+        assert!(policy.expired(end).is_some());
+        for (from, to) in [
+            ("profile = \"dua\"", "profile = \"standard\""),
+            ("profile = \"dua\"", "profile = \"open-data\""),
+            ("reference = ", "reference_ = "),
+            ("reference = \"", "reference = \"  \" # \""),
+            ("expires = ", "# "),
+            ("expires = \"", "expires = \"some day \" # \""),
+            ("min_cell = 5", "min_cell = 0"),
+            ("[contract]", "[contracts]"),
+        ] {
+            let text = DUA.replace(from, to);
+            assert_ne!(text, DUA, "{from}");
+            assert!(Policy::parse(&text).is_err(), "{to}");
+        }
+        let lower = DUA.replace("min_cell = 5", "min_cell = 2");
+        assert_eq!(Policy::parse(&lower).unwrap().min_cell(), 2);
+        let standard = Policy::parse(STANDARD).unwrap();
+        assert!(!standard.allows_blocks());
+        assert_eq!(standard.approvers(), 1);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 pub mod accuracy;
 pub mod bootstrap;
 pub mod calibration;
+pub mod common_slope;
 pub mod conditional;
 pub mod delong;
 pub mod disparity;

@@ -10,6 +10,7 @@ mod curve;
 mod estimate;
 mod fairness;
 pub mod meta_regression;
+pub mod one_stage;
 mod permutation;
 pub mod random_effects;
 pub mod result;

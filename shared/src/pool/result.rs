@@ -11,6 +11,7 @@ pub use super::fairness::{
     AdjustedGap, AxisFairness, AxisRepresentation, BetweenSites, Interaction, MergedLevel,
     MergedLevels, MergedSpread, SiteDisparities, SiteRepresentation,
 };
+use super::one_stage::OneStage;
 pub use super::permutation::{PooledPermutation, SitePermutation};
 pub use super::stratified::{Combined, ExactOverSites, Ratio, TestResult, TwoLevelsOverSites};
 pub use super::utility::{BenefitPoint, McNemar, MergedBenefit, OperatingCard, PooledCrossed};
@@ -70,6 +71,9 @@ pub struct PooledStudy {
     /// Label permutation within sites.
     #[serde(default)]
     pub permutation: Vec<PooledPermutation>,
+    /// Calibration over the rows of all sites, by steps; empty when the protocol does not plan it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub one_stage: Vec<OneStage>,
     /// The answer to the protocol's question.
     pub verdict: Verdict,
     /// Everything that was withheld, item by item.

@@ -4,6 +4,7 @@
 //! From: `coordinator::intake` (checked releases), `fedval pool` (release files).
 //! To: `report`.
 
+use super::one_stage::{self, Exchange};
 use super::result::{PooledStudy, SiteOutcome, SiteResult};
 use super::{analysis, curve, fairness, permutation, table, utility, verdict, withheld};
 use crate::disclosure::ReceivedRelease;
@@ -41,6 +42,16 @@ pub fn pool(
     facts: RoundFacts,
     answers: Vec<(SiteSlug, SiteAnswer)>,
 ) -> PooledStudy {
+    pool_with_steps(protocol, facts, answers, None)
+}
+
+/// The same with the round's exchange of several steps.
+pub fn pool_with_steps(
+    protocol: &StudyProtocol,
+    facts: RoundFacts,
+    answers: Vec<(SiteSlug, SiteAnswer)>,
+    exchange: Option<&Exchange>,
+) -> PooledStudy {
     let sites: Vec<SiteResult> = protocol
         .site
         .iter()
@@ -73,6 +84,7 @@ pub fn pool(
         crossed: utility::crossed(protocol, &sites),
         benefit: utility::curves(protocol, &sites),
         cards: utility::cards(protocol, &sites),
+        one_stage: one_stage::all(protocol, exchange),
         withheld: withheld::all(&sites),
         fairness: fairness::all(&sites),
         family: fairness::family(&analyses),

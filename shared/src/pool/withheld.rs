@@ -162,6 +162,8 @@ impl Walk<'_> {
                 let effect = "this site is not in the test by permutation";
                 self.reals(&item, &[&one.deviation, &one.variance], effect);
             }
+            // A step is withheld as a whole; the exchange names the site.
+            Statistic::CalibrationBlock(_) => {}
         }
     }
 

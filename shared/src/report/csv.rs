@@ -16,19 +16,24 @@ mod counts;
 mod curves;
 mod estimates;
 mod meta;
+mod one_stage;
 mod sites;
 mod testing;
 
 /// Every CSV file by name.
 pub(super) fn files(view: View<'_>) -> Vec<(&'static str, String)> {
-    vec![
+    let mut files = vec![
         ("counts.csv", counts::table(view)),
         ("curves.csv", curves::table(view)),
         ("estimates.csv", estimates::table(view)),
         ("meta_input.csv", meta::table(view)),
         ("sites.csv", sites::table(view)),
         ("tests.csv", testing::table(view)),
-    ]
+    ];
+    if !view.study.one_stage.is_empty() {
+        files.push(("one_stage.csv", one_stage::table(view)));
+    }
+    files
 }
 
 /// The stable name of an analysis: its key's parts joined by `.`. Two levels that differ only

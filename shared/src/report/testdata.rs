@@ -65,6 +65,7 @@ fn release(protocol: &StudyProtocol, site: &str, text: &str) -> ReceivedRelease 
         job: Some(Digest::of(b"job")),
         exchange: "measure".parse().unwrap(),
         step: 1,
+        input: None,
         site: site.parse().unwrap(),
         dataset: Digest::of(text.as_bytes()),
         policy: policy.stamp(),

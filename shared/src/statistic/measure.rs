@@ -110,6 +110,8 @@ impl Planned<'_> {
                 .filter_map(|model| Permutation::measure(set, self.areas, model))
                 .map(Statistic::Permutation)
                 .collect(),
+            // Measured step by step, by `calibration_block::measure`.
+            StatisticKind::CalibrationBlock => Vec::new(),
         }
     }
 

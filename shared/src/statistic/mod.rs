@@ -13,6 +13,7 @@ pub mod auc;
 pub mod brier;
 pub mod calibration;
 pub mod calibration_bins;
+pub mod calibration_block;
 pub mod cases;
 pub mod characteristics;
 pub mod confusion;
@@ -78,6 +79,8 @@ pub enum Statistic<S: Stage> {
     Discordance(discordance::Discordance<S>),
     /// Label permutation of a model's scores.
     Permutation(permutation::Permutation<S>),
+    /// Newton blocks of the one-stage calibration.
+    CalibrationBlock(calibration_block::CalibrationBlock<S>),
 }
 
 macro_rules! readers {
@@ -120,4 +123,6 @@ readers! {
     discordance = Discordance, discordance::Discordance<S>;
     /// The label permutation, if it is one.
     permutation = Permutation, permutation::Permutation<S>;
+    /// The calibration block, if it is one.
+    calibration_block = CalibrationBlock, calibration_block::CalibrationBlock<S>;
 }

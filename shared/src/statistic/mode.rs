@@ -127,6 +127,11 @@ pub fn line(kind: StatisticKind) -> Line {
             "deviation, variance and exact p value, where both classes are large enough",
             "the same",
         ),
+        StatisticKind::CalibrationBlock => (
+            Merge::Newton,
+            "nothing; the round goes on without the one-stage figure",
+            "per step log-likelihood, score and information",
+        ),
     };
     Line {
         kind,

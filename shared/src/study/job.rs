@@ -8,7 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::plan::{self, StatisticKind};
-use super::{ExchangeId, Refusal, RoundId, SiteSlug, StudyProtocol, StudySlug, Timestamp};
+use super::step::CALIBRATION;
+use super::{
+    ExchangeId, Refusal, RoundId, SiteRole, SiteSlug, StudyProtocol, StudySlug, Timestamp,
+};
 use crate::identity::{
     CanonicalError, Digest, DocumentFault, KeyCertificate, KeyPurpose, PublicKey, Signed,
     SigningKey,
@@ -49,11 +52,25 @@ pub struct Exchange {
     pub statistics: Vec<String>,
 }
 
+/// The exchange of Newton blocks that `protocol` plans for `site`: external sites only, since
+/// no other enters a pool (decision C9).
+fn calibration(protocol: &StudyProtocol, site: &SiteSlug) -> Option<Exchange> {
+    let plan = protocol.one_stage_calibration?;
+    let external = protocol.find_site(site)?.role == SiteRole::External;
+    let id = CALIBRATION.parse().ok().filter(|_| external)?;
+    Some(Exchange {
+        id,
+        max_steps: plan.max_steps,
+        statistics: vec![StatisticKind::CalibrationBlock.as_str().to_owned()],
+    })
+}
+
 /// The name of the exchange that asks for the planned statistics once.
 pub const MEASURE: &str = "measure";
 
 impl Job {
-    /// The job that asks `site` once for everything the protocol plans.
+    /// The job that asks `site` once for everything the protocol plans and, where it plans the
+    /// one-stage calibration and the site is external, then step by step for its blocks.
     pub fn measure(
         protocol: &StudyProtocol,
         digest: Digest,
@@ -67,6 +84,12 @@ impl Job {
             .iter()
             .map(|kind| kind.as_str().to_owned())
             .collect();
+        let mut exchanges = vec![Exchange {
+            id: exchange,
+            max_steps: 1,
+            statistics,
+        }];
+        exchanges.extend(calibration(protocol, &site));
         Self {
             study: protocol.slug.clone(),
             protocol: digest,
@@ -74,12 +97,15 @@ impl Job {
             site,
             issued_at,
             expires_at: issued_at.plus_seconds(seconds),
-            exchanges: vec![Exchange {
-                id: exchange,
-                max_steps: 1,
-                statistics,
-            }],
+            exchanges,
         }
+    }
+
+    /// The exchange of several steps that this job declares.
+    pub fn stepped(&self) -> Option<&Exchange> {
+        self.exchanges
+            .iter()
+            .find(|exchange| exchange.id.as_str() == CALIBRATION)
     }
 
     /// Signs the job; the result's digest is the job's id.
@@ -110,7 +136,8 @@ impl Job {
     }
 
     /// Whether the job may run for `site` now under `protocol`, and which statistics it asks for
-    /// in its only exchange. Clocks may differ by five minutes.
+    /// in its first exchange. A second one must be, word for word, the one that the protocol
+    /// plans. Clocks may differ by five minutes.
     ///
     /// # Errors
     /// A [`Refusal`] that depends on nothing but the job, the protocol and the clock.
@@ -131,9 +158,14 @@ impl Job {
         if expired || self.issued_at.unix() > now.plus_seconds(SKEW_S).unix() {
             return Err(Refusal::Expired);
         }
-        let [exchange] = self.exchanges.as_slice() else {
-            return Err(Refusal::UnknownForm);
+        let (exchange, stepped) = match self.exchanges.as_slice() {
+            [exchange] => (exchange, None),
+            [exchange, stepped] => (exchange, Some(stepped)),
+            [] | [_, _, _, ..] => return Err(Refusal::UnknownForm),
         };
+        if stepped.is_some() && stepped != calibration(protocol, site).as_ref() {
+            return Err(Refusal::UnknownForm);
+        }
         if exchange.id.as_str() != MEASURE || exchange.max_steps != 1 {
             return Err(Refusal::UnknownForm);
         }

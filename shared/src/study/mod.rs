@@ -14,6 +14,7 @@ mod protocol;
 mod refusal;
 pub mod source;
 pub mod state;
+pub mod step;
 pub mod template;
 mod timestamp;
 pub mod validate;

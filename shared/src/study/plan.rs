@@ -64,6 +64,8 @@ kinds! {
     Contingency = "contingency", "outcome, errors and completeness by subgroup level, with chi-squared and the parts of the CMH statistic";
     /// Label permutation.
     Permutation = "permutation", "how far each model's ranking is from what shuffled outcomes would give, with its variance; for small sites the exact p value";
+    /// Newton blocks of the one-stage calibration; in steps of their own.
+    CalibrationBlock = "calibration-block", "per step of the one-stage calibration: log-likelihood, score and information of two coefficients";
 }
 
 impl StatisticKind {
@@ -73,7 +75,7 @@ impl StatisticKind {
     }
 }
 
-/// The kinds that `protocol` plans, in the order of a release.
+/// The kinds that `protocol` plans for the one release of the first exchange, in its order.
 pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
     StatisticKind::ALL
         .iter()
@@ -87,8 +89,8 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
             | StatisticKind::Brier
             | StatisticKind::Calibration
             | StatisticKind::CalibrationBins
-            | StatisticKind::Discrimination => true,
-            StatisticKind::Permutation => true,
+            | StatisticKind::Discrimination
+            | StatisticKind::Permutation => true,
             StatisticKind::Confusion => !protocol.threshold.is_empty(),
             StatisticKind::NetBenefit => {
                 !protocol.threshold.is_empty() || protocol.decision_curve.is_some()
@@ -103,6 +105,7 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
                 !protocol.subgroup.is_empty() && !protocol.threshold.is_empty()
             }
             StatisticKind::Contingency => !protocol.subgroup.is_empty(),
+            StatisticKind::CalibrationBlock => false,
         })
         .collect()
 }
@@ -119,4 +122,11 @@ fn pairs(protocol: &StudyProtocol) -> bool {
             !pairs.is_empty()
         })
     })
+}
+
+/// The kinds that `protocol` asks of external sites step by step, in exchanges of their own.
+pub fn stepped(protocol: &StudyProtocol) -> Vec<StatisticKind> {
+    let planned = protocol.one_stage_calibration.is_some();
+    let kinds = planned.then_some(StatisticKind::CalibrationBlock);
+    kinds.into_iter().collect()
 }

@@ -83,6 +83,10 @@ pub struct StudyProtocol {
     pub analysis: Analysis,
     /// How site results are pooled.
     pub pooling: Pooling,
+    /// Calibration intercept and slope over all rows, by several exchanges; absent when it is
+    /// not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_stage_calibration: Option<OneStageCalibration>,
     /// What the study asks of a site's disclosure policy; a site may only be stricter.
     pub disclosure: DisclosureWish,
     /// How rounds run.
@@ -496,6 +500,17 @@ pub enum PoolInterval {
     /// Hartung-Knapp-Sidik-Jonkman with the max(1, q) guard.
     #[serde(rename = "HKSJ")]
     Hksj,
+}
+
+/// Exact Newton over the sums of all external sites (decision P4): released only under the policy
+/// profiles `open-data` and `dua`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OneStageCalibration {
+    /// Intercept and slope at which the first step is evaluated: `[0, 1]`.
+    pub start: [f64; 2],
+    /// Most steps, 1 to 8.
+    pub max_steps: u32,
 }
 
 /// What the study asks of a site's policy.

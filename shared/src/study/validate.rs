@@ -26,6 +26,8 @@ pub const CURVE_MAX: usize = 50;
 pub const LEVELS_MAX: usize = 40;
 /// Most bins of the histogram.
 pub const BINS_MAX: usize = 1024;
+/// Most steps of an exchange of Newton blocks (decision P4).
+pub const STEPS_MAX: u32 = 8;
 /// Bins when the source names none.
 pub const BINS_DEFAULT: usize = 128;
 /// The logit grid covers [-14, 14]: probabilities from 8e-7 to 1 - 8e-7.
@@ -101,6 +103,7 @@ pub fn check(protocol: &StudyProtocol) -> Vec<Problem> {
     analysis(protocol, &mut found);
     design(protocol, &mut found);
     intervals::check(protocol, &mut found);
+    one_stage(protocol, &mut found);
     sites(protocol, &mut found);
     sample_size(protocol, &mut found);
     found.0
@@ -623,6 +626,33 @@ fn design(protocol: &StudyProtocol, found: &mut Found) {
         "verification.methods",
         "it is empty",
         "name how the reference standard was established",
+    );
+}
+
+/// The start is a constant and the steps are few: a requester may not choose where a site
+/// evaluates its rows, nor how often (decision P4).
+fn one_stage(protocol: &StudyProtocol, found: &mut Found) {
+    let Some(plan) = protocol.one_stage_calibration else {
+        return;
+    };
+    let place = "one_stage_calibration";
+    found.unless(
+        plan.start == [0.0, 1.0],
+        &format!("{place}.start"),
+        "the steps start at another point than intercept 0 and slope 1",
+        "write start = [0, 1]",
+    );
+    found.unless(
+        (1..=STEPS_MAX).contains(&plan.max_steps),
+        &format!("{place}.max_steps"),
+        "a job may ask for 1 to 8 steps",
+        "write max_steps = 8",
+    );
+    found.unless(
+        protocol.sampling.design != SamplingDesign::OutcomeDependent,
+        place,
+        "with sampling by outcome the intercept over all rows says nothing",
+        "leave the section out; the two-stage slope remains",
     );
 }
 

@@ -11,7 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::frame::{CONTROL_FRAME_MAX, DOCUMENT_FRAME_MAX, FrameFault, Header, Kind, split};
-use super::message::{JoinReply, JoinRequest, NodeReply, NodeRequest};
+use super::message::{
+    JoinReply, JoinRequest, NodeReply, NodeRequest, WIRE_VERSION_MIN, WIRE_VERSION_STEPS,
+};
 
 /// Most jobs a node names as known in one poll.
 pub const KNOWN_MAX: usize = 64;
@@ -77,6 +79,12 @@ pub trait Message: Serialize + DeserializeOwned + sealed::Sealed {
 
     /// The kind of frame that carries this message.
     fn kind(&self) -> Kind;
+
+    /// The first wire version with this message; its frames carry this number, so that a peer
+    /// of an older version still reads what it knows.
+    fn version(&self) -> u16 {
+        WIRE_VERSION_MIN
+    }
 
     /// Checks every bound that the types do not hold.
     ///
@@ -148,7 +156,23 @@ impl Message for NodeRequest {
             | Self::FetchProtocol { .. }
             | Self::Progress { .. }
             | Self::Decline { .. }
-            | Self::Renew { .. } => Kind::NodeControl,
+            | Self::Renew { .. }
+            | Self::NextStep { .. }
+            | Self::DeclineStep { .. } => Kind::NodeControl,
+        }
+    }
+
+    fn version(&self) -> u16 {
+        match self {
+            Self::NextStep { .. } | Self::DeclineStep { .. } => WIRE_VERSION_STEPS,
+            Self::Hello { .. }
+            | Self::Beat { .. }
+            | Self::Poll { .. }
+            | Self::FetchProtocol { .. }
+            | Self::Progress { .. }
+            | Self::Deliver { .. }
+            | Self::Decline { .. }
+            | Self::Renew { .. } => WIRE_VERSION_MIN,
         }
     }
 
@@ -170,10 +194,12 @@ impl Message for NodeRequest {
             }
             Self::Deliver { document, .. } => bound(document.len() <= DOCUMENT_MAX, "document"),
             Self::Renew { csr } => bound(csr.len() <= CERTIFICATE_MAX, "csr"),
+            Self::NextStep { wait_ms, .. } => bound(*wait_ms <= WAIT_MAX_MS, "wait_ms"),
             Self::Beat { .. }
             | Self::FetchProtocol { .. }
             | Self::Progress { .. }
-            | Self::Decline { .. } => Ok(()),
+            | Self::Decline { .. }
+            | Self::DeclineStep { .. } => Ok(()),
         }
     }
 }
@@ -183,10 +209,27 @@ impl Message for NodeReply {
 
     fn kind(&self) -> Kind {
         match self {
-            Self::Jobs(_) | Self::Protocol(_) | Self::Receipt { .. } => Kind::ReplyDocument,
-            Self::HelloAck { .. } | Self::Ack | Self::Certificate(_) | Self::Refused(_) => {
-                Kind::ReplyControl
+            Self::Jobs(_) | Self::Protocol(_) | Self::Receipt { .. } | Self::Step(_) => {
+                Kind::ReplyDocument
             }
+            Self::HelloAck { .. }
+            | Self::Ack
+            | Self::Certificate(_)
+            | Self::Refused(_)
+            | Self::NoStep { .. } => Kind::ReplyControl,
+        }
+    }
+
+    fn version(&self) -> u16 {
+        match self {
+            Self::Step(_) | Self::NoStep { .. } => WIRE_VERSION_STEPS,
+            Self::HelloAck { .. }
+            | Self::Ack
+            | Self::Jobs(_)
+            | Self::Protocol(_)
+            | Self::Receipt { .. }
+            | Self::Certificate(_)
+            | Self::Refused(_) => WIRE_VERSION_MIN,
         }
     }
 
@@ -200,7 +243,8 @@ impl Message for NodeReply {
             Self::Protocol(document) => bound(document.len() <= DOCUMENT_MAX, "protocol"),
             Self::Receipt { receipt, .. } => bound(receipt.len() <= DOCUMENT_MAX, "receipt"),
             Self::Certificate(der) => bound(der.len() <= CERTIFICATE_MAX, "certificate"),
-            Self::HelloAck { .. } | Self::Ack | Self::Refused(_) => Ok(()),
+            Self::Step(document) => bound(document.len() <= DOCUMENT_MAX, "step"),
+            Self::HelloAck { .. } | Self::Ack | Self::Refused(_) | Self::NoStep { .. } => Ok(()),
         }
     }
 }
@@ -217,7 +261,7 @@ fn body_of<M: Message>(message: &M) -> Result<Vec<u8>, CodecFault> {
 pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, CodecFault> {
     message.check()?;
     let body = body_of(message)?;
-    let header = Header::new(message.kind(), body.len())?;
+    let header = Header::new(message.version(), message.kind(), body.len())?;
     let mut frame = Vec::with_capacity(header.frame_bytes());
     frame.extend_from_slice(&header.to_bytes());
     frame.extend_from_slice(&body);
@@ -259,6 +303,9 @@ pub fn decode<M: Message>(frame: &[u8]) -> Result<M, CodecFault> {
     message.check()?;
     if message.kind() != header.kind {
         return Err(CodecFault::Unexpected { got: header.kind });
+    }
+    if message.version() != header.version {
+        return Err(CodecFault::NotCanonical);
     }
     if body_of(&message)? != body {
         return Err(CodecFault::NotCanonical);

@@ -79,6 +79,18 @@ fn node_requests() -> Vec<NodeRequest> {
             refusal: Refusal::NotReleased,
         },
         NodeRequest::Renew { csr: vec![0x30] },
+        NodeRequest::NextStep {
+            job: Digest::of(b"job"),
+            exchange: "calibration".parse().unwrap(),
+            step: 3,
+            wait_ms: 20_000,
+        },
+        NodeRequest::DeclineStep {
+            job: Digest::of(b"job"),
+            exchange: "calibration".parse().unwrap(),
+            step: 1,
+            refusal: Refusal::NotReleased,
+        },
     ]
 }
 
@@ -101,6 +113,8 @@ fn node_replies() -> Vec<NodeReply> {
         },
         NodeReply::Certificate(vec![0x30]),
         NodeReply::Refused(Refusal::LedgerBehind),
+        NodeReply::Step(b"{}".to_vec()),
+        NodeReply::NoStep { over: true },
     ]
 }
 
@@ -123,7 +137,7 @@ fn is_message(frame: &[u8]) -> bool {
 }
 
 fn with_body(kind: Kind, body: &[u8]) -> Vec<u8> {
-    let header = Header::new(kind, body.len()).unwrap();
+    let header = Header::new(1, kind, body.len()).unwrap();
     [header.to_bytes().as_slice(), body].concat()
 }
 
@@ -150,8 +164,27 @@ fn the_bytes_of_every_message_are_fixed() {
     assert_eq!(
         text,
         include_str!("golden.txt"),
-        "wire version 1 never changes: a changed message is a new variant at the end"
+        "a landed message never changes: a changed one is a new variant at the end"
     );
+}
+
+/// Rule 2 of `docs/wire.md`: the frame names the version that its message needs, so that a peer
+/// of version 1 reads everything it knows.
+#[test]
+fn a_frame_names_the_first_version_with_its_message() {
+    let version = |frame: &[u8]| Header::parse(frame).unwrap().version;
+    let newer = frames().iter().filter(|frame| version(frame) == 2).count();
+    assert_eq!(newer, 4);
+    assert!(
+        frames()
+            .iter()
+            .all(|frame| (1..=2).contains(&version(frame)))
+    );
+    for frame in frames() {
+        let mut other = frame.clone();
+        other[5] = 3 - other[5];
+        assert!(!is_message(&other), "one message in two versions");
+    }
 }
 
 #[test]

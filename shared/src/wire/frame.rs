@@ -124,15 +124,15 @@ pub struct Header {
 }
 
 impl Header {
-    /// The header of a body of `length` bytes in the newest version.
+    /// The header of a body of `length` bytes in the version that first had its message.
     ///
     /// # Errors
     /// [`FrameFault::TooLarge`] when the kind's limit does not allow it.
-    pub fn new(kind: Kind, length: usize) -> Result<Self, FrameFault> {
+    pub fn new(version: u16, kind: Kind, length: usize) -> Result<Self, FrameFault> {
         let limit = kind.frame_max();
         let length = u32::try_from(length).map_err(|_| FrameFault::TooLarge { limit })?;
         let header = Self {
-            version: WIRE_VERSION_MAX,
+            version,
             kind,
             length,
         };
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_header_is_refused_at_every_length_but_its_own() {
-        let bytes = Header::new(Kind::NodeControl, 3).unwrap().to_bytes();
+        let bytes = Header::new(1, Kind::NodeControl, 3).unwrap().to_bytes();
         for end in 0..HEADER_BYTES {
             assert_eq!(Header::parse(&bytes[..end]), Err(FrameFault::Truncated));
         }
@@ -235,7 +235,7 @@ mod tests {
                     Err(FrameFault::TooLarge { .. })
                 ));
             }
-            assert!(Header::new(*kind, usize::MAX).is_err());
+            assert!(Header::new(1, *kind, usize::MAX).is_err());
         }
     }
 

@@ -12,12 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::Digest;
 pub use crate::study::Refusal;
-use crate::study::{SiteSlug, SiteState, Timestamp};
+use crate::study::{ExchangeId, SiteSlug, SiteState, Timestamp};
 
 /// Oldest wire version this build speaks.
 pub const WIRE_VERSION_MIN: u16 = 1;
 /// Newest wire version this build speaks.
-pub const WIRE_VERSION_MAX: u16 = 1;
+pub const WIRE_VERSION_MAX: u16 = 2;
+/// The first wire version with exchanges of several steps.
+pub const WIRE_VERSION_STEPS: u16 = 2;
 
 /// Requests of a joining process that has no certificate yet (ALPN `fedval-join/1`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,6 +121,29 @@ pub enum NodeRequest {
         /// Certificate signing request, DER.
         csr: Vec<u8>,
     },
+    /// Send me this step of an exchange. Held open until every site of the roster has answered
+    /// the step before, or until `wait_ms` have passed. Version 2.
+    NextStep {
+        /// The job.
+        job: Digest,
+        /// The exchange.
+        exchange: ExchangeId,
+        /// The step, from 1.
+        step: u32,
+        /// Longest wait, milliseconds, at most 25,000.
+        wait_ms: u32,
+    },
+    /// No further step of this exchange will be answered; the rest of the job stands. Version 2.
+    DeclineStep {
+        /// The job.
+        job: Digest,
+        /// The exchange.
+        exchange: ExchangeId,
+        /// The step that is not answered.
+        step: u32,
+        /// The reason, from the closed list.
+        refusal: Refusal,
+    },
 }
 
 /// Replies to an enrolled node.
@@ -150,6 +175,13 @@ pub enum NodeReply {
     Certificate(Vec<u8>),
     /// Not accepted.
     Refused(Refusal),
+    /// The signed input of a step, canonical JSON. Version 2.
+    Step(Vec<u8>),
+    /// There is no such step. Version 2.
+    NoStep {
+        /// The exchange is over: it will never come.
+        over: bool,
+    },
 }
 
 /// One job on offer.

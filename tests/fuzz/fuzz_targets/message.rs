@@ -17,7 +17,8 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     let kind = Kind::ALL[usize::from(*first) % Kind::ALL.len()];
-    let Ok(header) = Header::new(kind, body.len()) else {
+    let version = 1 + u16::from(*first >> 7);
+    let Ok(header) = Header::new(version, kind, body.len()) else {
         return;
     };
     let frame = [header.to_bytes().as_slice(), body].concat();

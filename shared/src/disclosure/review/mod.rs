@@ -19,6 +19,7 @@ mod axes;
 mod curves;
 mod estimates;
 mod pairs;
+mod steps;
 mod tables;
 
 /// What the gate says about one item, in the words of output checkers.
@@ -119,7 +120,13 @@ pub fn review(
 /// D1, for every endpoint; one that fails withholds the release as a whole.
 fn decide(policy: &Policy, statistics: &[Statistic<Exact>]) -> Decision {
     let flows = statistics.iter().filter_map(Statistic::flow);
-    let mut seen = false;
+    let mut blocks = statistics.iter().filter_map(Statistic::calibration_block);
+    if let Some(verdict) = blocks.find_map(|block| steps::objection(policy, block)) {
+        return verdict;
+    }
+    let mut seen = statistics
+        .iter()
+        .any(|statistic| statistic.calibration_block().is_some());
     for flow in flows {
         seen = true;
         let (events, others) = (flow.events.patients, flow.non_events.patients);
@@ -199,6 +206,9 @@ impl Gate<'_> {
             Statistic::Contingency(one) => Statistic::Contingency(self.contingency(one)),
             Statistic::Discordance(one) => Statistic::Discordance(self.discordance(one)),
             Statistic::Permutation(one) => Statistic::Permutation(self.permutation(one)),
+            Statistic::CalibrationBlock(one) => {
+                Statistic::CalibrationBlock(self.calibration_block(one))
+            }
         }
     }
 

@@ -43,6 +43,9 @@ pub enum Rule {
     /// D9: a mean over enough patients that no patient dominates.
     #[serde(rename = "D9")]
     Moment,
+    /// D10: exact sums of a several-step job, in the clear under `open-data` and `dua` only.
+    #[serde(rename = "D10")]
+    Block,
 }
 
 impl Rule {
@@ -58,6 +61,7 @@ impl Rule {
             Self::OperatingPoint => "D7",
             Self::Estimate => "D8",
             Self::Moment => "D9",
+            Self::Block => "D10",
         }
     }
 }

@@ -7,6 +7,7 @@ use super::super::document::{Block, Row, Section, Table};
 use super::super::number::{self, Shown, Style};
 use super::super::view::View;
 use super::estimates::{forest, heterogeneity, split, topic_table};
+use super::one_stage;
 use crate::pool::result::{Analysis, Metric};
 use crate::statistic::metric::Topic;
 use crate::statistic::observed_expected::ObservedExpected;
@@ -55,6 +56,7 @@ pub(super) fn page(view: View<'_>) -> Section {
         table.notes.push(BRIER.to_owned());
         blocks.push(Block::Table(table));
     }
+    blocks.extend(one_stage::block(view));
     if blocks.len() == 1 {
         blocks.push(Block::Note(
             "No hospital released O:E or a Brier score.".to_owned(),

@@ -13,6 +13,7 @@ mod fairness;
 mod flow;
 mod front;
 mod methods;
+mod one_stage;
 mod operating;
 mod precision;
 mod provenance;

@@ -1,0 +1,207 @@
+//! Exchanges of several steps: the inputs that were sent, what came back, who will not go on.
+//!
+//! From: `exchange`, `dispatch`.
+//! To: the same, after any restart.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+use shared::fault::Fault;
+use shared::identity::Digest;
+use shared::study::{ExchangeId, RoundId, SiteSlug, SiteState, Timestamp};
+use shared::wire::Refusal;
+
+use super::audit::{AuditEntry, append};
+use super::inbox::{self, InboxItem};
+use super::rounds::{advance, own_job};
+use super::{Store, broken, parsed, unreadable};
+use crate::round::RoundEvent;
+use crate::waypoint;
+
+/// A site that will not go on with an exchange.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StepDeclined {
+    /// The site.
+    pub site: SiteSlug,
+    /// The step it did not answer.
+    pub step: u32,
+    /// The word it gave.
+    pub refusal: Refusal,
+}
+
+impl Store {
+    /// The input of a step with its digest, once it was made.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn step(
+        &self,
+        round: &RoundId,
+        exchange: &ExchangeId,
+        step: u32,
+    ) -> Result<Option<(Digest, Vec<u8>)>, Fault> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT digest, bytes FROM step
+                     WHERE round = ?1 AND exchange = ?2 AND step = ?3",
+                )?
+                .query_row(params![round.as_str(), exchange.as_str(), step], |row| {
+                    Ok((parsed(row, "digest")?, row.get("bytes")?))
+                })
+                .optional()
+        })
+    }
+
+    /// Keeps the input of a step before any site sees it. An input once kept stays.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails or the round takes nothing more.
+    pub fn keep_step(
+        &self,
+        round: &RoundId,
+        exchange: &ExchangeId,
+        step: u32,
+        bytes: &[u8],
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let digest = Digest::of(bytes);
+        self.change(|transaction| {
+            advance(transaction, round, &RoundEvent::Hear)?;
+            let added = transaction
+                .execute(
+                    "INSERT INTO step (round, exchange, step, digest, bytes, made_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+                    params![
+                        round.as_str(),
+                        exchange.as_str(),
+                        step,
+                        digest.to_string(),
+                        bytes,
+                        now.unix()
+                    ],
+                )
+                .map_err(|error| broken(&error))?;
+            if added == 0 {
+                return Ok(());
+            }
+            waypoint::pass("coordinator.step.inside");
+            let entry = AuditEntry::new(now, &format!("{exchange} step {step}"));
+            append(transaction, &entry.round(round).object(&digest))
+        })
+    }
+
+    /// Everything that arrived for the steps of a round, by exchange, step and site.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn step_inbox(&self, round: &RoundId) -> Result<Vec<InboxItem>, Fault> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT inbox.* FROM inbox JOIN job ON job.digest = inbox.job
+                     WHERE job.round = ?1 AND inbox.exchange <> 'measure'
+                     ORDER BY inbox.exchange, inbox.step, inbox.site, inbox.digest",
+                )?
+                .query_map([round.as_str()], inbox::item)?
+                .collect()
+        })
+    }
+
+    /// Sites that will not go on with an exchange of a round.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn step_declined(
+        &self,
+        round: &RoundId,
+        exchange: &ExchangeId,
+    ) -> Result<Vec<StepDeclined>, Fault> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT job.site, step_declined.step, step_declined.refusal
+                     FROM step_declined JOIN job ON job.digest = step_declined.job
+                     WHERE job.round = ?1 AND step_declined.exchange = ?2 ORDER BY job.site",
+                )?
+                .query_map([round.as_str(), exchange.as_str()], |row| {
+                    let refusal: String = row.get("refusal")?;
+                    Ok(StepDeclined {
+                        site: parsed(row, "site")?,
+                        step: row.get("step")?,
+                        refusal: Refusal::parse(&refusal).ok_or_else(|| unreadable("refusal"))?,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// Notes that a site will not go on with an exchange; its first word counts.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn decline_step(
+        &self,
+        site: &SiteSlug,
+        job: &Digest,
+        exchange: &ExchangeId,
+        (step, refusal): (u32, Refusal),
+        now: Timestamp,
+    ) -> Result<Result<(), Refusal>, Fault> {
+        self.change(|transaction| {
+            let row = match own_job(transaction, site, job)? {
+                Ok(row) => row,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let known = transaction
+                .prepare_cached("SELECT 1 FROM step_declined WHERE job = ?1 AND exchange = ?2")
+                .and_then(|mut found| found.exists([job.to_string(), exchange.to_string()]))
+                .map_err(|error| broken(&error))?;
+            if known {
+                return Ok(Ok(()));
+            }
+            if advance(transaction, &row.round, &RoundEvent::Hear).is_err() {
+                return Ok(Err(Refusal::RoundClosed));
+            }
+            transaction
+                .execute(
+                    "INSERT INTO step_declined (job, exchange, step, refusal, at)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![
+                        job.to_string(),
+                        exchange.as_str(),
+                        step,
+                        refusal.as_str(),
+                        now.unix()
+                    ],
+                )
+                .map_err(|error| broken(&error))?;
+            let entry = AuditEntry::new(now, &format!("{exchange} declined")).site(site);
+            append(
+                transaction,
+                &entry.round(&row.round).object(&refusal.as_str()),
+            )?;
+            Ok(Ok(()))
+        })
+    }
+}
+
+/// Why a step's release is not taken now; a second answer to one step is a conflict.
+pub(super) fn objection(
+    transaction: &Transaction<'_>,
+    delivery: &InboxItem,
+    state: SiteState,
+) -> Result<Option<Refusal>, Fault> {
+    if state != SiteState::Delivered {
+        return Ok(Some(Refusal::NotAllowed));
+    }
+    let twice = transaction
+        .prepare_cached("SELECT 1 FROM inbox WHERE job = ?1 AND exchange = ?2 AND step = ?3")
+        .and_then(|mut found| {
+            found.exists(params![
+                delivery.job.to_string(),
+                delivery.exchange.as_str(),
+                delivery.step
+            ])
+        })
+        .map_err(|error| broken(&error))?;
+    Ok(twice.then_some(Refusal::Conflict))
+}

@@ -1,0 +1,301 @@
+//! Exchanges of several steps over the link: asks for the next step of each, keeps what comes,
+//! and ends an exchange whose step may not be answered.
+//!
+//! From: `session` (the link), `store` (delivered jobs).
+//! To: `work`, which answers; `send_out`, which delivers.
+
+use std::time::Duration;
+
+use shared::fault::Fault;
+use shared::identity::Digest;
+use shared::study::job::Job;
+use shared::study::lock::LockedProtocol;
+use shared::study::step::Step;
+use shared::study::{ExchangeId, SiteState, Timestamp};
+use shared::wire::message::WIRE_VERSION_STEPS;
+use shared::wire::{NodeReply, NodeRequest, Refusal};
+
+use super::Node;
+use super::session::{AFTER_NOTHING, Ended, PATIENCE, POLL_MS, unexpected};
+use crate::exchange::{self, Declined};
+use crate::link::{Link, LinkFault, system_now};
+use crate::store::{StepKey, StoredJob, StoredStep};
+use crate::waypoint;
+
+/// One exchange that goes on.
+pub(super) struct Lane {
+    pub(super) stored: StoredJob,
+    pub(super) job: Job,
+    pub(super) locked: LockedProtocol,
+    pub(super) id: ExchangeId,
+    pub(super) steps: Vec<StoredStep>,
+}
+
+impl Lane {
+    pub(super) fn key(&self, step: u32) -> StepKey<'_> {
+        StepKey {
+            job: &self.stored,
+            exchange: &self.id,
+            step,
+        }
+    }
+
+    /// The step to ask for: none while one is being answered or sent.
+    fn wanted(&self) -> Option<u32> {
+        let done = self.steps.iter().all(|step| step.delivered);
+        let last = self.steps.last().map_or(0, |step| step.step);
+        last.checked_add(1).filter(|_| done)
+    }
+
+    /// The steps before `number`, opened again: what is on disk is believed only as signed.
+    pub(super) fn open_before(
+        &self,
+        node: &Node,
+        number: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Step>, Refusal> {
+        let before = self.steps.iter().filter(|step| step.step < number);
+        before
+            .map(|step| node.gate.read_step(&step.document, now))
+            .collect()
+    }
+}
+
+/// Every exchange that goes on here: of jobs whose first release was delivered.
+pub(super) fn lanes(node: &Node, now: Timestamp) -> Result<Vec<Lane>, Fault> {
+    let mut lanes = Vec::new();
+    for stored in node.store.jobs()? {
+        if stored.state != SiteState::Delivered {
+            continue;
+        }
+        let Ok(job) = node.gate.read_job(stored.digest, &stored.bytes, now) else {
+            continue;
+        };
+        let Some(id) = job.stepped().map(|declared| declared.id.clone()) else {
+            continue;
+        };
+        if node.store.exchange_end(stored.digest, &id)?.is_some() {
+            continue;
+        }
+        let bytes = node.store.protocol(job.protocol)?;
+        let locked = bytes.and_then(|bytes| node.gate.read_protocol(&job, &bytes, now).ok());
+        let Some(locked) = locked else {
+            continue;
+        };
+        let steps = node.store.steps(stored.digest, &id)?;
+        lanes.push(Lane {
+            stored,
+            job,
+            locked,
+            id,
+            steps,
+        });
+    }
+    Ok(lanes)
+}
+
+/// Keeps asking; a coordinator of an older version has no steps.
+pub(super) async fn keep(node: &Node, link: &Link) -> Ended {
+    if link.acknowledged().version < WIRE_VERSION_STEPS {
+        std::future::pending::<()>().await;
+    }
+    loop {
+        // Registered before the store is read, so that no change falls between.
+        let changed = node.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        match once(node, link).await {
+            Ok(true) => {}
+            Ok(false) => changed.await,
+            Err(ended) => return ended,
+        }
+    }
+}
+
+/// Asks once for each exchange; false when none waits for a step.
+async fn once(node: &Node, link: &Link) -> Result<bool, Ended> {
+    let lanes: Vec<(Lane, u32)> = lanes(node, system_now())?
+        .into_iter()
+        .filter_map(|lane| {
+            let wanted = lane.wanted()?;
+            Some((lane, wanted))
+        })
+        .collect();
+    // Several exchanges take turns: none is held up for long by another hospital's pace.
+    let share = u32::try_from(lanes.len()).unwrap_or(u32::MAX).max(1);
+    for (lane, number) in &lanes {
+        ask(node, link, lane, *number, POLL_MS / share).await?;
+    }
+    Ok(!lanes.is_empty())
+}
+
+async fn ask(
+    node: &Node,
+    link: &Link,
+    lane: &Lane,
+    number: u32,
+    wait_ms: u32,
+) -> Result<(), Ended> {
+    let declared = lane.job.stepped().map_or(0, |declared| declared.max_steps);
+    if system_now().unix() >= lane.job.expires_at.unix() || number > declared {
+        return end(node, lane, number, None);
+    }
+    if let Err(declined) = exchange::allowed(&node.config, system_now()) {
+        return end(node, lane, number, Some(declined));
+    }
+    let request = NodeRequest::NextStep {
+        job: lane.stored.digest,
+        exchange: lane.id.clone(),
+        step: number,
+        wait_ms,
+    };
+    let asked = tokio::time::Instant::now();
+    match link.request(&request, PATIENCE).await? {
+        NodeReply::Step(document) => {
+            waypoint::pass("node.step.received");
+            take(node, lane, number, &document)
+        }
+        NodeReply::NoStep { over: true } => end(node, lane, number, None),
+        NodeReply::NoStep { over: false } => {
+            // An honest coordinator holds the request until the step is due.
+            if asked.elapsed() < AFTER_NOTHING {
+                tokio::time::sleep(AFTER_NOTHING).await;
+            }
+            Ok(())
+        }
+        NodeReply::Refused(Refusal::Busy) => {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(())
+        }
+        NodeReply::Refused(refusal) => {
+            tracing::warn!(refusal = refusal.as_str(), "the coordinator gives no step");
+            end(node, lane, number, None)
+        }
+        NodeReply::HelloAck { .. }
+        | NodeReply::Ack
+        | NodeReply::Jobs(_)
+        | NodeReply::Protocol(_)
+        | NodeReply::Receipt { .. }
+        | NodeReply::Certificate(_) => Err(Ended::Lost(unexpected())),
+    }
+}
+
+/// Keeps a step that follows from the ones before; anything else ends the exchange here.
+fn take(node: &Node, lane: &Lane, number: u32, document: &[u8]) -> Result<(), Ended> {
+    let now = system_now();
+    let admission = |refusal: Refusal| (refusal, "admission", refusal.as_str().to_owned());
+    let checked = lane
+        .open_before(node, number, now)
+        .and_then(|before| Ok((before, node.gate.read_step(document, now)?)))
+        .map_err(admission)
+        .and_then(|(before, step)| {
+            let site = &node.config.site.slug;
+            let protocol = &lane.locked.protocol;
+            exchange::check(&lane.job, protocol, site, (number, &step), &before)
+        });
+    match checked {
+        Ok(()) => {
+            node.store.keep_step(lane.key(number), document)?;
+            waypoint::pass("node.step.kept");
+            node.work.notify_one();
+            node.changed.notify_waiters();
+            Ok(())
+        }
+        Err(declined) => end(node, lane, number, Some(declined)),
+    }
+}
+
+fn end(node: &Node, lane: &Lane, number: u32, declined: Option<Declined>) -> Result<(), Ended> {
+    if let Some((refusal, _, why)) = &declined {
+        tracing::warn!(
+            refusal = refusal.as_str(),
+            "no further step is answered: {why}"
+        );
+    }
+    node.store
+        .end_exchange(lane.key(number), declined, system_now())?;
+    waypoint::pass("node.step.declined");
+    node.changed.notify_waiters();
+    Ok(())
+}
+
+/// Tells the coordinator of exchanges that ended here.
+pub(super) async fn tell_ends(node: &Node, link: &Link) -> Result<(), Ended> {
+    for (job, exchange, step, refusal) in node.store.untold_ends()? {
+        let request = NodeRequest::DeclineStep {
+            job,
+            exchange: exchange.clone(),
+            step,
+            refusal,
+        };
+        match link.request(&request, PATIENCE).await? {
+            NodeReply::Refused(Refusal::Busy) => {}
+            // Whatever the coordinator makes of it, it has heard.
+            NodeReply::Ack | NodeReply::Refused(_) => node.store.end_told(job, &exchange)?,
+            NodeReply::HelloAck { .. }
+            | NodeReply::Jobs(_)
+            | NodeReply::Protocol(_)
+            | NodeReply::Receipt { .. }
+            | NodeReply::Certificate(_)
+            | NodeReply::Step(_)
+            | NodeReply::NoStep { .. } => return Err(Ended::Lost(unexpected())),
+        }
+    }
+    Ok(())
+}
+
+/// The coordinator will never take this answer: the exchange is over here.
+pub(super) fn undeliverable(
+    node: &Node,
+    job: Digest,
+    release: &shared::disclosure::ReceivedRelease,
+    refusal: Refusal,
+) -> Result<(), Ended> {
+    let Some(stored) = node.store.job(job)? else {
+        return Err(Ended::Lost(LinkFault::Misbehaved {
+            why: "an answer to no job".to_owned(),
+        }));
+    };
+    let key = StepKey {
+        job: &stored,
+        exchange: &release.header.exchange,
+        step: release.header.step,
+    };
+    let declined = (refusal, "coordinator", refusal.as_str().to_owned());
+    node.store.end_exchange(key, Some(declined), system_now())?;
+    node.changed.notify_waiters();
+    Ok(())
+}
+
+/// Answers every step that came and is not answered yet.
+pub(super) fn answer_all(node: &Node) -> Result<(), Fault> {
+    let now = system_now();
+    for lane in lanes(node, now)? {
+        let Some(stored) = lane.steps.iter().find(|step| !step.answered) else {
+            continue;
+        };
+        let key = lane.key(stored.step);
+        tracing::info!(
+            round = lane.stored.round,
+            step = stored.step,
+            "answering a step"
+        );
+        let step = node.gate.read_step(&stored.document, now);
+        let admitted = node.gate.admit(&lane.job, &lane.locked, now).and(step);
+        match admitted {
+            Ok(step) => exchange::answer(
+                &node.store,
+                &node.config,
+                (&lane.job, &lane.locked),
+                (key, stored, &step),
+                now,
+            )?,
+            Err(refusal) => {
+                let declined = (refusal, "admission", refusal.as_str().to_owned());
+                node.store.end_exchange(key, Some(declined), now)?;
+            }
+        }
+        node.changed.notify_waiters();
+    }
+    Ok(())
+}
