@@ -15,7 +15,7 @@ use shared::statistic::{Cell, Disclosed, Statistic};
 
 use crate::reference;
 
-fn expected(id: &str) -> Value {
+pub fn expected(id: &str) -> Value {
     let entry = reference::entries()
         .into_iter()
         .find(|entry| entry.id == id)
@@ -23,12 +23,12 @@ fn expected(id: &str) -> Value {
     entry.expected
 }
 
-fn number(value: &Value, path: &str) -> f64 {
+pub fn number(value: &Value, path: &str) -> f64 {
     let found = value.pointer(path).and_then(Value::as_f64);
     found.unwrap_or_else(|| panic!("no number at {path}"))
 }
 
-fn close(what: &str, got: f64, expected: f64, tolerance: f64) {
+pub fn close(what: &str, got: f64, expected: f64, tolerance: f64) {
     let error = (got - expected).abs();
     assert!(
         error <= tolerance * expected.abs().max(1e-300),
@@ -36,19 +36,23 @@ fn close(what: &str, got: f64, expected: f64, tolerance: f64) {
     );
 }
 
-fn exact<T: Copy + Default + std::fmt::Debug>(cell: Cell<T>) -> T {
+pub fn exact<T: Copy + Default + std::fmt::Debug>(cell: Cell<T>) -> T {
     cell.exact()
         .unwrap_or_else(|| panic!("{cell:?} is not exact"))
 }
 
-fn find<T>(
+pub fn find<T>(
     release: &ReceivedRelease,
     pick: impl Fn(&Statistic<Disclosed>) -> Option<T>,
 ) -> Option<T> {
     release.statistics.iter().find_map(pick)
 }
 
-fn analysis<'a>(study: &'a PooledStudy, metric: Metric, model: &str) -> (&'a Analysis, &'a Pooled) {
+pub fn analysis<'a>(
+    study: &'a PooledStudy,
+    metric: Metric,
+    model: &str,
+) -> (&'a Analysis, &'a Pooled) {
     let found = study
         .analyses
         .iter()

@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::calibration::{CalibrationCurve, CurvePoint, ObservedBin};
 use crate::identity::Digest;
 use crate::statistic::contingency::ContingencyKind;
 pub use crate::statistic::estimate::EstimateKey;
@@ -40,6 +41,9 @@ pub struct PooledStudy {
     pub analyses: Vec<Analysis>,
     /// ROC curves from summed histograms of external sites, where histograms allow it.
     pub merged: Vec<MergedCurve>,
+    /// Calibration curves from the bins of sites whose policy lets them leave.
+    #[serde(default)]
+    pub calibration: Vec<CalibrationCurve>,
     /// Contingency tables over external sites.
     pub tables: Vec<PooledTable>,
     /// The answer to the protocol's question.

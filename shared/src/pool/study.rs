@@ -5,7 +5,7 @@
 //! To: `report`.
 
 use super::result::{PooledStudy, SiteOutcome, SiteResult};
-use super::{analysis, curve, table, verdict, withheld};
+use super::{analysis, calibration, curve, table, verdict, withheld};
 use crate::disclosure::ReceivedRelease;
 use crate::identity::Digest;
 use crate::study::{RoundId, SiteSlug, StudyProtocol, Timestamp};
@@ -69,6 +69,7 @@ pub fn pool(
     PooledStudy {
         verdict: verdict::of(protocol, &analyses),
         merged: curve::all(protocol, &sites),
+        calibration: calibration::all(protocol, &sites),
         tables: table::all(&sites),
         withheld: withheld::all(&sites),
         analyses,
