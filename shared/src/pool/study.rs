@@ -6,7 +6,9 @@
 
 use super::one_stage::{self, Exchange};
 use super::result::{PooledStudy, SiteOutcome, SiteResult};
-use super::{analysis, curve, fairness, permutation, table, utility, verdict, withheld};
+use super::{
+    analysis, calibration, curve, fairness, permutation, table, utility, verdict, withheld,
+};
 use crate::disclosure::ReceivedRelease;
 use crate::identity::Digest;
 use crate::study::{RoundId, SiteSlug, StudyProtocol, Timestamp};
@@ -80,6 +82,7 @@ pub fn pool_with_steps(
     PooledStudy {
         verdict: verdict::of(protocol, &analyses),
         merged: curve::all(protocol, &sites),
+        calibration: calibration::all(protocol, &sites),
         tables: table::all(&sites),
         crossed: utility::crossed(protocol, &sites),
         benefit: utility::curves(protocol, &sites),

@@ -617,7 +617,8 @@ fn row_name(view: View<'_>, analysis: &Analysis) -> String {
     name
 }
 
-fn mean_cell(analysis: &Analysis) -> Shown {
+/// The mean over hospitals, or why there is none.
+pub(super) fn mean_cell(analysis: &Analysis) -> Shown {
     match &analysis.pool {
         PoolOutcome::Pooled(pooled) => words::pooled_cell(analysis.key.metric, pooled),
         PoolOutcome::NotPooled => Shown::words("not pooled"),
