@@ -297,7 +297,7 @@ fn margins(
         }
         Statistic::Estimate(it) => {
             let flow = flow(release, &it.key.endpoint);
-            if let Some(flow) = flow.filter(|_| it.key.is_whole()) {
+            if let Some(flow) = flow.filter(|_| it.key.is_whole() || it.key.is_clip_sensitivity()) {
                 equal(findings, "analysed-agrees", at, &it.n, &flow.analysed);
                 equal(findings, "events-agree", at, &it.events, &flow.events);
             }

@@ -8,7 +8,7 @@ use shared::disclosure::document::ReceivedRelease;
 use shared::numeric::{distribution, proportion};
 use shared::statistic::confusion::Confusion;
 use shared::statistic::subgroup::{Measure, SubgroupMeasure, SubgroupRow, SubgroupTable};
-use shared::statistic::{Cell, Disclosed, Statistic};
+use shared::statistic::{Cell, Disclosed, Estimate, Statistic};
 use shared::study::{ProportionInterval, StudyProtocol};
 
 use super::consistency::flow;
@@ -28,6 +28,32 @@ pub(super) fn check(
         if let Statistic::SubgroupTable(it) = statistic {
             subgroup(it, release, protocol, &at, slack, findings);
         }
+        if let Statistic::Estimate(it) = statistic {
+            estimate(it, release, &at, findings);
+        }
+    }
+}
+
+/// An estimate at a level is about the cases of that level.
+fn estimate(
+    it: &Estimate<Disclosed>,
+    release: &ReceivedRelease,
+    at: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let key = &it.key;
+    let (Some(axis), Some(level), None) = (&key.axis, &key.level, &key.sensitivity) else {
+        return;
+    };
+    let mut tables = release
+        .statistics
+        .iter()
+        .filter_map(Statistic::subgroup_table);
+    let table = tables.find(|table| table.axis == *axis && table.endpoint == key.endpoint);
+    let row = table.and_then(|table| table.rows.iter().find(|row| row.level == *level));
+    if let Some(row) = row {
+        equal(findings, "level-agrees", at, &it.n, &row.n);
+        equal(findings, "level-agrees", at, &it.events, &row.events);
     }
 }
 

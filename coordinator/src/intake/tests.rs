@@ -272,7 +272,9 @@ fn a_changed_number_is_found() {
         };
         if check(&release, &protocol).is_empty() {
             let index = path.split('/').nth(2).unwrap();
-            let kind = &valid["statistics"][index.parse::<usize>().unwrap()]["statistic"];
+            let statistic = &valid["statistics"][index.parse::<usize>().unwrap()];
+            let metric = statistic.pointer("/key/metric");
+            let kind = metric.unwrap_or(&statistic["statistic"]);
             let field = path.split('/').rfind(|word| {
                 !matches!(*word, "value" | "state") && word.parse::<usize>().is_err()
             });

@@ -49,7 +49,8 @@ fn question(metric: Metric) -> Option<Question> {
     found.map(|(_, question)| *question)
 }
 
-/// A net benefit is recomputed from its exact 2x2 table, its variance where nobody repeats.
+/// A net benefit is recomputed from its exact 2x2 table, its variance where nobody repeats; a
+/// difference from the two net benefits, or from the crossed decisions.
 pub(super) fn follows(
     it: &Estimate<Disclosed>,
     release: &ReceivedRelease,
@@ -59,6 +60,13 @@ pub(super) fn follows(
     let EstimateKey {
         model, endpoint, ..
     } = &it.key;
+    near(
+        findings,
+        "difference-follows",
+        at,
+        &it.value,
+        difference(it, release),
+    );
     let (Some(question), Some(threshold)) = (question(it.key.metric), it.key.threshold) else {
         return;
     };
@@ -79,6 +87,54 @@ pub(super) fn follows(
             answer.map(|found| found.1),
         );
     }
+}
+
+fn difference(it: &Estimate<Disclosed>, release: &ReceivedRelease) -> Option<f64> {
+    let key = &it.key;
+    let comparator = key.comparator.as_ref()?;
+    if key.metric == Metric::NetBenefitDifference {
+        let of = |model: &ModelId| {
+            let wanted = EstimateKey {
+                metric: Metric::NetBenefit,
+                model: model.clone(),
+                comparator: None,
+                ..key.clone()
+            };
+            let mut all = release.statistics.iter().filter_map(Statistic::estimate);
+            all.find(|one| one.key == wanted)?.value.exact()
+        };
+        return Some(of(&key.model)? - of(comparator)?);
+    }
+    let mut tables = release.statistics.iter().filter_map(Statistic::discordance);
+    let table = tables.find(|one| {
+        one.model == key.model
+            && one.comparator == *comparator
+            && one.endpoint == key.endpoint
+            && Some(one.threshold) == key.threshold
+    })?;
+    let net = |class: &Crossed<Disclosed>| {
+        let mut total = 0.0;
+        for cell in class.counts() {
+            total += real(cell.exact()?);
+        }
+        let change = real(class.model_only.exact()?) - real(class.comparator_only.exact()?);
+        Some(change / total).filter(|share| share.is_finite())
+    };
+    if key.metric == Metric::SensitivityDifference {
+        net(&table.events)
+    } else if key.metric == Metric::SpecificityDifference {
+        net(&table.non_events).map(|share| -share)
+    } else {
+        None
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts above 2^53 are refused by `cells`"
+)]
+fn real(count: u64) -> f64 {
+    count as f64
 }
 
 /// The groups add to both models' 2x2 tables, and the tests follow from the discordant ones.

@@ -448,7 +448,7 @@ mod tests {
         close(
             rare.1,
             0.02 * 0.02 * spread(sensitivity, 509.0)
-                + (0.98_f64 / 9.0).powi(2) * spread(false_alarms, 411.0),
+                + (0.98 / 9.0) * (0.98 / 9.0) * spread(false_alarms, 411.0),
         );
         let all = TABLE.estimate(Question::TreatAll, 0.1, Prevalence::Declared(0.02));
         close(all.unwrap().1, 0.0);

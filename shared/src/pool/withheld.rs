@@ -8,6 +8,7 @@ use super::result::{SiteOutcome, SiteResult, Withheld};
 use crate::disclosure::review::MANY;
 use crate::statistic::characteristics::Characteristics;
 use crate::statistic::contingency::Contingency;
+use crate::statistic::discordance::Discordance;
 use crate::statistic::metric::{Leaves, Pooling};
 use crate::statistic::stage::{Cell, Disclosed};
 use crate::statistic::subgroup::SubgroupTable;
@@ -129,34 +130,10 @@ impl Walk<'_> {
             }
             // A hidden 2x2 table has a line of its own, for all that follows from it.
             Statistic::Estimate(one) if self.table_hidden(one) => {}
-            Statistic::Estimate(one) => {
-                let mut item = format!("{} of {}", one.key.metric.entry().name, one.key.model);
-                if let (Some(axis), Some(level)) = (&one.key.axis, &one.key.level) {
-                    item.push_str(&format!(", {axis} = {level}"));
-                }
-                if let Some(sensitivity) = &one.key.sensitivity {
-                    item.push_str(&format!(", {sensitivity}"));
-                }
-                let pooled = one.key.metric.entry().pooling == Pooling::Mean;
-                let effect = if pooled {
-                    POOL
-                } else {
-                    "not shown for this site"
-                };
-                self.reals(&item, &[&one.value], effect);
-            }
+            Statistic::Estimate(one) => self.estimate(one, POOL),
             Statistic::SubgroupTable(one) => self.subgroups(one),
             Statistic::Contingency(one) => self.contingency(one),
-            Statistic::Discordance(one) => {
-                let item = format!(
-                    "decisions of {} at {} by {} at {}",
-                    one.model, one.threshold, one.comparator, one.comparator_threshold
-                );
-                if one.events.both.is_suppressed() {
-                    let effect = "the site does not enter McNemar's test over sites";
-                    self.push(item, "no bound".to_owned(), effect);
-                }
-            }
+            Statistic::Discordance(one) => self.crossed(one),
             Statistic::Permutation(one) => {
                 let item = format!("shuffled outcomes of {}", one.model);
                 let effect = "this site is not in the test by permutation";
@@ -165,6 +142,29 @@ impl Walk<'_> {
             // A step is withheld as a whole; the exchange names the site.
             Statistic::CalibrationBlock(_) => {}
         }
+    }
+
+    fn estimate(&mut self, one: &Estimate<Disclosed>, pool: &str) {
+        let mut item = format!("{} of {}", one.key.metric.entry().name, one.key.model);
+        if let (Some(axis), Some(level)) = (&one.key.axis, &one.key.level) {
+            item.push_str(&format!(", {axis} = {level}"));
+        }
+        if let Some(comparator) = &one.key.comparator {
+            item.push_str(&format!(" against {comparator}"));
+        }
+        if let Some(threshold) = one.key.threshold {
+            item.push_str(&format!(", at {threshold}"));
+        }
+        if let Some(sensitivity) = &one.key.sensitivity {
+            item.push_str(&format!(", {sensitivity}"));
+        }
+        let pooled = one.key.metric.entry().pooling == Pooling::Mean;
+        let effect = if pooled {
+            pool
+        } else {
+            "not shown for this site"
+        };
+        self.reals(&item, &[&one.value], effect);
     }
 
     fn table_hidden(&self, one: &Estimate<Disclosed>) -> bool {
@@ -177,6 +177,17 @@ impl Walk<'_> {
                     && Some(table.threshold) == one.key.threshold
                     && table.true_positive.is_suppressed()
             })
+    }
+
+    fn crossed(&mut self, one: &Discordance<Disclosed>) {
+        let item = format!(
+            "decisions of {} at {} by {} at {}",
+            one.model, one.threshold, one.comparator, one.comparator_threshold
+        );
+        if one.events.both.is_suppressed() {
+            let effect = "the site does not enter McNemar's test over sites";
+            self.push(item, "no bound".to_owned(), effect);
+        }
     }
 
     fn characteristics(&mut self, one: &Characteristics<Disclosed>) {

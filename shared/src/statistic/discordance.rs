@@ -137,7 +137,7 @@ fn at(
         set.protocol.model.get(comparator)?.id.clone(),
     );
     let estimate = |metric, event: bool, counts: &[ExactCount]| {
-        let (found, share) = difference(set, event, counts, &place);
+        let (found, share) = difference(set, event, counts, place);
         let key = EstimateKey::whole(metric, ids.0.clone(), set.endpoint.clone());
         let key = key.at(threshold).against(ids.1.clone());
         whole.estimate(key, found, Basis::of(smallest).dominated(share))

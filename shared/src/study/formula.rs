@@ -65,8 +65,8 @@ impl FormulaTerm {
         let scaled = value / self.scale.unwrap_or(1.0);
         let raised = match self.power {
             None => scaled,
-            Some(power) if power == 1.0 => scaled,
-            Some(power) if power == 0.0 => libm::log(scaled),
+            Some(1.0) => scaled,
+            Some(0.0) => libm::log(scaled),
             Some(power) => libm::pow(scaled, power),
         };
         Some(self.coefficient * raised).filter(|added| added.is_finite())
@@ -92,8 +92,8 @@ impl FormulaTerm {
         };
         match self.power {
             None => {}
-            Some(power) if power == 1.0 => {}
-            Some(power) if power == 0.0 => what = format!("ln {what}"),
+            Some(1.0) => {}
+            Some(0.0) => what = format!("ln {what}"),
             Some(power) => what = format!("{what}^{power}"),
         }
         let sign = if self.coefficient < 0.0 { "-" } else { "+" };

@@ -9,7 +9,7 @@ use super::super::view::{self, View};
 use super::super::words::{self, join, plural};
 use crate::pool::result::{PoolOutcome, SiteOutcome};
 use crate::statistic::Cell;
-use crate::study::{Design, Formula, ModelRole, SamplingDesign, SiteRole};
+use crate::study::{Design, Model, ModelRole, SamplingDesign, SiteRole};
 
 /// The front page.
 pub(super) fn page(view: View<'_>) -> Front {
@@ -311,6 +311,17 @@ fn limits(view: View<'_>) -> Vec<String> {
     out
 }
 
+/// What a model's digest is of, and the formula itself.
+fn source(model: &Model) -> String {
+    let digest = model.sha256.clone();
+    match &model.formula {
+        Some(formula) => format!("{}; {}", formula.words(), digest.unwrap_or_default()),
+        None => {
+            digest.unwrap_or_else(|| "predictions supplied as a table; no model file".to_owned())
+        }
+    }
+}
+
 fn facts(view: View<'_>) -> Table {
     let protocol = &view.study.protocol;
     let mut table = Table::prose("Model facts", &["", "Under validation"]);
@@ -325,7 +336,7 @@ fn facts(view: View<'_>) -> Table {
             ModelRole::Comparator => "Comparator".to_owned(),
         }))
         .collect();
-    let mut row = |head: &str, pick: &dyn Fn(&crate::study::Model) -> String| {
+    let mut row = |head: &str, pick: &dyn Fn(&Model) -> String| {
         let cells = models
             .iter()
             .map(|model| Shown::words(pick(model)))
@@ -351,18 +362,7 @@ fn facts(view: View<'_>) -> Table {
             all.join("; ")
         }
     });
-    row("File (SHA-256)", &|model| {
-        model
-            .sha256
-            .clone()
-            .unwrap_or_else(|| "predictions supplied as a table; no model file".to_owned())
-    });
-    if models.iter().any(|model| model.formula.is_some()) {
-        row("Formula", &|model| {
-            let formula = model.formula.as_ref();
-            formula.map_or_else(|| "none".to_owned(), Formula::words)
-        });
-    }
+    row("File or formula (SHA-256)", &source);
     let use_ = &protocol.intended_use;
     for (head, text) in [
         ("Intended population", &use_.population),
