@@ -139,12 +139,12 @@ fn no_small_group_can_be_pinned() {
 #[test]
 fn no_small_group_can_be_pinned_by_pairs() {
     let (mut released, mut pairs_shown, mut pairs_hidden) = (0, 0, 0);
-    for seed in 5000..5000 + SITES {
+    for seed in 5000..5000 + SITES / 2 {
         let mut draw = Draw(seed);
         let axes = draw.within(2, 4);
         let levels: Vec<usize> = (0..axes).map(|_| draw.within(2, 4)).collect();
         let shape = Shape {
-            patients: draw.within(100, 2501),
+            patients: draw.within(100, 1501),
             prevalence: 0.2 + 0.3 * draw.unit(),
             repeats: 0.0,
             missing: [0.0, 0.01, 0.1][draw.within(0, 3)],
@@ -160,15 +160,16 @@ fn no_small_group_can_be_pinned_by_pairs() {
         let mut book = Book::of(&release, &rows, &protocol.histogram.edges);
         for (place, pair) in random::pairs(levels.len()).into_iter().enumerate() {
             book.link_pair(levels.len() + place, pair, &levels);
-            let name = format!("n.{}.", levels.len() + place);
-            let said = book.said.iter().filter(|said| said.name.starts_with(&name));
-            if said.clone().any(|said| said.cell.number().is_some()) {
+            // Characteristics and subgroup table both speak of a level's cases.
+            let prefix = format!("n.{}.", levels.len() + place);
+            let mut shown: BTreeMap<&str, bool> = BTreeMap::new();
+            let said = book.said.iter().filter(|said| said.rows > 0);
+            for said in said.filter(|said| said.name.starts_with(&prefix)) {
+                *shown.entry(&said.name).or_default() |= said.cell.number().is_some();
+            }
+            if shown.values().any(|shown| *shown) {
                 pairs_shown += 1;
-                let hidden = said.filter(|said| said.cell.is_suppressed());
-                assert!(
-                    hidden.clone().all(|said| said.rows == 0),
-                    "seed {seed}: a hole"
-                );
+                assert!(shown.values().all(|shown| *shown), "seed {seed}: a hole");
             } else {
                 pairs_hidden += 1;
             }
@@ -180,9 +181,9 @@ fn no_small_group_can_be_pinned_by_pairs() {
             assert!(!shown || said.patients >= 10, "seed {seed}: {}", said.name);
         }
     }
-    assert!(released > 100, "only {released} sites released anything");
-    assert!(pairs_shown > 20, "only {pairs_shown} pairs were shown");
-    assert!(pairs_hidden > 50, "only {pairs_hidden} pairs were hidden");
+    assert!(released > 50, "only {released} sites released anything");
+    assert!(pairs_shown > 10, "only {pairs_shown} pairs were shown");
+    assert!(pairs_hidden > 25, "only {pairs_hidden} pairs were hidden");
 }
 
 #[test]

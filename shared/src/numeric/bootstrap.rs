@@ -23,6 +23,7 @@ use std::ops::Range;
 
 use super::distribution::{normal_quantile, normal_sf};
 use super::interval::Interval;
+use super::random::{Draws, GOLDEN, mix};
 use super::sum::{Moments, count, mean, sum_iter};
 
 /// The largest share of resamples without a value that an interval tolerates.
@@ -32,31 +33,17 @@ pub const MOST_UNDEFINED: f64 = 0.05;
 /// many equal groups, whose skewness has the same expectation.
 pub const JACKKNIFE_GROUPS: u32 = 1000;
 
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// The output function of `SplitMix64`.
-fn mix(word: u64) -> u64 {
-    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
-}
-
 /// The random words of one resample.
-struct Stream {
-    state: u64,
-}
+struct Stream(Draws);
 
 impl Stream {
     fn of(seed: u64, number: u32) -> Self {
         let place = u64::from(number).wrapping_add(1).wrapping_mul(GOLDEN);
-        Self {
-            state: mix(mix(seed).wrapping_add(place)),
-        }
+        Self(Draws::new(mix(mix(seed).wrapping_add(place))))
     }
 
     fn word(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(GOLDEN);
-        mix(self.state)
+        self.0.bits()
     }
 }
 

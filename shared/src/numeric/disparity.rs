@@ -142,14 +142,16 @@ pub fn expected_range_of_estimates(standard_errors: &[f64]) -> Option<f64> {
     }
     let widest = standard_errors.iter().copied().fold(0.0, f64::max);
     let narrowest = standard_errors.iter().copied().fold(f64::MAX, f64::min);
-    // The integrand is smooth on the scale of the smallest standard error; the trapezoid rule
-    // over the whole line then converges faster than any power of its step.
-    let steps = (9.0 * widest / (0.2 * narrowest)).clamp(45.0, 200_000.0);
+    // A product of normal laws is smooth on the scale of the smallest standard error over the
+    // root of their number; the trapezoid rule over the whole line then converges faster than
+    // any power of its step.
+    let smooth = 0.5 * narrowest / count(standard_errors.len() as u64).sqrt();
+    let steps = (9.0 * widest / smooth).clamp(45.0, 20_000.0);
     let step = 9.0 * widest / libm::ceil(steps);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "between 45 and 200000"
+        reason = "between 45 and 20000"
     )]
     let half = libm::ceil(steps) as u32;
     let value = |x: f64| {

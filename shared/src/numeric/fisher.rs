@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use super::conditional::ConditionalFault;
 use super::sum::{Neumaier, count};
 
-/// Steps that the search may take: well below a second.
-const MOST_WORK: u64 = 600_000;
+/// Steps that the search may take: some hundredths of a second, as a release has many tables.
+const MOST_WORK: u64 = 100_000;
 
 /// Cases beyond this are left to the asymptotic test: logarithms of factorials lose digits.
 const MOST_CASES: u64 = 200_000;
@@ -281,11 +281,10 @@ mod tests {
         // fisher.test(matrix(c(0,6,3,1,0,8,42,29,29,5), 2, byrow = TRUE)) in R 4.2.2.
         let p = fisher_exact_table(&[vec![0, 6, 3, 1, 0], vec![8, 42, 29, 29, 5]]).unwrap();
         assert!((p / 0.664_406_155_385_899 - 1.0).abs() < 1e-8);
-        // R's example of job satisfaction (Agresti 2002, table 2.8): p = 0.7826849.
+        // R's example of job satisfaction (Agresti 2002, table 2.8) takes three million steps.
         let jobs = [[1, 2, 1, 0], [3, 3, 6, 1], [10, 10, 14, 9], [6, 7, 12, 11]];
         let jobs: Vec<Vec<u64>> = jobs.iter().map(|row| row.to_vec()).collect();
-        let p = fisher_exact_table(&jobs).unwrap();
-        assert!((p - 0.782_684_9).abs() < 5e-8, "{p}");
+        assert_eq!(fisher_exact_table(&jobs), Err(ConditionalFault::TooLarge));
     }
 
     #[test]

@@ -3,7 +3,17 @@
 //! permutation, never for secrets.
 //!
 //! From: a seed that stands in the result.
-//! To: `permutation`.
+//! To: `permutation`, `bootstrap`.
+
+/// Step of the generator's state.
+pub(super) const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The output function of `SplitMix64`.
+pub(super) fn mix(word: u64) -> u64 {
+    let word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    word ^ (word >> 31)
+}
 
 /// A stream of random numbers.
 #[derive(Clone, Debug)]
@@ -17,11 +27,8 @@ impl Draws {
 
     /// Uniform over all 64-bit numbers.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        self.0 = self.0.wrapping_add(GOLDEN);
+        mix(self.0)
     }
 
     /// Uniform in `[0, 1)`, a multiple of 2^-53.

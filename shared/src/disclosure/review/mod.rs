@@ -16,6 +16,7 @@ use crate::statistic::{Statistic, flow};
 use crate::study::StudyProtocol;
 
 mod axes;
+mod contingency;
 mod curves;
 mod estimates;
 mod pairs;

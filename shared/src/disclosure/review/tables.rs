@@ -1,6 +1,7 @@
-//! Review of tables over the levels of an axis: characteristics, subgroup bias tables,
-//! contingency tables. Rows are shown or hidden whole, so that neither margins nor the other
-//! rows give a hidden one away (decision P5); the audit checks the result.
+//! Review of tables over the levels of an axis: characteristics and subgroup tables
+//! (contingency tables: `contingency`). Rows are shown or hidden whole, so that neither
+//! margins nor the other rows give a hidden one away (decision P5); the audit checks the
+//! result.
 //!
 //! From: `statistic`.
 //! To: the release's statistics.
@@ -9,9 +10,6 @@ use super::Gate;
 use crate::disclosure::rule::Rule;
 use crate::statistic::characteristics::{
     AxisCounts, Characteristics, FieldMoments, LevelCount, Representation,
-};
-use crate::statistic::contingency::{
-    Contingency, ContingencyKind, ContingencyRow, Stratum, Trend, TwoLevels,
 };
 use crate::statistic::disparity::Disparity;
 use crate::statistic::stage::{Cell, Disclosed, Exact, ExactCount, ExactReal};
@@ -94,7 +92,7 @@ impl Gate<'_> {
     }
 
     /// A cell of a row that is shown or hidden whole.
-    fn row_count(&mut self, name: &str, count: &ExactCount, shown: bool) -> Cell<u64> {
+    pub(super) fn row_count(&mut self, name: &str, count: &ExactCount, shown: bool) -> Cell<u64> {
         self.count_if(name, count, shown, Rule::Margin)
     }
 
@@ -234,105 +232,6 @@ impl Gate<'_> {
             gap_high: part(", gap, upper end", one.gap_high),
             gap_variance: part(", gap, variance", one.gap_variance),
             measure: one.measure,
-        }
-    }
-
-    pub(super) fn contingency(&mut self, one: Contingency<Exact>) -> Contingency<Disclosed> {
-        let plan = self.axis_plan(one.endpoint.as_str(), one.axis.as_str());
-        let (shown, whole) = match one.kind {
-            ContingencyKind::ErrorBySubgroup => (plan.quarters, plan.quarters_whole),
-            ContingencyKind::OutcomeBySubgroup | ContingencyKind::CompletenessByOutcome => {
-                (plan.classes, plan.classes_whole)
-            }
-        };
-        let name = format!("{} by {}", one.kind.words(), one.axis);
-        let rows = one
-            .rows
-            .into_iter()
-            .zip(shown)
-            .map(|(row, shown)| ContingencyRow {
-                cells: row
-                    .cells
-                    .iter()
-                    .zip(&one.columns)
-                    .map(|(cell, column)| {
-                        let name = format!("{name}: {}, {column}", row.level);
-                        self.row_count(&name, cell, shown)
-                    })
-                    .collect(),
-                level: row.level,
-            })
-            .collect();
-        let mut test = |what: &str, real: ExactReal| {
-            self.real_if(&format!("{name}: {what}"), real, Rule::Margin, whole)
-        };
-        let chi_squared = test("chi-squared", one.chi_squared);
-        let p_value = test("p value", one.p_value);
-        let cramers_v = test("Cramer's V", one.cramers_v);
-        let yates = test("chi-squared, corrected", one.yates);
-        let yates_p = test("chi-squared, corrected, p value", one.yates_p);
-        let g2 = test("G2", one.g2);
-        let g2_p = test("G2, p value", one.g2_p);
-        let fisher_p = test("Fisher's exact test, p value", one.fisher_p);
-        let trend = one.trend.map(|trend| Trend {
-            chi_squared: test("trend over levels", trend.chi_squared),
-            p_value: test("trend over levels, p value", trend.p_value),
-            deviation: test("trend over levels, part over sites", trend.deviation),
-            variance: test("trend over levels, variance over sites", trend.variance),
-        });
-        let mut part = |real: ExactReal| test("part of the odds ratio over sites", real);
-        let two_levels = one.two_levels.map(|parts| TwoLevels {
-            deviation: part(parts.deviation),
-            variance: part(parts.variance),
-            r: part(parts.r),
-            s: part(parts.s),
-            p_r: part(parts.p_r),
-            p_s_q_r: part(parts.p_s_q_r),
-            q_s: part(parts.q_s),
-        });
-        let first = one.stratum.difference.first();
-        let (rule, smallest) = (Rule::Margin, first.map_or(0, |real| real.basis.smallest));
-        let before = self.items.len();
-        let mut parts = |reals: Vec<ExactReal>| {
-            let each = reals.into_iter();
-            each.map(|real| self.real_if("", real, rule, whole))
-                .collect::<Vec<_>>()
-        };
-        let stratum: Stratum<Disclosed> = Stratum {
-            difference: parts(one.stratum.difference),
-            covariance: parts(one.stratum.covariance),
-        };
-        // Staff read one line for the vector and the matrix of the test over sites.
-        self.items.truncate(before);
-        let numbers = stratum.difference.len() + stratum.covariance.len();
-        let shown = stratum.difference.iter().any(|cell| !cell.is_suppressed());
-        let value = if shown {
-            format!("{numbers} numbers")
-        } else {
-            "withheld".to_owned()
-        };
-        let name = format!("{name}: parts of the test over sites");
-        self.item(&name, smallest, value, rule, shown);
-        Contingency {
-            kind: one.kind,
-            endpoint: one.endpoint,
-            model: one.model,
-            threshold: one.threshold,
-            axis: one.axis,
-            columns: one.columns,
-            rows,
-            chi_squared,
-            degrees_of_freedom: if whole { one.degrees_of_freedom } else { 0 },
-            p_value,
-            cramers_v,
-            yates,
-            yates_p,
-            g2,
-            g2_p,
-            fisher_p,
-            stratum,
-            trend,
-            two_levels,
         }
     }
 }
