@@ -5,7 +5,9 @@
 //! To: `report`.
 
 use super::result::{PooledStudy, SiteOutcome, SiteResult};
-use super::{analysis, curve, fairness, permutation, table, utility, verdict, withheld};
+use super::{
+    analysis, curve, fairness, permutation, summary_point, table, utility, verdict, withheld,
+};
 use crate::disclosure::ReceivedRelease;
 use crate::identity::Digest;
 use crate::study::{RoundId, SiteSlug, StudyProtocol, Timestamp};
@@ -73,6 +75,7 @@ pub fn pool(
         crossed: utility::crossed(protocol, &sites),
         benefit: utility::curves(protocol, &sites),
         cards: utility::cards(protocol, &sites),
+        bivariate: summary_point::all(protocol, &sites),
         withheld: withheld::all(&sites),
         fairness: fairness::all(&sites),
         family: fairness::family(&analyses),
