@@ -16,6 +16,7 @@ mod methods;
 mod operating;
 mod precision;
 mod provenance;
+mod robustness;
 mod sites;
 mod subgroups;
 mod utility;
