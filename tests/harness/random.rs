@@ -77,6 +77,8 @@ pub fn protocol(levels: &[usize], thresholds: &[f64]) -> StudyProtocol {
         field(json!({ "name": "p_b", "kind": "probability" })),
         field(json!({ "name": "age", "kind": "number", "range": [0, 120] })),
     ];
+    // Enough for an interval, few enough for thousands of releases.
+    protocol.bootstrap.resamples = 100;
     protocol.subgroup.clear();
     for (axis, count) in levels.iter().enumerate() {
         let name = format!("axis_{axis}");

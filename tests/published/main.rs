@@ -8,6 +8,7 @@
 mod area;
 mod calibration;
 mod curve;
+mod discrimination_round;
 mod fair;
 mod fair_round;
 mod heart_calibration;

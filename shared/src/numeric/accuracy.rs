@@ -185,7 +185,7 @@ impl Calls {
             AccuracyMeasure::Accuracy => Ok(self.share(tp + tn, fp + fn_, [0, 3], [1, 2])),
             AccuracyMeasure::F1 if tp + fp + fn_ == 0.0 => Err(AccuracyFault::Undefined),
             AccuracyMeasure::F1 => Ok(self.f1()),
-            AccuracyMeasure::Kappa if one_class && one_call => Err(AccuracyFault::Undefined),
+            AccuracyMeasure::Kappa if one_class && fp + fn_ == 0.0 => Err(AccuracyFault::Undefined),
             AccuracyMeasure::Kappa => Ok(self.kappa()),
             AccuracyMeasure::BalancedAccuracy
             | AccuracyMeasure::Mcc

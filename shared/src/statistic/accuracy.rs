@@ -15,6 +15,7 @@
 //! To: report page "operating point".
 
 use super::analysis_set::{AnalysisSet, LEVEL};
+use super::auc::Areas;
 use super::estimate::{Estimate, EstimateKey, Found, IntervalMethod};
 use super::metric::Metric;
 use super::stage::{Basis, Exact, Undefined};
@@ -46,6 +47,7 @@ pub const MEASURES: [(Metric, AccuracyMeasure); 9] = [
 /// Every measure of the model with index `model` at `threshold`.
 pub(crate) fn measure(
     set: &AnalysisSet<'_>,
+    areas: &Areas,
     model: usize,
     threshold: f64,
 ) -> Option<Vec<Estimate<Exact>>> {
@@ -60,7 +62,7 @@ pub(crate) fn measure(
         .into_iter()
         .map(|(call, event)| cell(call, event))
         .fold(u64::MAX, u64::min);
-    let basis = Basis::of(smallest);
+    let basis = Basis::of(smallest).and(areas.beside(model));
     let key = |metric| EstimateKey::whole(metric, id.clone(), set.endpoint.clone()).at(threshold);
     let interval = set.protocol.intervals.proportion;
     let mut estimates: Vec<Estimate<Exact>> = MEASURES

@@ -122,7 +122,7 @@ impl Planned<'_> {
             for threshold in self.thresholds(model) {
                 let table = Confusion::measure(self.set, model, threshold);
                 statistics.extend(table.map(Statistic::Confusion));
-                let estimates = accuracy::measure(self.set, model, threshold);
+                let estimates = accuracy::measure(self.set, self.areas, model, threshold);
                 let estimates = estimates.unwrap_or_default().into_iter();
                 statistics.extend(estimates.map(Statistic::Estimate));
             }
