@@ -8,6 +8,7 @@ pub mod binomial_normal;
 pub mod bivariate;
 mod curve;
 mod estimate;
+mod failure;
 mod fairness;
 pub mod meta_regression;
 pub mod one_stage;

@@ -6,7 +6,7 @@
 
 use super::one_stage::{self, Exchange};
 use super::result::{PooledStudy, SiteOutcome, SiteResult};
-use super::{analysis, curve, fairness, permutation, table, utility, verdict, withheld};
+use super::{analysis, curve, failure, fairness, permutation, table, utility, verdict, withheld};
 use crate::disclosure::ReceivedRelease;
 use crate::identity::Digest;
 use crate::study::{RoundId, SiteSlug, StudyProtocol, Timestamp};
@@ -91,6 +91,7 @@ pub fn pool_with_steps(
         between_sites: fairness::between_sites(&analyses),
         representation: fairness::representation(&sites),
         permutation: permutation::all(&sites),
+        failures: failure::all(protocol, &sites),
         analyses,
         protocol: protocol.clone(),
         protocol_digest: facts.protocol_digest,

@@ -18,6 +18,7 @@ use crate::study::StudyProtocol;
 mod axes;
 mod curves;
 mod estimates;
+mod missing;
 mod pairs;
 mod steps;
 mod tables;
@@ -209,6 +210,7 @@ impl Gate<'_> {
             Statistic::CalibrationBlock(one) => {
                 Statistic::CalibrationBlock(self.calibration_block(one))
             }
+            Statistic::Missing(one) => Statistic::Missing(self.missing(one)),
         }
     }
 
