@@ -5,5 +5,6 @@
 //! To: nothing.
 
 mod degenerate;
+mod design;
 mod sums;
 mod value;

@@ -271,7 +271,8 @@ fn the_order_of_arrival_and_of_rows_changes_nothing() {
                 | Statistic::Confusion(_)
                 | Statistic::Histogram(_)
                 | Statistic::Contingency(_)
-                | Statistic::Discordance(_),
+                | Statistic::Discordance(_)
+                | Statistic::Missing(_),
                 _,
             ) = (a, b)
             {

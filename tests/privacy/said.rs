@@ -124,6 +124,8 @@ impl Book {
             | Statistic::PairedAuc(_)
             | Statistic::ObservedExpected(_)
             | Statistic::Permutation(_)
+            // Counts of what is absent are about cases that are not analysed.
+            | Statistic::Missing(_)
             | Statistic::Estimate(_) => {}
             // Where the policy protects, bins of a calibration curve say nothing.
             Statistic::CalibrationBins(one) => {

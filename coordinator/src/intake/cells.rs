@@ -192,6 +192,20 @@ pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
         }
         Statistic::Permutation(it) => permutation(&mut out, it),
         Statistic::CalibrationBlock(it) => calibration_block(&mut out, it),
+        Statistic::Missing(it) => {
+            counts(
+                &mut out,
+                &[
+                    ("no_prediction_events", &it.no_prediction_events),
+                    ("no_prediction_non_events", &it.no_prediction_non_events),
+                    ("neither", &it.neither),
+                ],
+            );
+            for band in &it.no_reference {
+                let name = format!("no_reference {} to {}", band.low, band.high);
+                out.push(AnyCell::Count(name, &band.count));
+            }
+        }
     }
     out
 }

@@ -9,6 +9,7 @@ use shared::numeric::table::goodness_of_fit;
 use shared::statistic::characteristics::{AxisCounts, Characteristics, FieldMoments};
 use shared::statistic::confusion::Confusion;
 use shared::statistic::flow::Flow;
+use shared::statistic::missing::Missing;
 use shared::statistic::{Cell, Disclosed, Statistic};
 use shared::study::{Axis, EndpointId, FieldKind, StudyProtocol};
 
@@ -207,6 +208,7 @@ fn margins(
     findings: &mut Vec<Finding>,
 ) {
     match statistic {
+        Statistic::Missing(it) => missing(it, release, at, findings),
         Statistic::Flow(_)
         | Statistic::SubgroupTable(_)
         | Statistic::Contingency(_)
@@ -303,6 +305,36 @@ fn margins(
             }
         }
     }
+}
+
+/// What has no reference standard is the flow's; what lacks one model's prediction is a part of
+/// what lacks a prediction.
+fn missing(
+    it: &Missing<Disclosed>,
+    release: &ReceivedRelease,
+    at: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(flow) = flow(release, &it.endpoint) else {
+        return;
+    };
+    let bands = it.no_reference.iter().map(|band| &band.count);
+    let absent = bands.chain(std::iter::once(&it.neither));
+    sums_to(
+        findings,
+        "missing-agrees",
+        at,
+        absent,
+        &flow.without_reference,
+    );
+    let unpredicted = it.no_prediction_events.plus(it.no_prediction_non_events);
+    at_most(
+        findings,
+        "missing-agrees",
+        at,
+        &unpredicted,
+        &flow.without_prediction,
+    );
 }
 
 fn classes_agree(

@@ -179,6 +179,7 @@ fn means_inside(
             | Statistic::Permutation(_)
             | Statistic::Contingency(_)
             | Statistic::Discordance(_)
+            | Statistic::Missing(_)
             | Statistic::CalibrationBlock(_) => continue,
         };
         let (Some(a), Some(b)) = sum else {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use shared::disclosure::document::ReceivedRelease;
 use shared::statistic::contingency::{Contingency, ContingencyKind};
 use shared::statistic::metric::Topic;
-use shared::statistic::{Disclosed, EstimateKey, Metric, Statistic};
+use shared::statistic::{Disclosed, EstimateKey, Metric, Statistic, missing};
 use shared::study::plan::{self, StatisticKind};
 use shared::study::{AxisId, EndpointId, ModelId, ModelRole, StudyProtocol, Visibility};
 
@@ -54,6 +54,7 @@ fn kind(statistic: &Statistic<Disclosed>) -> StatisticKind {
         Statistic::PairedAuc(_) => StatisticKind::PairedAuc,
         Statistic::Histogram(_) => StatisticKind::Histogram,
         Statistic::ObservedExpected(_) => StatisticKind::ObservedExpected,
+        Statistic::Estimate(it) if it.key.is_declared_sensitivity() => StatisticKind::Sensitivity,
         Statistic::Estimate(it) => it.key.metric.entry().kind,
         Statistic::CalibrationBins(_) => StatisticKind::CalibrationBins,
         Statistic::SubgroupTable(_) => StatisticKind::Subgroup,
@@ -61,6 +62,7 @@ fn kind(statistic: &Statistic<Disclosed>) -> StatisticKind {
         Statistic::Discordance(_) => StatisticKind::Discordance,
         Statistic::Permutation(_) => StatisticKind::Permutation,
         Statistic::CalibrationBlock(_) => StatisticKind::CalibrationBlock,
+        Statistic::Missing(_) => StatisticKind::Missing,
     }
 }
 
@@ -100,6 +102,7 @@ fn key(statistic: &Statistic<Disclosed>) -> Key {
             other: it.axis.to_string(),
             ..scored(&it.endpoint, &it.model)
         },
+        Statistic::Missing(it) => scored(&it.endpoint, &it.model),
         Statistic::Contingency(it) => Key {
             sub: contingency_word(it.kind),
             other: it.axis.to_string(),
@@ -254,6 +257,15 @@ fn unknown(statistic: &Statistic<Disclosed>, protocol: &StudyProtocol) -> Vec<St
                 wrong.push("its threshold is not the protocol's first for this model".into());
             }
         }
+        Statistic::Missing(it) => {
+            endpoint(protocol, &it.endpoint, &mut wrong);
+            model(protocol, &it.model, &mut wrong);
+            let edges = missing::edges(protocol, &it.model, &it.endpoint);
+            let bands = it.no_reference.iter().map(|band| [band.low, band.high]);
+            if !bands.eq(edges.windows(2).map(|ends| [ends[0], ends[1]])) {
+                wrong.push("its bands are not cut at the declared thresholds".into());
+            }
+        }
         Statistic::Contingency(it) => {
             endpoint(protocol, &it.endpoint, &mut wrong);
             axis(protocol, &it.axis, &mut wrong);
@@ -334,7 +346,8 @@ fn estimate(protocol: &StudyProtocol, key: &EstimateKey, wrong: &mut Vec<String>
         wrong.push("it names no threshold".into());
     }
     let clip = key.metric == Metric::CalibrationSlope && key.is_clip_sensitivity();
-    if key.sensitivity.is_some() && !clip {
+    let listed = |id: &String| protocol.sensitivity.iter().any(|one| one.id == *id);
+    if !clip && key.sensitivity.as_ref().is_some_and(|id| !listed(id)) {
         wrong.push("the protocol declares no such analysis".into());
     }
 }

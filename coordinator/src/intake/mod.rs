@@ -19,6 +19,7 @@ mod subgroups;
 #[cfg(test)]
 pub(crate) mod tests;
 mod utility;
+mod weighted;
 
 use shared::disclosure::document::ReceivedRelease;
 use shared::fault::Fault;

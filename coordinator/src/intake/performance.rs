@@ -12,6 +12,7 @@ use shared::statistic::estimate::IntervalMethod;
 use shared::statistic::observed_expected::ObservedExpected;
 use shared::statistic::paired_auc::PairedAuc;
 use shared::statistic::permutation::Permutation;
+use shared::statistic::sampling::Weights;
 use shared::statistic::{Cell, Disclosed, Estimate, EstimateKey, Metric, Statistic};
 use shared::study::{EndpointId, ModelId, ProportionInterval, StudyProtocol};
 
@@ -20,6 +21,7 @@ use super::consistency::flow;
 use super::finding::{Finding, Span, near, ordered, slack_of, sums_to, within};
 use super::keys::place;
 use super::utility;
+use super::weighted;
 
 /// Largest variance of an AUC: that of a fair coin.
 const AUC_VARIANCE_MAX: f64 = 0.25;
@@ -31,20 +33,26 @@ pub(super) fn check(
     findings: &mut Vec<Finding>,
 ) {
     let slack = slack_of(&release.header.policy.profile);
+    let weighted = Weights::of_design(protocol).is_ok_and(|weights| !weights.is_plain());
     let method = Some(protocol.intervals.proportion).filter(|_| !release.header.clustered);
     for statistic in &release.statistics {
         let at = place(statistic);
         match statistic {
+            Statistic::Confusion(it) if weighted => {
+                weighted::rates(it, protocol, &at, slack, findings);
+            }
             Statistic::Confusion(it) => rates(it, method, &at, slack, findings),
             Statistic::Auc(it) => auc(it, release.header.clustered, &at, findings),
             Statistic::PairedAuc(it) => paired(it, release, &at, slack, findings),
+            // Weighted measures do not follow from plain counts.
+            Statistic::ObservedExpected(_) if weighted => {}
             Statistic::ObservedExpected(it) => {
                 observed_expected(it, release.header.clustered, &at, slack, findings);
             }
             Statistic::Estimate(it) => {
                 estimate(it, &at, slack, findings);
                 accuracy::check(it, release, protocol, &at, findings);
-                if it.key.metric == Metric::Brier {
+                if it.key.metric == Metric::Brier && it.key.is_whole() && !weighted {
                     brier(it, release, &at, slack, findings);
                 }
                 utility::follows(it, release, &at, findings);
@@ -56,6 +64,7 @@ pub(super) fn check(
             | Statistic::CalibrationBins(_)
             | Statistic::SubgroupTable(_)
             | Statistic::Contingency(_)
+            | Statistic::Missing(_)
             | Statistic::CalibrationBlock(_) => {}
             Statistic::Discordance(it) => utility::crossed(it, release, &at, findings),
         }
@@ -138,7 +147,7 @@ fn interval_recomputed(
 }
 
 /// The value is the quotient of counts that lie in these spans.
-fn rate_follows(
+pub(super) fn rate_follows(
     value: &Cell<f64>,
     part: Option<Span>,
     whole: Option<Span>,
@@ -411,6 +420,7 @@ fn estimate(it: &Estimate<Disclosed>, at: &str, slack: f64, findings: &mut Vec<F
         }
         IntervalMethod::Normal
         | IntervalMethod::Corrected
+        | IntervalMethod::Logit
         | IntervalMethod::Wilson
         | IntervalMethod::ClopperPearson
         | IntervalMethod::Newcombe

@@ -9,6 +9,7 @@ pub mod bivariate;
 pub mod calibration;
 mod curve;
 mod estimate;
+mod failure;
 mod fairness;
 mod mean;
 pub mod meta_regression;

@@ -91,6 +91,43 @@ pub struct PooledStudy {
     pub verdict: Verdict,
     /// Everything that was withheld, item by item.
     pub withheld: Vec<Withheld>,
+    /// Errors of the model under validation by level, over external sites, the worst first.
+    #[serde(default)]
+    pub failures: Vec<Failure>,
+}
+
+/// Errors at one level of an axis, summed over external sites.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// The model.
+    pub model: ModelId,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The axis.
+    pub axis: AxisId,
+    /// The level.
+    pub level: String,
+    /// The threshold; the protocol's first for this model.
+    pub threshold: f64,
+    /// Cases.
+    pub n: Cell<u64>,
+    /// Events among them.
+    pub events: Cell<u64>,
+    /// Events called negative.
+    pub false_negative: Cell<u64>,
+    /// Non-events called positive.
+    pub false_positive: Cell<u64>,
+    /// Share of cases called wrongly; absent when a count is hidden or the sampling forbids it.
+    pub error: Option<ErrorShare>,
+}
+
+/// A share of errors.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorShare {
+    /// Errors over cases, in [0, 1].
+    pub value: f64,
+    /// Its interval; absent where patients repeat.
+    pub interval: Option<[f64; 2]>,
 }
 
 /// One invited site.

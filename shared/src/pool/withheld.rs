@@ -141,6 +141,19 @@ impl Walk<'_> {
             }
             // A step is withheld as a whole; the exchange names the site.
             Statistic::CalibrationBlock(_) => {}
+            Statistic::Missing(one) => {
+                const ABSENT: &str = "the table of absent values has a gap";
+                let model = &one.model;
+                self.count(
+                    &format!("no prediction of {model}, by outcome"),
+                    &one.no_prediction_events,
+                    ABSENT,
+                );
+                if let Some(band) = one.no_reference.first() {
+                    let item = format!("no reference standard, by score of {model}");
+                    self.count(&item, &band.count, ABSENT);
+                }
+            }
         }
     }
 

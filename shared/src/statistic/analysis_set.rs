@@ -42,17 +42,30 @@ pub struct AnalysisSet<'a> {
 impl<'a> AnalysisSet<'a> {
     /// The analysis set of the endpoint with index `endpoint` in the protocol.
     pub fn of(protocol: &'a StudyProtocol, cases: &Cases, endpoint: usize) -> Option<Self> {
-        let id = protocol.endpoint.get(endpoint)?.id.clone();
+        let score = |model: usize, row: usize| cases.score.get(model)?.get(row).copied()?;
         let outcomes = cases.outcome.get(endpoint)?;
-        let complete = |row: &usize| cases.score.iter().all(|score| score[*row].is_some());
-        let row: Vec<usize> = (0..outcomes.len())
-            .filter(|row| outcomes[*row].is_some())
+        Self::altered(protocol, cases, endpoint, |row| outcomes[row], score)
+    }
+
+    /// The set of a sensitivity analysis: cases whose `outcome` is some, with the predictions
+    /// that `score` gives for a model and a row.
+    pub(crate) fn altered(
+        protocol: &'a StudyProtocol,
+        cases: &Cases,
+        endpoint: usize,
+        outcome: impl Fn(usize) -> Option<bool>,
+        score: impl Fn(usize, usize) -> Option<f64>,
+    ) -> Option<Self> {
+        let id = protocol.endpoint.get(endpoint)?.id.clone();
+        let models = 0..cases.score.len();
+        let complete = |row: &usize| models.clone().all(|model| score(model, *row).is_some());
+        let row: Vec<usize> = (0..cases.patient.len())
+            .filter(|row| outcome(*row).is_some())
             .filter(complete)
             .collect();
-        let score = cases
-            .score
-            .iter()
-            .map(|score| row.iter().filter_map(|row| score[*row]).collect())
+        let score = models
+            .clone()
+            .map(|model| row.iter().filter_map(|row| score(model, *row)).collect())
             .collect();
         let patient: Vec<u32> = row.iter().map(|row| cases.patient[*row]).collect();
         let all = count(&patient, cases.patients, |_| true);
@@ -60,7 +73,7 @@ impl<'a> AnalysisSet<'a> {
             protocol,
             endpoint: id,
             patient,
-            outcome: row.iter().filter_map(|row| outcomes[*row]).collect(),
+            outcome: row.iter().filter_map(|row| outcome(*row)).collect(),
             score,
             level: cases
                 .level

@@ -13,9 +13,9 @@ use super::analysis_set::{AnalysisSet, clustered_variance, dominance};
 use super::auc::Areas;
 use super::estimate::{Estimate, EstimateKey, Found};
 use super::metric::{Metric, Scale};
+use super::sampling::Weights;
 use super::stage::{Basis, Exact, Undefined};
 use crate::numeric::sum::{sum, sum_iter};
-use crate::study::SamplingDesign;
 
 /// Brier score and scaled Brier score of the model with index `model`.
 pub(crate) fn measure(
@@ -36,16 +36,18 @@ pub(crate) fn measure(
         .dominated(share)
         .and(areas.beside(model));
     let key = |metric| EstimateKey::whole(metric, id.clone(), set.endpoint.clone());
-    let outcome_dependent = set.protocol.sampling.design == SamplingDesign::OutcomeDependent;
-    let (plain, scaled) = if outcome_dependent {
-        let why = Undefined::DesignForbids;
-        (Found::undefined(why), Found::undefined(why))
-    } else if set.is_empty() {
-        let why = Undefined::NoCases;
-        (Found::undefined(why), Found::undefined(why))
-    } else {
-        let scores = Scores::of(set, &squares);
-        (scores.plain(), scores.scaled())
+    let weights = Weights::of(set).and_then(|weights| {
+        if set.is_empty() {
+            return Err(Undefined::NoCases);
+        }
+        Ok(weights)
+    });
+    let (plain, scaled) = match weights {
+        Ok(weights) => {
+            let scores = Scores::of(set, &squares, weights);
+            (scores.plain(), scores.scaled())
+        }
+        Err(why) => (Found::undefined(why), Found::undefined(why)),
     };
     Some([
         Estimate::whole(set, key(Metric::Brier), plain, basis),
@@ -57,30 +59,34 @@ pub(crate) fn measure(
 struct Scores<'a> {
     set: &'a AnalysisSet<'a>,
     squares: &'a [f64],
+    weights: Weights,
     n: f64,
     mean: f64,
     prevalence: f64,
 }
 
 impl<'a> Scores<'a> {
-    fn of(set: &'a AnalysisSet<'a>, squares: &'a [f64]) -> Self {
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "counts of cases stay far below 2^53"
-        )]
-        let n = squares.len() as f64;
-        let events = set.outcome.iter().map(|event| f64::from(u8::from(*event)));
+    fn of(set: &'a AnalysisSet<'a>, squares: &'a [f64], weights: Weights) -> Self {
+        let weight = |row: usize| weights.of_row(set, row);
+        let n = sum_iter((0..set.len()).map(weight));
+        let mass = |value: &dyn Fn(usize) -> f64| -> f64 {
+            let terms: Vec<f64> = (0..set.len()).map(|row| weight(row) * value(row)).collect();
+            sum(&terms) / n
+        };
         Self {
             set,
             squares,
+            weights,
             n,
-            mean: sum(squares) / n,
-            prevalence: sum_iter(events) / n,
+            mean: mass(&|row| squares[row]),
+            prevalence: mass(&|row| f64::from(u8::from(set.outcome[row]))),
         }
     }
 
     fn variance(&self, influence: impl Fn(usize) -> f64) -> Result<f64, Undefined> {
-        let influence: Vec<f64> = (0..self.squares.len()).map(influence).collect();
+        let influence: Vec<f64> = (0..self.squares.len())
+            .map(|row| self.weights.of_row(self.set, row) * influence(row))
+            .collect();
         clustered_variance(&influence, &self.set.patient)
             .filter(|variance| *variance > 0.0)
             .ok_or(Undefined::NoVariance)

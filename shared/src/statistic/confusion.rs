@@ -13,9 +13,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, LEVEL};
+use super::sampling::{Weights, weighted_share};
 use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
 use crate::numeric::{Interval, proportion};
-use crate::study::{EndpointId, ModelId, SamplingDesign};
+use crate::study::{EndpointId, ModelId};
 
 /// One 2x2 table.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
@@ -212,13 +213,11 @@ impl Confusion<Exact> {
         let cell = |positive: bool, event: bool| {
             set.count(|row| (score[row] >= threshold) == positive && set.outcome[row] == event)
         };
-        let outcome_dependent = set.protocol.sampling.design == SamplingDesign::OutcomeDependent;
         let rates = RateMeasure::ALL
             .iter()
             .map(|measure| {
                 let hit = |row: usize| measure.hit(score[row] >= threshold, set.outcome[row]);
-                let forbidden = outcome_dependent && measure.needs_prevalence();
-                rate(*measure, proportion_of(set, hit), forbidden)
+                rate(*measure, source_share(set, *measure, hit))
             })
             .collect();
         Some(Self {
@@ -234,15 +233,31 @@ impl Confusion<Exact> {
     }
 }
 
-fn rate(measure: RateMeasure, share: Proportion, forbidden: bool) -> Rate<Exact> {
-    let allow = |value: Result<f64, Undefined>| {
-        if forbidden {
-            Err(Undefined::DesignForbids)
-        } else {
-            value
-        }
+/// The proportion in the source population: weighted where cases were sampled by outcome at
+/// known rates, and none where the rates are unknown (decision C3).
+pub(crate) fn source_share(
+    set: &AnalysisSet<'_>,
+    measure: RateMeasure,
+    hit: impl Fn(usize) -> Option<bool>,
+) -> Proportion {
+    let plain = proportion_of(set, &hit);
+    if !measure.needs_prevalence() {
+        return plain;
+    }
+    let (value, interval) = match Weights::of(set) {
+        Ok(weights) if weights.is_plain() => return plain,
+        Ok(weights) => weighted_share(set, weights, hit),
+        Err(reason) => (Err(reason), Err(reason)),
     };
-    let real = |value| ExactReal::new(allow(value), Form::SHARE, share.basis);
+    Proportion {
+        value,
+        interval,
+        ..plain
+    }
+}
+
+fn rate(measure: RateMeasure, share: Proportion) -> Rate<Exact> {
+    let real = |value| ExactReal::new(value, Form::SHARE, share.basis);
     Rate {
         measure,
         value: real(share.value),

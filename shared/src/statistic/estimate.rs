@@ -97,6 +97,11 @@ impl EstimateKey {
         self.sensitivity.as_ref().is_some_and(known)
     }
 
+    /// True for an analysis that the protocol lists as `[[sensitivity]]`.
+    pub fn is_declared_sensitivity(&self) -> bool {
+        self.sensitivity.is_some() && !self.is_clip_sensitivity()
+    }
+
     /// True for all analysed cases of the primary analysis set.
     pub fn is_whole(&self) -> bool {
         self.axis.is_none() && self.level.is_none() && self.sensitivity.is_none()
@@ -137,6 +142,8 @@ pub struct Estimate<S: Stage> {
 pub enum IntervalMethod {
     /// Normal, on the metric's scale, from the variance that comes with it.
     Normal,
+    /// Normal, on the logit scale of a share, whatever scale the variance is on.
+    Logit,
     /// Wilson's score interval of a proportion.
     Wilson,
     /// Clopper and Pearson's exact interval of a proportion.

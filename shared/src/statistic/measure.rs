@@ -12,13 +12,14 @@ use super::contingency::Contingency;
 use super::discordance::Discordance;
 use super::flow::Flow;
 use super::histogram::Histogram;
+use super::missing::Missing;
 use super::observed_expected::ObservedExpected;
 use super::paired_auc::PairedAuc;
 use super::permutation::Permutation;
 use super::subgroup::SubgroupTable;
 use super::{
-    AnalysisSet, Cases, Exact, Statistic, accuracy, brier, calibration, discrimination,
-    net_benefit, reclassification,
+    AnalysisSet, Cases, Exact, Statistic, accuracy, brier, calibration, case_mix, discrimination,
+    net_benefit, reclassification, sensitivity,
 };
 use crate::study::plan::StatisticKind;
 use crate::study::{ModelRole, StudyProtocol};
@@ -112,6 +113,23 @@ impl Planned<'_> {
                 .collect(),
             // Measured step by step, by `calibration_block::measure`.
             StatisticKind::CalibrationBlock => Vec::new(),
+            StatisticKind::CaseMix => models
+                .filter_map(|model| case_mix::measure(set, self.areas, model))
+                .flatten()
+                .map(Statistic::Estimate)
+                .collect(),
+            StatisticKind::Missing => models
+                .filter_map(|model| {
+                    Missing::measure(self.protocol, self.cases, self.endpoint, model)
+                })
+                .map(Statistic::Missing)
+                .collect(),
+            StatisticKind::Sensitivity => {
+                sensitivity::measure(self.protocol, self.cases, self.endpoint, set)
+                    .into_iter()
+                    .map(Statistic::Estimate)
+                    .collect()
+            }
         }
     }
 

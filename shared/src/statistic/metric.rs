@@ -715,6 +715,22 @@ metrics! {
         leaves: Leaves::Whole, neutral: Some(0.0), with_events: true,
         method: "difference of independent AUCs", help: "subgroup-gaps",
     }
+    /// Standard deviation of the linear predictor.
+    PredictorSd = "predictor-sd" {
+        kind: StatisticKind::CaseMix,
+        name: "SD of the linear predictor", topic: Topic::CaseMix, scale: Scale::Log,
+        form: Form::RATIO, style: Style::Plain(2), pooling: Pooling::Described,
+        leaves: Leaves::Whole, neutral: None, with_events: true,
+        method: "sample standard deviation, log interval", help: "case-mix",
+    }
+    /// The c-statistic that the predictions imply if they are true.
+    ModelConcordance = "model-concordance" {
+        kind: StatisticKind::CaseMix,
+        name: "Model-based c-statistic", topic: Topic::CaseMix, scale: Scale::Logit,
+        form: Form::AREA, style: Style::Plain(3), pooling: Pooling::Mean,
+        leaves: Leaves::Whole, neutral: None, with_events: true,
+        method: "van Klaveren 2016, logit interval", help: "case-mix",
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod brier;
 pub mod calibration;
 pub mod calibration_bins;
 pub mod calibration_block;
+pub mod case_mix;
 pub mod cases;
 pub mod characteristics;
 pub mod confusion;
@@ -27,6 +28,7 @@ pub mod flow;
 pub mod histogram;
 pub mod measure;
 pub mod metric;
+pub mod missing;
 pub mod mode;
 pub mod net_benefit;
 pub mod observed_expected;
@@ -34,8 +36,11 @@ pub mod overlap;
 pub mod paired_auc;
 pub mod permutation;
 pub mod reclassification;
+pub mod sampling;
+pub mod sensitivity;
 pub mod stage;
 pub mod subgroup;
+pub mod term;
 
 pub use analysis_set::AnalysisSet;
 pub use cases::Cases;
@@ -81,6 +86,8 @@ pub enum Statistic<S: Stage> {
     Permutation(permutation::Permutation<S>),
     /// Newton blocks of the one-stage calibration.
     CalibrationBlock(calibration_block::CalibrationBlock<S>),
+    /// Absent predictions and reference standards.
+    Missing(missing::Missing<S>),
 }
 
 macro_rules! readers {
@@ -125,4 +132,6 @@ readers! {
     permutation = Permutation, permutation::Permutation<S>;
     /// The calibration block, if it is one.
     calibration_block = CalibrationBlock, calibration_block::CalibrationBlock<S>;
+    /// The counts of what is absent, if it is one.
+    missing = Missing, missing::Missing<S>;
 }

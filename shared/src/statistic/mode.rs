@@ -132,6 +132,17 @@ pub fn line(kind: StatisticKind) -> Line {
             "nothing; the round goes on without the one-stage figure",
             "per step log-likelihood, score and information",
         ),
+        StatisticKind::CaseMix => (Merge::Estimates, Leaves::Whole.words(), ESTIMATES),
+        StatisticKind::Missing => (
+            Merge::Sums,
+            "the parts of each count, where all of them are large",
+            "every count",
+        ),
+        StatisticKind::Sensitivity => (
+            Merge::Estimates,
+            "the same as in the primary analysis, where enough patients stand elsewhere",
+            ESTIMATES,
+        ),
     };
     Line {
         kind,

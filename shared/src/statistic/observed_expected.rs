@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, clustered_variance, dominance};
 use super::auc::Areas;
+use super::sampling::Weights;
 use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
-use crate::numeric::sum::sum_iter;
-use crate::study::{EndpointId, ModelId, SamplingDesign};
+use crate::numeric::sum::{count, sum_iter};
+use crate::study::{EndpointId, ModelId};
 
 /// O:E of one model at one site.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
@@ -71,22 +72,23 @@ pub(crate) fn ratio_from(
     let rows = (0..set.len()).filter(|row| holds(*row));
     let share = dominance(rows.clone().map(|row| (set.patient[row], score[row])));
     let basis = Basis::of(observed.patients.min(others.patients)).dominated(share);
-    if set.protocol.sampling.design == SamplingDesign::OutcomeDependent {
-        let forbidden = Err(Undefined::DesignForbids);
-        let (mean_prediction, ratio, log_variance) = (forbidden, forbidden, forbidden);
-        return Ratio {
-            mean_prediction,
-            ratio,
-            log_variance,
-            basis,
-        };
-    }
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "counts of cases stay far below 2^53"
-    )]
-    let (n, events) = ((observed.rows + others.rows) as f64, observed.rows as f64);
-    let expected = sum_iter(rows.clone().map(|row| score[row]));
+    let weights = match Weights::of(set) {
+        Ok(weights) => weights,
+        Err(reason) => {
+            return Ratio {
+                mean_prediction: Err(reason),
+                ratio: Err(reason),
+                log_variance: Err(reason),
+                basis,
+            };
+        }
+    };
+    let events = weights.event * count(observed.rows);
+    let n = events + weights.non_event * count(others.rows);
+    let expected = sum_iter(
+        rows.clone()
+            .map(|row| weights.of_row(set, row) * score[row]),
+    );
     let mean_prediction = if n > 0.0 {
         Ok(expected / n)
     } else {
@@ -100,15 +102,16 @@ pub(crate) fn ratio_from(
     Ratio {
         mean_prediction,
         ratio,
-        log_variance: log_variance(set, rows, events, n),
+        log_variance: log_variance(set, weights, rows, events, n),
         basis,
     }
 }
 
-/// `(1 - O/n) / O`; with repeated patients the same quantity summed by patient. Undefined at
+/// `(1 - O/n) / O`; with repeated patients or weights the same quantity summed by patient. Undefined at
 /// O = 0 (infinite logarithm) and O = n (zero variance): both are reported as such.
 fn log_variance(
     set: &AnalysisSet<'_>,
+    weights: Weights,
     rows: impl Iterator<Item = usize> + Clone,
     events: f64,
     n: f64,
@@ -119,13 +122,16 @@ fn log_variance(
     if events >= n {
         return Err(Undefined::NoVariance);
     }
-    if !set.clustered() {
+    if !set.clustered() && weights.is_plain() {
         return Ok((1.0 - events / n) / events);
     }
     let mean = events / n;
     let influence: Vec<f64> = rows
         .clone()
-        .map(|row| (f64::from(u8::from(set.outcome[row])) - mean) / events)
+        .map(|row| {
+            let event = f64::from(u8::from(set.outcome[row]));
+            weights.of_row(set, row) * (event - mean) / events
+        })
         .collect();
     let owners: Vec<u32> = rows.map(|row| set.patient[row]).collect();
     clustered_variance(&influence, &owners).ok_or(Undefined::NoVariance)

@@ -66,6 +66,12 @@ kinds! {
     Permutation = "permutation", "how far each model's ranking is from what shuffled outcomes would give, with its variance; for small sites the exact p value";
     /// Newton blocks of the one-stage calibration; in steps of their own.
     CalibrationBlock = "calibration-block", "per step of the one-stage calibration: log-likelihood, score and information of two coefficients";
+    /// Case mix.
+    CaseMix = "case-mix", "the standard deviation of the linear predictor and the c-statistic that the predictions themselves imply";
+    /// Absent predictions and reference standards.
+    Missing = "missing", "cases without a prediction by outcome, and cases without a reference standard by score band";
+    /// Prespecified sensitivity analyses.
+    Sensitivity = "sensitivity", "the main measures again under each prespecified sensitivity analysis";
 }
 
 impl StatisticKind {
@@ -90,7 +96,10 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
             | StatisticKind::Calibration
             | StatisticKind::CalibrationBins
             | StatisticKind::Discrimination
+            | StatisticKind::CaseMix
+            | StatisticKind::Missing
             | StatisticKind::Permutation => true,
+            StatisticKind::Sensitivity => !protocol.sensitivity.is_empty(),
             StatisticKind::Confusion => !protocol.threshold.is_empty(),
             StatisticKind::NetBenefit => {
                 !protocol.threshold.is_empty() || protocol.decision_curve.is_some()

@@ -102,6 +102,12 @@ pub struct StudyProtocol {
     /// Public data sets, by hash, on which the policy profile `open-data` may run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub public_dataset: Vec<PublicDataset>,
+    /// Prespecified sensitivity analyses, run in the same round.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sensitivity: Vec<SensitivityAnalysis>,
+    /// The categories that errors are counted by, beside the subgroup axes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureAnalysis>,
     /// The guesses behind the number of hospitals and patients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample_size: Option<SampleSize>,
@@ -191,6 +197,38 @@ pub struct Model {
     pub missing_inputs: String,
     /// One sentence on how it was developed.
     pub description: String,
+    /// What its developers reported, from the model card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub development: Option<Development>,
+}
+
+/// Performance as the developers reported it, to stand beside what was found outside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Development {
+    /// Patients.
+    pub n: u64,
+    /// Patients with the event.
+    pub events: u64,
+    /// AUC, in [0, 1].
+    pub auc: f64,
+    /// Lower end of its interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auc_low: Option<f64>,
+    /// Upper end of its interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auc_high: Option<f64>,
+    /// Observed over expected events, when reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oe: Option<f64>,
+    /// Calibration slope, when reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slope: Option<f64>,
+    /// Standard deviation of the linear predictor, when reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predictor_sd: Option<f64>,
+    /// Where the numbers stand, and how they were validated.
+    pub source: String,
 }
 
 /// A model's place in the comparison.
@@ -391,6 +429,70 @@ pub struct Missing {
     pub primary: MissingRule,
     /// The clinic's default action when there is no prediction, in words.
     pub default_action: String,
+    /// The same as a call of the model; absent where it is neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_call: Option<Call>,
+}
+
+/// What a prediction leads to at a threshold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Call {
+    /// As a prediction at or above the threshold.
+    Positive,
+    /// As a prediction below it.
+    Negative,
+}
+
+/// A sensitivity analysis: the model under validation again, with one choice made otherwise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SensitivityAnalysis {
+    /// Id that keys its results: lower-case letters, digits and dashes.
+    pub id: String,
+    /// Name on the report.
+    pub label: String,
+    /// What is done otherwise.
+    pub kind: SensitivityKind,
+    /// With `exclude`: terms that lead to exclusion, on top of the eligibility's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<Term>,
+    /// With `threshold`: a declared threshold of the model under validation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+}
+
+/// What a sensitivity analysis does otherwise.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SensitivityKind {
+    /// A case without a prediction counts as the clinic's default action.
+    DefaultAction,
+    /// A case without a prediction counts as badly as it can: events lowest, others highest.
+    WorstCase,
+    /// Further cases are excluded.
+    Exclude,
+    /// Another declared threshold is the operating point.
+    Threshold,
+    /// Sensitivity and specificity corrected for cases without a reference standard, by the
+    /// share verified among those called positive and those called negative.
+    BeggGreenes,
+    /// The same with the protocol's verification fractions as weights.
+    VerificationWeights,
+    /// Cases without a reference standard are as bad for the model as they can be.
+    VerificationLowest,
+    /// Cases without a reference standard are as good for the model as they can be.
+    VerificationHighest,
+}
+
+/// What errors are counted by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FailureAnalysis {
+    /// A declared category field, or a numeric one with bands.
+    pub field: FieldName,
+    /// Heading in the report.
+    pub label: String,
 }
 
 /// Monte Carlo shuffles of the outcomes within each site.

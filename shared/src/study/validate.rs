@@ -4,16 +4,17 @@
 //! From: `protocol`.
 //! To: `fedval study check`, `lock`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 mod axis;
 
 use super::{
-    Estimand, Field, FieldKind, Grid, Model, ModelRole, ModelRun, Operator, PrimaryMetric,
-    SamplingDesign, Scalar, Spacing, StudyProtocol, Tau2Estimator, Term,
+    Axis, AxisRule, Estimand, Field, FieldKind, Grid, Model, ModelRole, ModelRun, Operator,
+    PrimaryMetric, SamplingDesign, Scalar, Spacing, StudyProtocol, Tau2Estimator, Term,
 };
 use crate::numeric::distribution::inverse_logit;
 
+mod extra;
 mod formula;
 mod intervals;
 mod utility;
@@ -67,8 +68,39 @@ pub fn expand(protocol: &StudyProtocol) -> StudyProtocol {
         bins: None,
         edges,
     };
+    expanded.subgroup.extend(
+        failure_axis(protocol)
+            .filter(|axis| protocol.subgroup.iter().all(|known| known.id != axis.id)),
+    );
     axis::expand(&mut expanded);
     expanded
+}
+
+/// The axis of the failure analysis' categories, unless a declared axis has them already.
+fn failure_axis(protocol: &StudyProtocol) -> Option<Axis> {
+    let failure = protocol.failure.as_ref()?;
+    let field = protocol.find_field(&failure.field)?;
+    let rule = if field.levels.is_empty() {
+        AxisRule::Band
+    } else {
+        AxisRule::Level
+    };
+    let same = |axis: &&Axis| axis.field == failure.field && axis.rule == rule;
+    if protocol.subgroup.iter().any(|axis| same(&axis)) {
+        return None;
+    }
+    Some(Axis {
+        id: failure.field.as_str().replace('_', "-").parse().ok()?,
+        label: failure.label.clone(),
+        field: failure.field.clone(),
+        rule,
+        prespecified: true,
+        axes: Vec::new(),
+        levels: Vec::new(),
+        ordered: false,
+        target: BTreeMap::new(),
+        target_source: None,
+    })
 }
 
 /// Inner edges of the grid, ascending, in (0, 1).
@@ -106,6 +138,7 @@ pub fn check(protocol: &StudyProtocol) -> Vec<Problem> {
     one_stage(protocol, &mut found);
     sites(protocol, &mut found);
     sample_size(protocol, &mut found);
+    extra::check(protocol, &mut found);
     found.0
 }
 

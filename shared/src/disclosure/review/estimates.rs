@@ -4,10 +4,11 @@
 //! To: the release's statistics.
 
 use super::{Gate, real_words};
-use crate::disclosure::rule::{Rule, small_cell};
-use crate::statistic::estimate::{Estimate, EstimateKey, IntervalMethod};
-use crate::statistic::metric::Leaves;
-use crate::statistic::stage::{Cell, Disclosed, Exact, ExactCount, Undefined};
+use crate::disclosure::rule::{Rule, rounding, small_cell};
+use crate::statistic::estimate::{Estimate, EstimateKey, Found, IntervalMethod};
+use crate::statistic::metric::{Leaves, Metric, Scale};
+use crate::statistic::sampling::Weights;
+use crate::statistic::stage::{Cell, Disclosed, Exact, ExactCount, Form, Undefined};
 use crate::statistic::{auc, observed_expected, paired_auc, permutation};
 use crate::study::{AxisId, ModelId};
 
@@ -78,7 +79,9 @@ impl Gate<'_> {
         let n = self.count(&format!("{name}: cases"), &one.n);
         let observed = self.count(&format!("{name}: observed events"), &one.observed);
         let rounded = self.policy.protects() && !self.clustered;
-        let counts = rounded.then(|| variance_of_counts(n, observed)).flatten();
+        let weights = Weights::of_design(self.protocol);
+        let counts = weights.ok().filter(|_| rounded);
+        let counts = counts.and_then(|weights| variance_of_counts(n, observed, weights));
         let words = format!("{name}: variance of the logarithm");
         let mut log_variance = one.log_variance;
         if let Some((value, _, _)) = counts {
@@ -123,6 +126,11 @@ impl Gate<'_> {
         let low = self.real_if("", one.low, rule, allowed);
         let high = self.real_if("", one.high, rule, allowed);
         let variance = self.real_if("", one.variance, rule, allowed);
+        let (low, high, variance) = if one.key.metric == Metric::ObservedExpected {
+            self.ratio_of_counts(n, events, value, (low, high, variance))
+        } else {
+            (low, high, variance)
+        };
         let rule = self.items.get(before + 2).map_or(rule, |item| item.rule);
         self.items.truncate(before);
         let shown = !value.is_suppressed();
@@ -138,6 +146,51 @@ impl Gate<'_> {
             variance,
             interval: one.interval,
         }
+    }
+
+    /// Variance and interval of a ratio O:E give O away exactly (decision P5): they are made again
+    /// from the counts that are released.
+    fn ratio_of_counts(
+        &self,
+        n: Cell<u64>,
+        events: Cell<u64>,
+        value: Cell<f64>,
+        own: (Cell<f64>, Cell<f64>, Cell<f64>),
+    ) -> (Cell<f64>, Cell<f64>, Cell<f64>) {
+        if !self.policy.protects() || self.clustered || own.2.number().is_none() {
+            return own;
+        }
+        let weights = Weights::of_design(self.protocol).ok();
+        let again = weights.and_then(|weights| {
+            let (variance, lo, hi) = variance_of_counts(n, events, weights)?;
+            let found = Found::normal(
+                Scale::Log,
+                value.number().ok_or(Undefined::NoCases),
+                Ok(variance),
+            );
+            let interval = found.interval.ok()?;
+            let round = |value: f64, form| rounding::real(value, form);
+            let variance = match round(variance, Form::SPREAD) {
+                Cell::Rounded {
+                    value,
+                    lo: low,
+                    hi: high,
+                } => Cell::Rounded {
+                    value,
+                    lo: low.min(lo),
+                    hi: high.max(hi),
+                },
+                other => other,
+            };
+            let form = Metric::ObservedExpected.entry().form;
+            Some((
+                round(interval.lower, form),
+                round(interval.upper, form),
+                variance,
+            ))
+        });
+        let hidden = |hi| Cell::Suppressed { lo: 0.0, hi };
+        again.unwrap_or((hidden(f64::MAX), hidden(f64::MAX), hidden(f64::MAX)))
     }
 
     fn estimate_count(&mut self, count: &ExactCount, allowed: bool) -> Cell<u64> {
@@ -258,18 +311,36 @@ fn key_words(key: &EstimateKey) -> String {
     words
 }
 
-/// `1 / O - 1 / n` of rounded counts, and the interval that the counts' intervals leave to it.
-fn variance_of_counts(n: Cell<u64>, observed: Cell<u64>) -> Option<(f64, f64, f64)> {
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "counts of cases stay far below 2^53"
-    )]
-    let variance = |events: u64, cases: u64| 1.0 / events as f64 - 1.0 / cases as f64;
+/// The variance of log(O:E) of rounded counts, and the interval that the counts' intervals leave
+/// to it: `1 / O - 1 / n`, or its weighted form where cases were sampled by outcome.
+fn variance_of_counts(
+    n: Cell<u64>,
+    observed: Cell<u64>,
+    weights: Weights,
+) -> Option<(f64, f64, f64)> {
     let ((n_lo, n_hi), (o_lo, o_hi)) = (n.bounds()?, observed.bounds()?);
     let (cases, events) = (n.number()?, observed.number()?);
     if events == 0 || o_lo == 0 || events >= cases {
         return None;
     }
-    let low = variance(o_hi, n_lo).max(0.0);
-    Some((variance(events, cases), low, variance(o_lo, n_hi)))
+    let corners = [(o_lo, n_lo), (o_lo, n_hi), (o_hi, n_lo), (o_hi, n_hi)];
+    let corners = corners.map(|(events, cases)| log_variance(events, cases, weights).max(0.0));
+    let low = corners.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = corners.iter().copied().fold(0.0, f64::max);
+    Some((log_variance(events, cases, weights), low, high))
+}
+
+fn log_variance(events: u64, cases: u64, weights: Weights) -> f64 {
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "counts of cases stay far below 2^53"
+    )]
+    let (o, n) = (events as f64, cases as f64);
+    if weights.is_plain() {
+        return 1.0 / o - 1.0 / n;
+    }
+    let (all, others) = (weights.event * o, (n - o).max(0.0));
+    let mean = all / (all + weights.non_event * others);
+    let (up, down) = (weights.event * (1.0 - mean), weights.non_event * mean);
+    n / (n - 1.0).max(1.0) * (o * up * up + others * down * down) / (all * all)
 }

@@ -19,6 +19,7 @@ mod axes;
 mod contingency;
 mod curves;
 mod estimates;
+mod missing;
 mod pairs;
 mod steps;
 mod tables;
@@ -210,6 +211,7 @@ impl Gate<'_> {
             Statistic::CalibrationBlock(one) => {
                 Statistic::CalibrationBlock(self.calibration_block(one))
             }
+            Statistic::Missing(one) => Statistic::Missing(self.missing(one)),
         }
     }
 

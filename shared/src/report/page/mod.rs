@@ -5,10 +5,13 @@
 
 mod calibration;
 mod card;
+mod case_mix;
 mod comparison;
 mod contingency;
+mod design;
 mod discrimination;
 mod estimates;
+mod failure;
 mod fairness;
 mod flow;
 mod front;
@@ -39,9 +42,12 @@ pub(super) fn document(view: View<'_>, provenance: &Provenance) -> Document {
             calibration::page(view),
             operating::page(view),
             utility::page(view),
+            case_mix::page(view),
             comparison::page(view),
             subgroups::page(view),
+            failure::page(view),
             contingency::page(view),
+            design::page(view),
             withheld::page(view),
             methods::page(view),
             provenance::page(view, provenance),
