@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::analysis_set::{AnalysisSet, clustered_variance, dominance};
 use super::auc::Areas;
 use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
-use crate::numeric::sum::sum_iter;
+use crate::numeric::sum::{Chunked, Neumaier, sum_iter};
 use crate::study::{EndpointId, ModelId, SamplingDesign};
 
 /// O:E of one model at one site.
@@ -50,27 +50,70 @@ pub(crate) struct Ratio {
     pub(crate) basis: Basis,
 }
 
-/// O:E of the cases of `set` for which `holds`.
-pub(crate) fn ratio_of(
-    set: &AnalysisSet<'_>,
-    score: &[f64],
-    holds: impl Fn(usize) -> bool + Copy,
-) -> Ratio {
-    let observed = set.count(|row| holds(row) && set.outcome[row]);
-    let others = set.count(|row| holds(row) && !set.outcome[row]);
-    ratio_from(set, score, [observed, others], holds)
+/// The sum of the predictions of some cases, and the largest share of one patient in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Expected {
+    sum: f64,
+    share: f64,
 }
 
-/// The same from the counts of events and of non-events for which `holds`.
+impl Expected {
+    fn of(set: &AnalysisSet<'_>, score: &[f64], rows: impl Iterator<Item = usize> + Clone) -> Self {
+        Self {
+            sum: sum_iter(rows.clone().map(|row| score[row])),
+            share: dominance(rows.map(|row| (set.patient[row], score[row]))),
+        }
+    }
+
+    /// Of the cases for which `member` holds, and of the others.
+    pub(crate) fn of_both(
+        set: &AnalysisSet<'_>,
+        score: &[f64],
+        member: impl Fn(usize) -> bool,
+    ) -> [Self; 2] {
+        if !set.in_order() {
+            return [true, false].map(|inside| {
+                let rows = (0..set.len()).filter(|row| member(*row) == inside);
+                Self::of(set, score, rows)
+            });
+        }
+        // Predictions are at least 0, so that each is its own absolute value.
+        let mut sums = [(Neumaier::default(), Chunked::default(), 0.0_f64); 2];
+        for (row, score) in score.iter().enumerate() {
+            let (sum, absolute, largest) = &mut sums[usize::from(!member(row))];
+            sum.add(*score);
+            absolute.add(score.abs());
+            *largest = largest.max(score.abs());
+        }
+        sums.map(|(sum, absolute, largest)| {
+            let (sum, absolute) = (sum.total(), absolute.total());
+            let share = if absolute > 0.0 {
+                largest / absolute
+            } else {
+                1.0
+            };
+            Self { sum, share }
+        })
+    }
+}
+
+/// O:E of all cases of `set`.
+fn ratio_of(set: &AnalysisSet<'_>, score: &[f64]) -> Ratio {
+    let observed = set.count(|row| set.outcome[row]);
+    let others = set.count(|row| !set.outcome[row]);
+    let expected = Expected::of(set, score, 0..set.len());
+    ratio_from(set, expected, [observed, others], |_| true)
+}
+
+/// O:E from the predictions of the cases for which `holds` and their counts of events and of
+/// non-events; `holds` is asked only where patients repeat.
 pub(crate) fn ratio_from(
     set: &AnalysisSet<'_>,
-    score: &[f64],
+    expected: Expected,
     [observed, others]: [ExactCount; 2],
     holds: impl Fn(usize) -> bool + Copy,
 ) -> Ratio {
-    let rows = (0..set.len()).filter(|row| holds(*row));
-    let share = dominance(rows.clone().map(|row| (set.patient[row], score[row])));
-    let basis = Basis::of(observed.patients.min(others.patients)).dominated(share);
+    let basis = Basis::of(observed.patients.min(others.patients)).dominated(expected.share);
     if set.protocol.sampling.design == SamplingDesign::OutcomeDependent {
         let forbidden = Err(Undefined::DesignForbids);
         let (mean_prediction, ratio, log_variance) = (forbidden, forbidden, forbidden);
@@ -86,7 +129,8 @@ pub(crate) fn ratio_from(
         reason = "counts of cases stay far below 2^53"
     )]
     let (n, events) = ((observed.rows + others.rows) as f64, observed.rows as f64);
-    let expected = sum_iter(rows.clone().map(|row| score[row]));
+    let expected = expected.sum;
+    let rows = (0..set.len()).filter(|row| holds(*row));
     let mean_prediction = if n > 0.0 {
         Ok(expected / n)
     } else {
@@ -135,7 +179,7 @@ impl ObservedExpected<Exact> {
     /// O:E of the model with index `model`.
     pub(crate) fn measure(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Option<Self> {
         let id = set.protocol.model.get(model)?.id.clone();
-        let found = ratio_of(set, set.score.get(model)?, |_| true);
+        let found = ratio_of(set, set.score.get(model)?);
         let basis = found.basis.and(areas.beside(model));
         Some(Self {
             model: id,
