@@ -4,6 +4,8 @@
 //! From: `harness::random`.
 //! To: nothing.
 
+mod brute;
 mod degenerate;
+mod parts;
 mod sums;
 mod value;
