@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use harness::path;
 use harness::random::{self, Draw};
+use shared::disclosure::ReceivedRelease;
+use shared::study::plan::{self, StatisticKind};
 use shared::study::{SiteRole, StudyProtocol, StudySite};
 
 use crate::law::Law;
@@ -24,6 +26,8 @@ pub struct Scenario {
     /// Metrics whose coverage is described and not promised, with any reason in the help page.
     pub described: &'static [&'static str],
     pub short: bool,
+    /// Whether this one is about intervals from resamples, which take their time.
+    resampled: bool,
     seed: u64,
 }
 
@@ -44,6 +48,7 @@ pub fn scenarios() -> Vec<Scenario> {
         law,
         described: &[],
         short: false,
+        resampled: false,
         seed,
     };
     vec![
@@ -64,23 +69,29 @@ pub fn scenarios() -> Vec<Scenario> {
                 102,
             )
         },
-        scenario(
-            "3 miscalibrated: intercept -0.4, slope 0.7",
-            Law {
-                intercept: -0.4,
-                slope: 0.7,
-                ..AMPLE
-            },
-            103,
-        ),
-        scenario(
-            "4 small: 100 patients, 30 events",
-            Law {
-                patients: 100,
-                ..AMPLE
-            },
-            104,
-        ),
+        Scenario {
+            described: &["citl"],
+            ..scenario(
+                "3 miscalibrated: intercept -0.4, slope 0.7",
+                Law {
+                    intercept: -0.4,
+                    slope: 0.7,
+                    ..AMPLE
+                },
+                103,
+            )
+        },
+        Scenario {
+            described: SMALL,
+            ..scenario(
+                "4 small: 100 patients, 30 events",
+                Law {
+                    patients: 100,
+                    ..AMPLE
+                },
+                104,
+            )
+        },
         Scenario {
             described: RARE,
             ..scenario(
@@ -117,24 +128,57 @@ pub fn scenarios() -> Vec<Scenario> {
                 107,
             )
         },
+        Scenario {
+            resampled: true,
+            ..scenario("8 resampled: 400 patients, 120 events", AMPLE, 108)
+        },
+        Scenario {
+            resampled: true,
+            ..scenario(
+                "9 resampled, clustered: 200 patients, 1 to 4 rows, alike 0.4",
+                Law {
+                    patients: 200,
+                    most_rows: 4,
+                    alike: 0.4,
+                    ..AMPLE
+                },
+                109,
+            )
+        },
     ]
 }
 
+/// Normal intervals of bounded, skewed measures of agreement: thirty events are too few.
+const SMALL: &[&str] = &["f1", "kappa", "mcc"];
+
 /// With a dozen events, or forty patients who repeat, no interval here has its level for sure.
 const RARE: &[&str] = &[
+    "accuracy",
     "auc",
     "auc-difference",
+    "average-precision",
+    "balanced-accuracy",
     "brier",
     "calibration-slope",
     "citl",
+    "diagnostic-odds-ratio",
+    "f1",
+    "joint-intercept",
+    "kappa",
+    "likelihood-ratio-negative",
+    "likelihood-ratio-positive",
+    "log-loss",
+    "mcc",
     "net-benefit",
     "npv",
     "observed-expected",
     "ppv",
     "prevalence",
+    "scaled-brier",
     "selection-rate",
     "sensitivity",
     "specificity",
+    "youden-index",
 ];
 
 fn protocol() -> StudyProtocol {
@@ -151,27 +195,43 @@ fn protocol() -> StudyProtocol {
 
 /// The coverage of every interval whose truth is known.
 pub fn simulate(scenario: &Scenario, replicates: usize) -> Vec<Line> {
-    let protocol = protocol();
+    let mut protocol = protocol();
+    protocol.bootstrap.resamples = 400;
+    let kinds: Vec<StatisticKind> = plan::kinds(&protocol)
+        .into_iter()
+        .filter(|kind| (*kind == StatisticKind::Discrimination) == scenario.resampled)
+        .collect();
+    let replicates = if scenario.resampled {
+        replicates / 8
+    } else {
+        replicates
+    };
     let mut lines: BTreeMap<String, (Line, f64)> = BTreeMap::new();
     let mut draw = Draw(scenario.seed);
     for _ in 0..replicates {
         let rows = scenario.law.rows(&mut draw);
         let cases = random::cases(&protocol, &rows);
-        let release = path::release(&protocol, &cases, &path::open_data(), "a").unwrap();
+        let bytes = path::bytes_of(&protocol, &cases, &path::open_data(), "a", &kinds).unwrap();
+        let release = ReceivedRelease::read(&bytes).unwrap();
         let study = path::pooled(&protocol, &[release]);
         for analysis in &study.analyses {
             let key = &analysis.key;
             let metric = key.metric.entry().slug;
-            let model = usize::from(key.model.as_str() == "p_a");
-            let (true, Some(row)) = (key.is_whole(), analysis.sites.first()) else {
+            let whole = key.is_whole() && key.prevalence.is_none();
+            let (true, Some(row)) = (whole, analysis.sites.first()) else {
                 continue;
             };
+            // The index model speaks for both, and the prevalence is the same at any threshold.
+            let again = metric == "prevalence" && key.threshold != Some(THRESHOLDS[0]);
+            if key.model.as_str() != "p_b" || again {
+                continue;
+            }
             let at = key
                 .threshold
                 .map_or(String::new(), |at| format!(" at {at}"));
-            let name = format!("{metric}{at}, model {}", model + 1);
+            let name = format!("{metric}{at}");
             if !lines.contains_key(&name) {
-                let Some(truth) = scenario.law.truth(metric, model, key.threshold) else {
+                let Some(truth) = scenario.law.truth(metric, 0, key.threshold) else {
                     continue;
                 };
                 let promised = !scenario.described.contains(&metric);

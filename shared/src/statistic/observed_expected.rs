@@ -14,7 +14,7 @@ use super::analysis_set::{AnalysisSet, clustered_variance, dominance};
 use super::auc::Areas;
 use super::sampling::Weights;
 use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
-use crate::numeric::sum::{count, sum_iter};
+use crate::numeric::sum::{Chunked, Neumaier, count, sum_iter};
 use crate::study::{EndpointId, ModelId};
 
 /// O:E of one model at one site.
@@ -51,6 +51,57 @@ pub(crate) struct Ratio {
     pub(crate) basis: Basis,
 }
 
+/// The sum of the predictions of some cases, weighted by the sampling design, and the largest
+/// share of one patient in the unweighted sum.
+#[derive(Clone, Copy)]
+pub(crate) struct Expected {
+    sum: f64,
+    share: f64,
+}
+
+impl Expected {
+    fn of(set: &AnalysisSet<'_>, score: &[f64], rows: impl Iterator<Item = usize> + Clone) -> Self {
+        let weights = Weights::of(set).unwrap_or(Weights::PLAIN);
+        let weighted = |row: usize| weights.of_row(set, row) * score[row];
+        Self {
+            sum: sum_iter(rows.clone().map(weighted)),
+            share: dominance(rows.map(|row| (set.patient[row], score[row]))),
+        }
+    }
+
+    /// Of the cases for which `member` holds, and of the others.
+    pub(crate) fn of_both(
+        set: &AnalysisSet<'_>,
+        score: &[f64],
+        member: impl Fn(usize) -> bool,
+    ) -> [Self; 2] {
+        if !set.in_order() {
+            return [true, false].map(|inside| {
+                let rows = (0..set.len()).filter(|row| member(*row) == inside);
+                Self::of(set, score, rows)
+            });
+        }
+        let weights = Weights::of(set).unwrap_or(Weights::PLAIN);
+        // Predictions are at least 0, so that each is its own absolute value.
+        let mut sums = [(Neumaier::default(), Chunked::default(), 0.0_f64); 2];
+        for (row, score) in score.iter().enumerate() {
+            let (sum, absolute, largest) = &mut sums[usize::from(!member(row))];
+            sum.add(weights.of_row(set, row) * score);
+            absolute.add(score.abs());
+            *largest = largest.max(score.abs());
+        }
+        sums.map(|(sum, absolute, largest)| {
+            let (sum, absolute) = (sum.total(), absolute.total());
+            let share = if absolute > 0.0 {
+                largest / absolute
+            } else {
+                1.0
+            };
+            Self { sum, share }
+        })
+    }
+}
+
 /// O:E of the cases of `set` for which `holds`.
 pub(crate) fn ratio_of(
     set: &AnalysisSet<'_>,
@@ -59,19 +110,19 @@ pub(crate) fn ratio_of(
 ) -> Ratio {
     let observed = set.count(|row| holds(row) && set.outcome[row]);
     let others = set.count(|row| holds(row) && !set.outcome[row]);
-    ratio_from(set, score, [observed, others], holds)
+    let expected = Expected::of(set, score, (0..set.len()).filter(|row| holds(*row)));
+    ratio_from(set, expected, [observed, others], holds)
 }
 
-/// The same from the counts of events and of non-events for which `holds`.
+/// O:E from the predictions of the cases for which `holds` and their counts of events and of
+/// non-events; `holds` is asked only where patients repeat.
 pub(crate) fn ratio_from(
     set: &AnalysisSet<'_>,
-    score: &[f64],
+    expected: Expected,
     [observed, others]: [ExactCount; 2],
     holds: impl Fn(usize) -> bool + Copy,
 ) -> Ratio {
-    let rows = (0..set.len()).filter(|row| holds(*row));
-    let share = dominance(rows.clone().map(|row| (set.patient[row], score[row])));
-    let basis = Basis::of(observed.patients.min(others.patients)).dominated(share);
+    let basis = Basis::of(observed.patients.min(others.patients)).dominated(expected.share);
     let weights = match Weights::of(set) {
         Ok(weights) => weights,
         Err(reason) => {
@@ -85,10 +136,8 @@ pub(crate) fn ratio_from(
     };
     let events = weights.event * count(observed.rows);
     let n = events + weights.non_event * count(others.rows);
-    let expected = sum_iter(
-        rows.clone()
-            .map(|row| weights.of_row(set, row) * score[row]),
-    );
+    let expected = expected.sum;
+    let rows = (0..set.len()).filter(|row| holds(*row));
     let mean_prediction = if n > 0.0 {
         Ok(expected / n)
     } else {

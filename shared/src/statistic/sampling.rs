@@ -28,16 +28,19 @@ pub struct Weights {
 }
 
 impl Weights {
+    /// Every case stands for itself.
+    pub const PLAIN: Self = Self {
+        event: 1.0,
+        non_event: 1.0,
+    };
+
     /// The weights of the design; 1 each unless cases were sampled by outcome.
     ///
     /// # Errors
     /// [`Undefined::DesignForbids`] where they were and the fractions are unknown.
     pub fn of_design(protocol: &StudyProtocol) -> Result<Self, Undefined> {
         match (protocol.sampling.design, protocol.sampling.fractions) {
-            (SamplingDesign::Consecutive | SamplingDesign::Random, _) => Ok(Self {
-                event: 1.0,
-                non_event: 1.0,
-            }),
+            (SamplingDesign::Consecutive | SamplingDesign::Random, _) => Ok(Self::PLAIN),
             (SamplingDesign::OutcomeDependent, Some(fractions)) => {
                 let inside = |share: f64| share > 0.0 && share <= 1.0;
                 if !(inside(fractions.events) && inside(fractions.non_events)) {
@@ -58,7 +61,7 @@ impl Weights {
 
     /// Whether every case stands for itself only.
     pub fn is_plain(self) -> bool {
-        self.event == 1.0 && self.non_event == 1.0
+        self == Self::PLAIN
     }
 
     pub(crate) fn of_row(self, set: &AnalysisSet<'_>, row: usize) -> f64 {

@@ -80,8 +80,8 @@ impl Placements {
 }
 
 /// The rows of one class by rising score: the score's bits as an integer that sorts alike, above
-/// the row's number. Zero and minus zero are one score. Sorting integers is several times
-/// faster than sorting by comparison of doubles, and linear where the rows come sorted.
+/// the row's number. Zero and minus zero are one score. Integers sort faster than doubles by
+/// comparison, and in one pass where the rows come sorted.
 fn ranked(outcome: &[bool], score: &[f64], class: bool) -> Vec<u128> {
     let mut ranked: Vec<u128> = outcome
         .iter()
@@ -125,7 +125,8 @@ fn set_twice_below(class: &[u128], other: &[u128], twice: &mut [u64]) {
     }
 }
 
-/// Which patient each row belongs to, numbered from 0 in order of the numbers given.
+/// Which patient each row belongs to, numbered from 0 in order of the numbers given; empty where
+/// nobody repeats.
 pub(super) struct Patients {
     of_row: Vec<usize>,
     pub(super) sizes: Sizes,
@@ -140,18 +141,17 @@ pub(super) struct Deviations {
 
 impl Patients {
     pub(super) fn of(outcome: &[bool], patient: &[u32]) -> Self {
-        let mut names = patient.to_vec();
-        if !names.is_sorted_by(|a, b| a < b) {
+        let mut names = Vec::new();
+        if !patient.is_sorted_by(|a, b| a < b) {
+            names = patient.to_vec();
             names.sort_unstable();
             names.dedup();
         }
-        let of_row: Vec<usize> = if names.len() == patient.len() {
-            // Every row has a patient of its own: any numbering will do.
-            (0..patient.len()).collect()
-        } else {
-            let place = |name: &u32| names.partition_point(|known| known < name);
-            patient.iter().map(place).collect()
-        };
+        if names.is_empty() || names.len() == patient.len() {
+            return Self::each_once(outcome);
+        }
+        let place = |name: &u32| names.partition_point(|known| known < name);
+        let of_row: Vec<usize> = patient.iter().map(place).collect();
         // Which classes each patient has a row in: (event, non-event).
         let mut seen = vec![(false, false); names.len()];
         let mut sizes = Sizes::default();
@@ -171,6 +171,22 @@ impl Patients {
         sizes.event_patients = seen.iter().filter(|c| c.0).count() as u64;
         sizes.non_event_patients = seen.iter().filter(|c| c.1).count() as u64;
         Self { of_row, sizes }
+    }
+
+    /// Every row has a patient of its own, so rows need no numbers of patients.
+    fn each_once(outcome: &[bool]) -> Self {
+        let events = outcome.iter().filter(|event| **event).count() as u64;
+        let non_events = outcome.len() as u64 - events;
+        Self {
+            of_row: Vec::new(),
+            sizes: Sizes {
+                events,
+                non_events,
+                patients: events + non_events,
+                event_patients: events,
+                non_event_patients: non_events,
+            },
+        }
     }
 
     pub(super) fn deviations(&self, placements: &Placements, area: f64) -> Deviations {
