@@ -20,6 +20,27 @@ const LAWS: [(&str, Inference); 3] = [
     ("hksj_adhoc", Inference::HksjGuarded),
 ];
 
+/// The pools over data that may not stand in the repository, each in full.
+#[test]
+fn pools_beside_the_repository() {
+    for mut entry in crate::reference::entries_beside("meta_analysis.json") {
+        let one = &mut entry;
+        match one.metric.as_str() {
+            "random_effects_meta" => random_effects(one),
+            "binomial_normal_glmm" => binomial_normal(one),
+            "meta_regression" => meta_regression(one),
+            _ => continue,
+        }
+        assert!(
+            entry.failures().is_empty() && entry.left().is_empty() && entry.any_compared(),
+            "{}: {:?} left {:?}",
+            entry.id,
+            entry.failures(),
+            entry.left()
+        );
+    }
+}
+
 pub fn random_effects(entry: &mut Entry) {
     let (yi, vi) = (entry.given("/yi"), entry.given("/vi"));
     entry.describes(&["/labels"]);
@@ -95,6 +116,7 @@ pub fn bivariate(entry: &mut Entry) {
     for (i, row) in fit.covariance.iter().enumerate() {
         entry.check(&format!("/vcov/{i}"), row.to_vec());
     }
+    entry.describes(&["/vcov"]);
     entry.check("/tau2_sens", fit.tau2[0]);
     entry.check("/tau2_fpr", fit.tau2[1]);
     entry.check("/rho", fit.rho);

@@ -72,14 +72,31 @@ pub fn entries() -> Vec<Entry> {
         .map(|f| folder.join(f.unwrap().file_name()))
         .collect();
     files.sort();
-    files
-        .iter()
-        .flat_map(|file| {
-            let text = std::fs::read_to_string(file).unwrap();
-            serde_json::from_str::<Vec<Value>>(&text).unwrap()
-        })
-        .map(Entry::read)
-        .collect()
+    files.iter().flat_map(|file| entries_of(file)).collect()
+}
+
+fn entries_of(file: &Path) -> Vec<Entry> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let values: Vec<Value> = serde_json::from_str(&text).unwrap();
+    values.into_iter().map(Entry::read).collect()
+}
+
+/// Entries over data that may not stand in the repository: those of `name` in the folder that
+/// `FEDVAL_REFERENCE` names, or in `shared/reference` beside the repository, that are not
+/// bundled. Empty, and said, where there is no such file.
+pub fn entries_beside(name: &str) -> Vec<Entry> {
+    let named = std::env::var_os("FEDVAL_REFERENCE").map(PathBuf::from);
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/reference");
+    let file = named.unwrap_or(beside).join(name);
+    if !file.exists() {
+        let note = "SKIPPED: reference values beside the repository are not here\n";
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes());
+        return Vec::new();
+    }
+    let bundled: BTreeSet<String> = entries().into_iter().map(|entry| entry.id).collect();
+    let mut all = entries_of(&file);
+    all.retain(|entry| !bundled.contains(&entry.id));
+    all
 }
 
 impl Entry {

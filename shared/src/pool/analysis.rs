@@ -5,9 +5,9 @@
 //! To: `study`.
 
 use super::estimate::{self, Reading};
-use super::random_effects::RandomEffects;
+use super::mean;
 use super::result::{
-    Analysis, AnalysisRole, EstimateKey, Excluded, Metric, PoolOutcome, Pooled, Scale,
+    Analysis, AnalysisRole, Bounds, EstimateKey, Excluded, Metric, PoolOutcome, Pooled, Scale,
     SiteEstimate, SiteOutcome, SiteResult,
 };
 use crate::statistic::Statistic;
@@ -15,10 +15,13 @@ use crate::statistic::confusion::RateMeasure;
 use crate::statistic::metric::Pooling;
 use crate::statistic::stage::{Cell, Disclosed};
 use crate::statistic::subgroup::{Measure, SubgroupTable};
-use crate::study::{AxisId, Endpoint, Model, ModelRole, PrimaryMetric, StudyProtocol};
+use crate::study::{AxisId, Endpoint, Model, ModelRole, PrimaryMetric, SiteRole, StudyProtocol};
 
 /// Sites whose level and rest both hold enough cases, below which a gap would compare hospitals.
 const CONFOUNDED_BELOW: usize = 2;
+
+/// An end of a metric's range this far out bounds nothing.
+const OPEN_END: f64 = 1e6;
 
 /// Every analysis the protocol plans, the primary first.
 pub(super) fn all(protocol: &StudyProtocol, sites: &[SiteResult]) -> Vec<Analysis> {
@@ -94,7 +97,7 @@ impl<'a> Builder<'a> {
                 let metric = estimate::rate_metric(*measure);
                 let mut key = self.key(metric, endpoint, model);
                 key.threshold = Some(threshold);
-                analyses.push(self.described(key, Scale::Identity, |statistic| {
+                analyses.push(self.pooled(key, metric.entry().scale, |statistic| {
                     let found = statistic.confusion().filter(|one| {
                         one.model == model.id
                             && one.endpoint == endpoint.id
@@ -297,62 +300,62 @@ impl<'a> Builder<'a> {
 
     /// Pools the external sites that have a point, and gives them their weights.
     fn finish(&self, key: EstimateKey, scale: Scale, mut sites: Vec<SiteEstimate>) -> Analysis {
-        let members: Vec<usize> = (0..sites.len())
-            .filter(|index| sites[*index].excluded.is_none())
-            .filter(|index| sites[*index].yi.is_some() && sites[*index].vi.is_some())
-            .collect();
+        let inside =
+            |row: &SiteEstimate| row.excluded.is_none() && row.yi.is_some() && row.vi.is_some();
+        let members: Vec<&SiteEstimate> = sites.iter().filter(|row| inside(row)).collect();
         let minimum = self.protocol.pooling.min_sites;
-        let role = self.role(&key);
-        if members.len() < minimum {
-            let pool = PoolOutcome::TooFewSites {
+        let found = mean::over(&self.protocol.pooling, scale, &members, key.is_whole());
+        let pool = if members.len() < minimum {
+            PoolOutcome::TooFewSites {
                 sites: members.len(),
                 minimum,
-            };
-            return Analysis {
-                key,
-                role,
-                scale,
-                sites,
-                pool,
-            };
-        }
-        let yi: Vec<f64> = members
-            .iter()
-            .filter_map(|index| sites[*index].yi)
-            .collect();
-        let vi: Vec<f64> = members
-            .iter()
-            .filter_map(|index| sites[*index].vi)
-            .collect();
-        let Ok(fit) = RandomEffects::fit(&yi, &vi, self.protocol.pooling.level) else {
-            return Analysis {
-                key,
-                role,
-                scale,
-                sites,
-                pool: PoolOutcome::Failed,
-            };
+            }
+        } else {
+            match found {
+                None => PoolOutcome::Failed,
+                Some((mut pool, weights)) => {
+                    pool.robustness.withheld = self.withheld(&key, &sites, &pool);
+                    let rows = sites.iter_mut().filter(|row| inside(row));
+                    rows.zip(weights)
+                        .for_each(|(row, weight)| row.weight = Some(weight));
+                    PoolOutcome::Pooled(Box::new(pool))
+                }
+            }
         };
-        for (index, weight) in members.iter().zip(&fit.weights_percent) {
-            sites[*index].weight = Some(*weight);
-        }
-        let sum = |pick: fn(&SiteEstimate) -> Cell<u64>| {
-            members
-                .iter()
-                .map(|index| pick(&sites[*index]))
-                .fold(Cell::Zero, Cell::plus)
-        };
-        let pool = pooled(&fit, scale, sum(|row| row.n), sum(|row| row.events))
-            .map_or(PoolOutcome::Failed, |pool| {
-                PoolOutcome::Pooled(Box::new(pool))
-            });
         Analysis {
+            role: self.role(&key),
             key,
-            role,
             scale,
             sites,
             pool,
         }
+    }
+
+    /// What the mean would be with every withheld value at either end of what is known of it:
+    /// values that a release hides, and, for all cases, sites whose whole release is withheld.
+    fn withheld(&self, key: &EstimateKey, rows: &[SiteEstimate], pool: &Pooled) -> Option<Bounds> {
+        let (lowest, highest) = key.metric.entry().form.bounds();
+        let bounded = |value: f64| Some(value).filter(|value| value.abs() < OPEN_END);
+        let end = |value: f64| bounded(value.clamp(lowest, highest));
+        let hidden = self.sites.iter().filter_map(|site| {
+            if site.role != SiteRole::External {
+                return None;
+            }
+            let row = rows.iter().find(|row| row.site == site.site);
+            match (site.outcome, row) {
+                (SiteOutcome::Released, Some(row))
+                    if row.excluded == Some(Excluded::Suppressed) =>
+                {
+                    let (low, high) = row.estimate.bounds().unwrap_or((lowest, highest));
+                    Some((site.site.clone(), end(low), end(high)))
+                }
+                (SiteOutcome::NotReleased | SiteOutcome::Quarantined, _) => {
+                    Some((site.site.clone(), bounded(lowest), bounded(highest)))
+                }
+                (SiteOutcome::Released | SiteOutcome::Refused | SiteOutcome::NoAnswer, _) => None,
+            }
+        });
+        Bounds::of(pool.estimate, pool.k, &hidden.collect::<Vec<_>>())
     }
 }
 
@@ -362,32 +365,4 @@ fn total(table: &SubgroupTable<Disclosed>) -> Cell<u64> {
     cells
         .filter(|cell| cell.number().is_some())
         .fold(Cell::Zero, Cell::plus)
-}
-
-fn pooled(fit: &RandomEffects, scale: Scale, n: Cell<u64>, events: Cell<u64>) -> Option<Pooled> {
-    let back = |value: f64| scale.natural(value);
-    let both = |interval: Option<crate::numeric::Interval>| {
-        interval.and_then(|found| Some([back(found.lower)?, back(found.upper)?]))
-    };
-    let [low, high] = both(fit.mean.interval)?;
-    Some(Pooled {
-        k: fit.k,
-        estimate: back(fit.mean.estimate)?,
-        low,
-        high,
-        level: fit.level,
-        mu: fit.mean.estimate,
-        se: fit.mean.standard_error,
-        p_value: fit.mean.p?,
-        prediction: both(fit.prediction),
-        prediction_k1: both(fit.prediction_t_k_minus_1),
-        tau2: fit.tau2,
-        tau2_interval: fit.tau2_interval.map(|found| [found.lower, found.upper]),
-        i2: fit.i2,
-        q: fit.q.statistic,
-        q_df: fit.k - 1,
-        q_p: fit.q.p,
-        n,
-        events,
-    })
 }

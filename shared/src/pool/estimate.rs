@@ -4,8 +4,11 @@
 //! From: `statistic` (disclosed).
 //! To: `analysis`.
 
-use super::result::{Excluded, Metric, Scale, SiteEstimate, SiteResult};
-use crate::numeric::distribution;
+use super::result::{Correction, Excluded, Metric, Scale, SiteEstimate, SiteResult};
+use crate::numeric::proportion::logit_with_correction;
+use crate::numeric::sum::count;
+use crate::numeric::{delong, distribution};
+use crate::statistic::analysis_set::LEVEL;
 use crate::statistic::confusion::{Confusion, RateMeasure};
 use crate::statistic::stage::{Cell, Disclosed, Undefined};
 use crate::statistic::subgroup::{Measure, SubgroupRow};
@@ -23,6 +26,33 @@ pub(super) struct Reading {
     pub(super) interval: Band,
     /// Estimate and variance on the pooling scale.
     pub(super) point: Result<(f64, f64), Excluded>,
+    /// The same where patients repeat at the site; absent where `point` holds for both.
+    pub(super) clustered: Option<Result<(f64, f64), Excluded>>,
+    /// What `point` needed at the end of its scale.
+    pub(super) correction: Option<Correction>,
+    /// Exact events and cases of a proportion.
+    pub(super) counts: Option<[u64; 2]>,
+}
+
+impl Reading {
+    /// A reading whose point needed nothing.
+    fn plain(
+        (n, events): (Cell<u64>, Cell<u64>),
+        estimate: Cell<f64>,
+        interval: Band,
+        point: Result<(f64, f64), Excluded>,
+    ) -> Self {
+        Self {
+            n,
+            events,
+            estimate,
+            interval,
+            point,
+            clustered: None,
+            correction: None,
+            counts: None,
+        }
+    }
 }
 
 /// Where the interval comes from.
@@ -36,13 +66,17 @@ pub(super) enum Band {
 impl Reading {
     /// The site's row at confidence `level` on `scale`.
     pub(super) fn row(self, site: &SiteResult, scale: Scale, level: f64) -> SiteEstimate {
+        let clustered = self.clustered.filter(|_| site.clustered);
+        let point = clustered.unwrap_or(self.point);
         let (low, high) = match self.interval {
             Band::Given(low, high) => (low, high),
-            Band::FromPoint => band(self.estimate, self.point, scale, level),
+            Band::FromPoint if self.correction.is_some() => {
+                band(self.estimate, Err(Excluded::NoVariance), scale, level)
+            }
+            Band::FromPoint => band(self.estimate, point, scale, level),
         };
-        let point = self.point.ok();
         let excluded = if site.role == SiteRole::External {
-            self.point.err()
+            point.err()
         } else {
             Some(Excluded::NotExternal)
         };
@@ -54,10 +88,14 @@ impl Reading {
             estimate: self.estimate,
             low,
             high,
-            yi: point.map(|point| point.0),
-            vi: point.map(|point| point.1),
+            yi: point.ok().map(|point| point.0),
+            vi: point.ok().map(|point| point.1),
             weight: None,
             excluded,
+            correction: self
+                .correction
+                .filter(|_| clustered.is_none() && point.is_ok()),
+            counts: self.counts.filter(|_| !site.clustered),
         }
     }
 }
@@ -112,33 +150,70 @@ fn variance(cell: &Cell<f64>) -> Result<f64, Excluded> {
     }
 }
 
-/// Logit AUC with `var(A) / (A (1 - A))^2`.
+/// Logit AUC with `var(A) / (A (1 - A))^2`. An area at the end of its scale, or of a single
+/// event or non-event, has a correction instead of a variance of its own (decision C1).
 pub(super) fn area(one: &auc::Auc<Disclosed>) -> Reading {
-    let point = number(&one.auc).and_then(|area| {
-        let spread = variance(&one.variance)?;
+    let logit = |area: f64, spread: f64| {
         let yi = distribution::logit(area).ok_or(Excluded::NotEstimable)?;
         let slope = area * (1.0 - area);
         Ok((yi, spread / (slope * slope)))
-    });
-    Reading {
-        n: one.events.plus(one.non_events),
-        events: one.events,
-        estimate: one.auc,
-        interval: Band::FromPoint,
-        point,
+    };
+    let own = number(&one.auc).and_then(|area| logit(area, variance(&one.variance)?));
+    let counts = one.events.number().zip(one.non_events.number());
+    let corrected = number(&one.auc)
+        .ok()
+        .zip(counts)
+        .filter(|_| own.is_err() && !one.variance.is_suppressed())
+        .and_then(|(area, (events, non_events))| corrected(area, events, non_events));
+    let mut reading = Reading::plain(
+        (one.events.plus(one.non_events), one.events),
+        one.auc,
+        Band::FromPoint,
+        own,
+    );
+    if let Some((area, spread, how)) = corrected {
+        reading.point = logit(area, spread);
+        // The correction counts patients; where they repeat there is none.
+        reading.clustered = Some(Err(Excluded::NoVariance));
+        reading.correction = Some(how);
     }
+    reading
+}
+
+/// An area and a variance where the site's own are at the end of the scale.
+///
+/// At 0 or 1, one event and one non-event are added that tie with everybody: the area moves in
+/// by about half the sum of one over each class's size, and DeLong's variance of the enlarged
+/// table has a closed form, since all placements but the added ones are alike. With a single
+/// event or non-event there is no variance within that class, and Hanley and McNeil's (1982,
+/// doi:10.1148/radiology.143.1.7063747) takes its place.
+fn corrected(area: f64, events: u64, non_events: u64) -> Option<(f64, f64, Correction)> {
+    let (m, n) = (count(events), count(non_events));
+    if m == 0.0 || n == 0.0 {
+        return None;
+    }
+    if area > 0.0 && area < 1.0 {
+        let single = events == 1 || non_events == 1;
+        let spread = delong::hanley_mcneil_variance(area, events, non_events)?;
+        return (single && spread > 0.0).then_some((area, spread, Correction::HanleyMcNeil));
+    }
+    let moved = (m * n * area + (m + n + 1.0) / 2.0) / ((m + 1.0) * (n + 1.0));
+    let part = |own: f64, other: f64| {
+        let gap = other / (2.0 * (other + 1.0));
+        gap * gap / ((own + 1.0) * (own + 1.0))
+    };
+    Some((moved, part(m, n) + part(n, m), Correction::TiedPairAdded))
 }
 
 /// The paired difference as it is.
 pub(super) fn difference(one: &paired_auc::PairedAuc<Disclosed>) -> Reading {
     let point = number(&one.difference).and_then(|value| Ok((value, variance(&one.variance)?)));
-    Reading {
-        n: one.events.plus(one.non_events),
-        events: one.events,
-        estimate: one.difference,
-        interval: Band::FromPoint,
+    Reading::plain(
+        (one.events.plus(one.non_events), one.events),
+        one.difference,
+        Band::FromPoint,
         point,
-    }
+    )
 }
 
 /// log(O:E) with the site's variance.
@@ -150,13 +225,7 @@ pub(super) fn ratio(one: &observed_expected::ObservedExpected<Disclosed>) -> Rea
             Err(Excluded::NotEstimable)
         }
     });
-    Reading {
-        n: one.n,
-        events: one.observed,
-        estimate: one.ratio,
-        interval: Band::FromPoint,
-        point,
-    }
+    Reading::plain((one.n, one.observed), one.ratio, Band::FromPoint, point)
 }
 
 /// An estimate with the interval its site computed; on the metric's scale it has the variance
@@ -167,25 +236,72 @@ pub(super) fn released(one: &Estimate<Disclosed>) -> Reading {
         let yi = scale.forward(value).ok_or(Excluded::NotEstimable)?;
         Ok((yi, variance(&one.variance)?))
     });
-    Reading {
-        n: one.n,
-        events: one.events,
-        estimate: one.value,
-        interval: Band::Given(one.low, one.high),
+    Reading::plain(
+        (one.n, one.events),
+        one.value,
+        Band::Given(one.low, one.high),
         point,
+    )
+}
+
+/// A rate at a threshold, with the interval the site computed; on the logit scale from its
+/// counts, or from that interval where patients repeat.
+pub(super) fn rate(one: &Confusion<Disclosed>, measure: RateMeasure) -> Option<Reading> {
+    let rate = one.rates.iter().find(|rate| rate.measure == measure)?;
+    let [hits, misses] = hits(one, measure);
+    let counts = hits.exact().zip(misses.exact());
+    let near = hits.number().zip(misses.number());
+    let point = number(&rate.value).and_then(|share| {
+        let (hits, misses) = near.ok_or(Excluded::Suppressed)?;
+        let (yi, vi) = logit_with_correction(hits, hits + misses).ok_or(Excluded::NotEstimable)?;
+        // Counts may be rounded; the share was computed on exact rows.
+        Ok((distribution::logit(share).unwrap_or(yi), vi))
+    });
+    let at_end = near.is_some_and(|(hits, misses)| hits == 0 || misses == 0);
+    let mut reading = Reading::plain(
+        (rate.n, one.true_positive.plus(one.false_negative)),
+        rate.value,
+        Band::Given(rate.low, rate.high),
+        point,
+    );
+    reading.clustered = Some(from_interval(&rate.value, &rate.low, &rate.high));
+    reading.correction = (at_end && point.is_ok()).then_some(Correction::HalfAdded);
+    reading.counts = counts.map(|(hits, misses)| [hits, hits + misses]);
+    Some(reading)
+}
+
+/// A share with the variance that its 95 % interval, symmetric on the logit scale, says.
+fn from_interval(
+    share: &Cell<f64>,
+    low: &Cell<f64>,
+    high: &Cell<f64>,
+) -> Result<(f64, f64), Excluded> {
+    let logit = |cell: &Cell<f64>| {
+        number(cell).and_then(|value| distribution::logit(value).ok_or(Excluded::NoVariance))
+    };
+    let width = logit(high)? - logit(low)?;
+    let critical = distribution::normal_critical(LEVEL).ok_or(Excluded::NoVariance)?;
+    let spread = width / (2.0 * critical);
+    if spread > 0.0 {
+        Ok((logit(share)?, spread * spread))
+    } else {
+        Err(Excluded::NoVariance)
     }
 }
 
-/// A rate at a threshold, with the interval the site computed.
-pub(super) fn rate(one: &Confusion<Disclosed>, measure: RateMeasure) -> Option<Reading> {
-    let rate = one.rates.iter().find(|rate| rate.measure == measure)?;
-    Some(Reading {
-        n: rate.n,
-        events: one.true_positive.plus(one.false_negative),
-        estimate: rate.value,
-        interval: Band::Given(rate.low, rate.high),
-        point: Err(Excluded::NotEstimable),
-    })
+/// The cells of a rate that count for it and against it.
+fn hits(one: &Confusion<Disclosed>, measure: RateMeasure) -> [Cell<u64>; 2] {
+    let sum = |a: &Cell<u64>, b: &Cell<u64>| a.plus(*b);
+    let (tp, fp) = (&one.true_positive, &one.false_positive);
+    let (fn_, tn) = (&one.false_negative, &one.true_negative);
+    match measure {
+        RateMeasure::Sensitivity => [*tp, *fn_],
+        RateMeasure::Specificity => [*tn, *fp],
+        RateMeasure::Ppv => [*tp, *fp],
+        RateMeasure::Npv => [*tn, *fn_],
+        RateMeasure::SelectionRate => [sum(tp, fp), sum(fn_, tn)],
+        RateMeasure::Prevalence => [sum(tp, fn_), sum(fp, tn)],
+    }
 }
 
 /// A level's gap to the rest of the same site; `total` is the number of cases at the site.
@@ -204,13 +320,12 @@ pub(super) fn gap(
         number(&one.gap).and_then(|value| Ok((value, variance(&one.gap_variance)?)))
     };
     let shown = |cell: Cell<f64>| if log { exponential(cell) } else { cell };
-    Some(Reading {
-        n: row.n,
-        events: row.events,
-        estimate: shown(one.gap),
-        interval: Band::Given(shown(one.gap_low), shown(one.gap_high)),
+    Some(Reading::plain(
+        (row.n, row.events),
+        shown(one.gap),
+        Band::Given(shown(one.gap_low), shown(one.gap_high)),
         point,
-    })
+    ))
 }
 
 /// A log ratio on its natural scale.
@@ -258,5 +373,47 @@ pub(super) fn gap_metric(measure: Measure) -> Metric {
         Measure::Npv => Metric::GapNpv,
         Measure::Brier => Metric::GapBrier,
         Measure::Xauc => Metric::GapXauc,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The closed form against DeLong's variance of the enlarged table.
+    #[test]
+    fn a_perfect_area_moves_as_if_a_tied_pair_were_added() {
+        for (events, non_events) in [(1_u64, 4_u64), (6, 9), (40, 3)] {
+            // Events above non-events, and a pair that ties with everybody: two rows cannot tie
+            // with all, so the placements are written out.
+            let (m, n) = (events as f64, non_events as f64);
+            let placements = |own: f64, other: f64| {
+                let mut list = vec![(other + 0.5) / (other + 1.0); own as usize];
+                list.push(0.5);
+                list
+            };
+            let spread = |list: &[f64]| {
+                let mean = list.iter().sum::<f64>() / list.len() as f64;
+                let squares: f64 = list.iter().map(|x| (x - mean) * (x - mean)).sum();
+                squares / (list.len() - 1) as f64 / list.len() as f64
+            };
+            let (x, y) = (placements(m, n), placements(n, m));
+            let (area, variance, how) = corrected(1.0, events, non_events).unwrap();
+            assert!((area - x.iter().sum::<f64>() / x.len() as f64).abs() < 1e-14);
+            assert!((area - y.iter().sum::<f64>() / y.len() as f64).abs() < 1e-14);
+            assert!((variance - spread(&x) - spread(&y)).abs() < 1e-14);
+            assert_eq!(how, Correction::TiedPairAdded);
+            let (mirrored, same, _) = corrected(0.0, events, non_events).unwrap();
+            assert!((mirrored + area - 1.0).abs() < 1e-14 && same == variance);
+        }
+    }
+
+    #[test]
+    fn a_single_event_takes_another_variance_and_two_classes_are_needed() {
+        let (area, variance, how) = corrected(0.8, 1, 20).unwrap();
+        assert_eq!((area, how), (0.8, Correction::HanleyMcNeil));
+        assert!(variance > 0.0);
+        assert_eq!(corrected(0.8, 5, 20), None);
+        assert_eq!(corrected(1.0, 0, 20), None);
     }
 }

@@ -14,7 +14,13 @@ pub use super::fairness::{
 };
 use super::one_stage::OneStage;
 pub use super::permutation::{PooledPermutation, SitePermutation};
+pub use super::robustness::{
+    Bounds, CumulativeStep, LeftOutSite, OtherPool, Robustness, ShrunkenEstimate, SiteInfluence,
+};
 pub use super::stratified::{Combined, ExactOverSites, Ratio, TestResult, TwoLevelsOverSites};
+pub use super::summary_point::{
+    Boundary, SummaryOutcome, SummaryPoint, SummaryValues, WithoutTable,
+};
 pub use super::utility::{BenefitPoint, McNemar, MergedBenefit, OperatingCard, PooledCrossed};
 use crate::identity::Digest;
 use crate::statistic::contingency::ContingencyKind;
@@ -78,6 +84,9 @@ pub struct PooledStudy {
     /// Calibration over the rows of all sites, by steps; empty when the protocol does not plan it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub one_stage: Vec<OneStage>,
+    /// Sensitivity and specificity over external sites together, per model and threshold.
+    #[serde(default)]
+    pub bivariate: Vec<SummaryPoint>,
     /// The answer to the protocol's question.
     pub verdict: Verdict,
     /// Everything that was withheld, item by item.
@@ -175,6 +184,26 @@ pub struct SiteEstimate {
     pub weight: Option<f64>,
     /// Why the site is not in the pool.
     pub excluded: Option<Excluded>,
+    /// What was done to an estimate at the end of its scale so that it has a place on the
+    /// pooling scale; absent for most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Correction>,
+    /// Events and cases of a proportion whose counts are exact and whose cases are patients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<[u64; 2]>,
+}
+
+/// How an estimate at the end of its scale was given a place on the pooling scale. The estimate
+/// printed for the site is as it was.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Correction {
+    /// A proportion of 0 or 1: one half added to both cells.
+    HalfAdded,
+    /// An AUC of 0 or 1: one event and one non-event added that tie with everybody.
+    TiedPairAdded,
+    /// A single event or non-event: the variance of Hanley and McNeil.
+    HanleyMcNeil,
 }
 
 /// Why a site's estimate does not enter a pool.
@@ -191,6 +220,8 @@ pub enum Excluded {
     NoVariance,
     /// The level or the rest of the site has fewer than ten cases.
     SmallGroup,
+    /// Patients contribute several cases, and the model takes cases for independent.
+    PatientsRepeat,
 }
 
 /// A pool, or why there is none.
@@ -214,6 +245,17 @@ pub enum PoolOutcome {
     Failed,
 }
 
+/// The model of a pool.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PoolingModel {
+    /// Estimates and variances of the sites, in two stages.
+    #[default]
+    TwoStage,
+    /// Counts of the sites, in one: a binomial law within sites and a normal one between them.
+    BinomialNormal,
+}
+
 /// A random-effects pool. Natural-scale values are back-transformed from the pooling scale.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pooled {
@@ -229,7 +271,7 @@ pub struct Pooled {
     pub level: f64,
     /// Mean on the pooling scale.
     pub mu: f64,
-    /// Its standard error (guarded HKSJ), pooling scale.
+    /// Its standard error by the protocol's interval, pooling scale.
     pub se: f64,
     /// p value of `mu = 0` on the pooling scale.
     pub p_value: f64,
@@ -237,7 +279,7 @@ pub struct Pooled {
     pub prediction: Option<[f64; 2]>,
     /// The other prediction interval, t(k - 1), for Methods, natural scale.
     pub prediction_k1: Option<[f64; 2]>,
-    /// Between-site variance (REML), pooling scale.
+    /// Between-site variance by the protocol's estimator, pooling scale.
     pub tau2: f64,
     /// Its Q-profile interval.
     pub tau2_interval: Option<[f64; 2]>,
@@ -253,6 +295,12 @@ pub struct Pooled {
     pub n: Cell<u64>,
     /// Sum of the sites' events, as far as disclosed.
     pub events: Cell<u64>,
+    /// The model.
+    #[serde(default)]
+    pub model: PoolingModel,
+    /// What other models, fewer sites and withheld sites do to it.
+    #[serde(default)]
+    pub robustness: Robustness,
 }
 
 /// A ROC curve with its AUC from histograms.

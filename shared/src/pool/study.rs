@@ -7,7 +7,8 @@
 use super::one_stage::{self, Exchange};
 use super::result::{PooledStudy, SiteOutcome, SiteResult};
 use super::{
-    analysis, calibration, curve, fairness, permutation, table, utility, verdict, withheld,
+    analysis, calibration, curve, fairness, permutation, summary_point, table, utility, verdict,
+    withheld,
 };
 use crate::disclosure::ReceivedRelease;
 use crate::identity::Digest;
@@ -88,6 +89,7 @@ pub fn pool_with_steps(
         benefit: utility::curves(protocol, &sites),
         cards: utility::cards(protocol, &sites),
         one_stage: one_stage::all(protocol, exchange),
+        bivariate: summary_point::all(protocol, &sites),
         withheld: withheld::all(&sites),
         fairness: fairness::all(&sites),
         family: fairness::family(&analyses),

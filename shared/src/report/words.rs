@@ -90,6 +90,7 @@ pub(super) fn excluded(reason: Excluded) -> &'static str {
         Excluded::NotEstimable => "not estimable",
         Excluded::NoVariance => "no variance",
         Excluded::SmallGroup => "fewer than ten cases in the level or the rest",
+        Excluded::PatientsRepeat => "patients repeat, and the model takes cases for independent",
     }
 }
 

@@ -389,48 +389,48 @@ metrics! {
     /// Sensitivity at a threshold.
     Sensitivity = "sensitivity" {
         kind: StatisticKind::Confusion,
-        name: "Sensitivity", topic: Topic::Threshold, scale: Scale::Identity,
-        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        name: "Sensitivity", topic: Topic::Threshold, scale: Scale::Logit,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Mean,
         leaves: Leaves::WithTable, neutral: None, with_events: false,
         method: "proportion, Wilson", help: "sensitivity-specificity",
     }
     /// Specificity at a threshold.
     Specificity = "specificity" {
         kind: StatisticKind::Confusion,
-        name: "Specificity", topic: Topic::Threshold, scale: Scale::Identity,
-        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        name: "Specificity", topic: Topic::Threshold, scale: Scale::Logit,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Mean,
         leaves: Leaves::WithTable, neutral: None, with_events: false,
         method: "proportion, Wilson", help: "sensitivity-specificity",
     }
     /// Positive predictive value at a threshold.
     Ppv = "ppv" {
         kind: StatisticKind::Confusion,
-        name: "PPV", topic: Topic::Threshold, scale: Scale::Identity,
-        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        name: "PPV", topic: Topic::Threshold, scale: Scale::Logit,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Mean,
         leaves: Leaves::WithTable, neutral: None, with_events: false,
         method: "proportion, Wilson", help: "predictive-values",
     }
     /// Negative predictive value at a threshold.
     Npv = "npv" {
         kind: StatisticKind::Confusion,
-        name: "NPV", topic: Topic::Threshold, scale: Scale::Identity,
-        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        name: "NPV", topic: Topic::Threshold, scale: Scale::Logit,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Mean,
         leaves: Leaves::WithTable, neutral: None, with_events: false,
         method: "proportion, Wilson", help: "predictive-values",
     }
     /// Predicted positives among all.
     SelectionRate = "selection-rate" {
         kind: StatisticKind::Confusion,
-        name: "Selection rate", topic: Topic::Threshold, scale: Scale::Identity,
-        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        name: "Selection rate", topic: Topic::Threshold, scale: Scale::Logit,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Mean,
         leaves: Leaves::WithTable, neutral: None, with_events: true,
         method: "proportion, Wilson", help: "sensitivity-specificity",
     }
     /// Events among all.
     Prevalence = "prevalence" {
         kind: StatisticKind::Confusion,
-        name: "Prevalence", topic: Topic::Threshold, scale: Scale::Identity,
-        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Described,
+        name: "Prevalence", topic: Topic::Threshold, scale: Scale::Logit,
+        form: Form::SHARE, style: Style::Percent, pooling: Pooling::Mean,
         leaves: Leaves::WithTable, neutral: None, with_events: true,
         method: "proportion, Wilson", help: "predictive-values",
     }

@@ -489,9 +489,30 @@ pub enum PoolModel {
 /// Estimators of tau2.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum Tau2Estimator {
+    /// None: one common value for every site.
+    #[serde(rename = "FE")]
+    Fixed,
+    /// DerSimonian and Laird.
+    #[serde(rename = "DL")]
+    DerSimonianLaird,
+    /// Paule and Mandel.
+    #[serde(rename = "PM")]
+    PauleMandel,
+    /// Maximum likelihood.
+    #[serde(rename = "ML")]
+    MaximumLikelihood,
     /// Restricted maximum likelihood.
     #[serde(rename = "REML")]
     Reml,
+    /// Sidik and Jonkman.
+    #[serde(rename = "SJ")]
+    SidikJonkman,
+    /// Hedges.
+    #[serde(rename = "HE")]
+    Hedges,
+    /// Empirical Bayes.
+    #[serde(rename = "EB")]
+    EmpiricalBayes,
 }
 
 /// Intervals of the pooled mean.
@@ -500,6 +521,12 @@ pub enum PoolInterval {
     /// Hartung-Knapp-Sidik-Jonkman with the max(1, q) guard.
     #[serde(rename = "HKSJ")]
     Hksj,
+    /// The same without the guard.
+    #[serde(rename = "HKSJ-unguarded")]
+    HksjUnguarded,
+    /// Normal law.
+    #[serde(rename = "z")]
+    Normal,
 }
 
 /// Exact Newton over the sums of all external sites (decision P4): released only under the policy

@@ -10,7 +10,7 @@ mod axis;
 
 use super::{
     Estimand, Field, FieldKind, Grid, Model, ModelRole, ModelRun, Operator, PrimaryMetric,
-    SamplingDesign, Scalar, Spacing, StudyProtocol, Term,
+    SamplingDesign, Scalar, Spacing, StudyProtocol, Tau2Estimator, Term,
 };
 use crate::numeric::distribution::inverse_logit;
 
@@ -567,6 +567,12 @@ fn analysis(protocol: &StudyProtocol, found: &mut Found) {
             "pooling.min_sites",
             "the next-site bound needs five sites",
             "write 5, or choose estimand = \"mean\"",
+        );
+        found.unless(
+            pooling.tau2 != Tau2Estimator::Fixed,
+            "pooling.tau2",
+            "without between-site variance there is no next site to predict",
+            "write REML, or choose estimand = \"mean\"",
         );
     }
     found.unless(

@@ -40,6 +40,8 @@ pub fn binomial(sites: &[Counts]) -> Result<Bivariate, CountsFault> {
         triangle[1],
         triangle[2],
     ];
+    let at = settle(loss, at);
+    let triangle = [at[2], at[3], at[4]];
     let covariance = covariance(loss, at).ok_or(CountsFault::NotConverged)?;
     let (tau2, rho, boundary) = covariance_of(triangle);
     Ok(Bivariate {

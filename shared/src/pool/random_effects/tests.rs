@@ -78,6 +78,125 @@ fn what_cannot_be_pooled_is_an_error() {
     }
 }
 
+/// `influence(rma(yi, vi, test = "adhoc"))` and `blup(...)` of metafor 3.8-1.
+#[test]
+fn influence_and_shrunken_sites_equal_metafor() {
+    let yi = [1.9, 2.05, 1.1, 1.3, 2.6, 1.7, 1.55];
+    let vi = [0.03, 0.05, 0.2, 0.06, 0.4, 0.02, 0.09];
+    let of = |law| influence(&yi, &vi, 0.95, Method::Reml, law).unwrap();
+    let guarded = of(Inference::HksjGuarded);
+    let columns: [(fn(&Influence) -> f64, [f64; 7]); 7] = [
+        (
+            |one| one.studentised,
+            [
+                0.675791017924,
+                1.18569458909,
+                -1.21670405407,
+                -1.6138927727,
+                1.27914659523,
+                -0.0407551288969,
+                -0.42000830575,
+            ],
+        ),
+        (
+            |one| one.dffits,
+            [
+                0.372801535993,
+                0.494840318476,
+                -0.298191413537,
+                -0.658682684951,
+                0.232005015335,
+                0.0279657093608,
+                -0.131636763351,
+            ],
+        ),
+        (
+            |one| one.cooks_distance,
+            [
+                0.172896161267,
+                0.220181923076,
+                0.0845880477139,
+                0.312034078759,
+                0.0484840083796,
+                0.00132099922258,
+                0.0202334220615,
+            ],
+        ),
+        (
+            |one| one.covariance_ratio,
+            [
+                1.51605285932,
+                1.05649482594,
+                0.938060705848,
+                0.665650436486,
+                0.936787207817,
+                1.83586761688,
+                1.42079031751,
+            ],
+        ),
+        (
+            |one| one.q,
+            [
+                9.15043975374,
+                8.02576112412,
+                8.29459459459,
+                6.82046317388,
+                8.46,
+                10.2879310345,
+                9.96862745098,
+            ],
+        ),
+        (
+            |one| one.hat,
+            [
+                0.221266988721,
+                0.166083446865,
+                0.0578590210215,
+                0.147669241042,
+                0.0309599285712,
+                0.265350129643,
+                0.110811244136,
+            ],
+        ),
+        (
+            |one| one.dfbetas,
+            [
+                0.380520074954,
+                0.499075442841,
+                -0.308736189644,
+                -0.729954711616,
+                0.231132181347,
+                0.0304479168088,
+                -0.12712641879,
+            ],
+        ),
+    ];
+    for (value, expected) in columns {
+        for (one, expected) in guarded.iter().zip(expected) {
+            close(value(one), expected, 1e-8);
+        }
+    }
+    assert!(guarded.iter().all(|one| !one.influential));
+    // Under the normal law the factor on the variance is 1.
+    close(of(Inference::Normal)[3].studentised, -1.88493599889, 1e-8);
+    close(of(Inference::Normal)[3].dffits, -0.769304334036, 1e-8);
+    let drawn = shrunken(&yi, &vi, 0.95, Method::Reml, Inference::HksjGuarded).unwrap();
+    close(drawn[2].interval.unwrap().lower, 1.15581976605, 1e-8);
+    close(drawn[4].interval.unwrap().lower, 1.27656232561, 1e-8);
+}
+
+#[test]
+fn one_site_far_off_is_influential_and_two_sites_have_no_diagnostics() {
+    let yi = [1.0, 1.1, 0.9, 1.05, 0.95, 4.0];
+    let list = influence(&yi, &[0.02; 6], 0.95, Method::Reml, Inference::HksjGuarded).unwrap();
+    assert!(list[5].influential && !list[0].influential);
+    assert!(list[5].studentised > 10.0);
+    let two = influence(&yi[..2], &[0.02; 2], 0.95, Method::Reml, Inference::Hksj);
+    assert_eq!(two, Ok(Vec::new()));
+    let step = cumulative(&yi, &[0.02; 6], 0.95, Method::Reml, Inference::Normal).unwrap();
+    assert_eq!((step.len(), step[0].tau2, step[5].k), (6, None, 6));
+}
+
 fn sites() -> impl Strategy<Value = (Vec<f64>, Vec<f64>)> {
     proptest::collection::vec((-3.0_f64..3.0, 0.001_f64..2.0), 2..9)
         .prop_map(|s| s.into_iter().unzip())
@@ -116,6 +235,29 @@ proptest! {
         if let Ok(f) = RandomEffects::fit(&y, &v, 0.95) {
             let numbers = [f.tau2, f.i2, f.h2, f.q.statistic, f.q.p, f.mean.estimate, f.mean.standard_error];
             prop_assert!(numbers.iter().chain(&f.weights_percent).all(|x| x.is_finite()), "{f:?}");
+        }
+    }
+
+    #[test]
+    fn every_estimator_gives_numbers_and_two_of_them_are_one((y, v) in sites()) {
+        for method in Method::ALL {
+            let f = RandomEffects::fit_with(&y, &v, 0.95, method).unwrap();
+            prop_assert!(f.tau2 >= 0.0 && f.tau2.is_finite());
+            prop_assert!((0.0..=100.0).contains(&f.i2) && f.h2.is_finite());
+            prop_assert!(f.mean.interval.unwrap().contains(f.mean.estimate));
+        }
+        let tau2 = |method| RandomEffects::fit_with(&y, &v, 0.95, method).unwrap().tau2;
+        prop_assert_eq!(tau2(Method::PauleMandel), tau2(Method::EmpiricalBayes));
+        prop_assert_eq!(tau2(Method::Fixed), 0.0);
+        // The maximum of the full likelihood, on a grid around it.
+        let likelihood = |t: f64| {
+            let w: Vec<f64> = v.iter().map(|v| 1.0 / (v + t)).collect();
+            let mu = w.iter().zip(&y).map(|(w, y)| w * y).sum::<f64>() / w.iter().sum::<f64>();
+            w.iter().zip(&y).map(|(w, y)| w.ln() - w * (y - mu) * (y - mu)).sum::<f64>()
+        };
+        let top = tau2(Method::MaximumLikelihood);
+        for other in [top * 0.99, top * 1.01, top + 0.01] {
+            prop_assert!(likelihood(top) >= likelihood(other) - 1e-9);
         }
     }
 
