@@ -2,7 +2,8 @@
 //! same, `-` as minus, empty where there is no number, and a column that says why.
 //!
 //! From: `pool::result`.
-//! To: `estimates.csv`, `curves.csv`, `counts.csv`, `sites.csv`, `tests.csv`, `meta_input.csv`.
+//! To: `estimates.csv`, `curves.csv`, `counts.csv`, `sites.csv`, `tests.csv`, `meta_input.csv`,
+//! `robustness.csv`, `summary_points.csv`.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ mod curves;
 mod estimates;
 mod meta;
 mod one_stage;
+mod robustness;
 mod sites;
 mod testing;
 
@@ -27,7 +29,9 @@ pub(super) fn files(view: View<'_>) -> Vec<(&'static str, String)> {
         ("curves.csv", curves::table(view)),
         ("estimates.csv", estimates::table(view)),
         ("meta_input.csv", meta::table(view)),
+        ("robustness.csv", robustness::table(view)),
         ("sites.csv", sites::table(view)),
+        ("summary_points.csv", robustness::summary_points(view)),
         ("tests.csv", testing::table(view)),
     ];
     if !view.study.one_stage.is_empty() {

@@ -6,12 +6,13 @@
 use super::number::{self, Shown, Style, level_words, range, real, with_interval};
 use super::view::View;
 use crate::pool::result::{
-    AnalysisRole, Answer, Excluded, Metric, PoolOutcome, Pooled, Scale, SiteEstimate, SiteOutcome,
+    AnalysisRole, Answer, Excluded, Metric, PoolOutcome, Pooled, PoolingModel, Scale, SiteEstimate,
+    SiteOutcome,
 };
 use crate::statistic::confusion::RateMeasure;
 use crate::statistic::contingency::ContingencyKind;
 use crate::statistic::subgroup::Measure;
-use crate::study::{Estimand, SiteRole};
+use crate::study::{Estimand, PoolInterval, Pooling, SiteRole, Tau2Estimator};
 
 /// Sites from which a sentence may be made of a prediction interval (decision C5).
 pub(super) const PREDICTION_SENTENCE_MIN: usize = 5;
@@ -406,8 +407,52 @@ pub(super) fn tau2(pooled: &Pooled) -> Shown {
 /// `0.813 (0.486 to 0.952)` as a cell.
 pub(super) fn pooled_cell(key: Metric, pooled: &Pooled) -> Shown {
     let style = style(key);
-    Shown::number(real(pooled.estimate, style))
-        .with(format!("({})", range(pooled.low, pooled.high, style)))
+    let mut sub = format!("({})", range(pooled.low, pooled.high, style));
+    if let Some(bounds) = &pooled.robustness.withheld {
+        let sites = plural(bounds.sites.len(), "hospital", "hospitals");
+        sub.push_str(&format!("; withheld, not at random, at {sites}"));
+    }
+    Shown::number(real(pooled.estimate, style)).with(sub)
+}
+
+/// How a pool was made, for files: estimator and interval, or the model of counts.
+pub(super) fn pool_method(pooling: &Pooling, pooled: &Pooled) -> String {
+    if pooled.model == PoolingModel::BinomialNormal {
+        let law = match pooling.interval {
+            PoolInterval::Normal => "normal",
+            PoolInterval::Hksj | PoolInterval::HksjUnguarded => "t",
+        };
+        return format!("binomial-normal by counts, {law} interval");
+    }
+    let interval = match pooling.interval {
+        PoolInterval::Hksj => "HKSJ guarded",
+        PoolInterval::HksjUnguarded => "HKSJ",
+        PoolInterval::Normal => "normal interval",
+    };
+    format!("random-effects {}, {interval}", tau2_slug(pooling.tau2))
+}
+
+/// An estimator of the between-site variance as metafor and the protocol name it.
+pub(super) fn tau2_slug(estimator: Tau2Estimator) -> &'static str {
+    match estimator {
+        Tau2Estimator::Fixed => "FE",
+        Tau2Estimator::DerSimonianLaird => "DL",
+        Tau2Estimator::PauleMandel => "PM",
+        Tau2Estimator::MaximumLikelihood => "ML",
+        Tau2Estimator::Reml => "REML",
+        Tau2Estimator::SidikJonkman => "SJ",
+        Tau2Estimator::Hedges => "HE",
+        Tau2Estimator::EmpiricalBayes => "EB",
+    }
+}
+
+/// An interval of the mean as metafor names its test.
+pub(super) fn interval_slug(interval: PoolInterval) -> &'static str {
+    match interval {
+        PoolInterval::Hksj => "adhoc",
+        PoolInterval::HksjUnguarded => "knha",
+        PoolInterval::Normal => "z",
+    }
 }
 
 /// One site's estimate as a cell.

@@ -8,9 +8,9 @@ use super::super::words;
 use super::{Sheet, count, flag, real, real_or_empty, slugs, state, text, value};
 use crate::identity::Digest;
 use crate::pool::result::{Analysis, PoolOutcome, SiteEstimate};
-use crate::study::SiteRole;
+use crate::study::{PoolInterval, SiteRole};
 
-const HEAD: [&str; 50] = [
+const HEAD: [&str; 53] = [
     "schema_version",
     "study",
     "study_version",
@@ -61,6 +61,9 @@ const HEAD: [&str; 50] = [
     "method",
     "method_version",
     "source",
+    "withheld_sites",
+    "bound_low",
+    "bound_high",
 ];
 
 /// The file.
@@ -157,16 +160,22 @@ fn pooled(
                         .find(|one| one.key == analysis.key)
                         .map(|one| one.holm),
                 ),
-                text("t, mean on the scale equals 0"),
+                text(match view.study.protocol.pooling.interval {
+                    PoolInterval::Normal => "z, mean on the scale equals 0",
+                    PoolInterval::Hksj | PoolInterval::HksjUnguarded => {
+                        "t, mean on the scale equals 0"
+                    }
+                }),
             ]);
-            ("random-effects REML, HKSJ guarded", None)
+            let method = words::pool_method(&view.study.protocol.pooling, pool);
+            (method, None)
         }
         PoolOutcome::TooFewSites { .. }
         | PoolOutcome::ConfoundedWithSite
         | PoolOutcome::NotPooled
         | PoolOutcome::Failed => {
             row.extend((0..23).map(|_| empty()));
-            ("", words::no_pool(&analysis.pool))
+            (String::new(), words::no_pool(&analysis.pool))
         }
     };
     row.extend([
@@ -178,11 +187,31 @@ fn pooled(
         .to_owned(),
         flag(false),
         text(&reason.unwrap_or_default()),
-        text(method),
+        text(&method),
         "1".to_owned(),
         source(view),
     ]);
+    row.extend(withheld(analysis));
     row
+}
+
+/// Sites withheld from a pool, and the bounds that they leave open.
+fn withheld(analysis: &Analysis) -> [String; 3] {
+    let bounds = match &analysis.pool {
+        PoolOutcome::Pooled(pool) => pool.robustness.withheld.as_ref(),
+        PoolOutcome::TooFewSites { .. }
+        | PoolOutcome::ConfoundedWithSite
+        | PoolOutcome::NotPooled
+        | PoolOutcome::Failed => None,
+    };
+    bounds.map_or_else(Default::default, |bounds| {
+        let sites: Vec<String> = bounds.sites.iter().map(ToString::to_string).collect();
+        [
+            text(&sites.join(" ")),
+            real_or_empty(bounds.low),
+            real_or_empty(bounds.high),
+        ]
+    })
 }
 
 /// Digest over the releases behind a pool, in the order of the sites.
@@ -252,5 +281,6 @@ fn of_site(
         "1".to_owned(),
         super::digest_or_empty(release.and_then(|entry| entry.release)),
     ]);
+    row.extend((0..3).map(|_| empty()));
     row
 }

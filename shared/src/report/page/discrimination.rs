@@ -12,6 +12,7 @@ use super::super::view::{self, View};
 use super::super::words::{self, join};
 use super::estimates::{forest, heterogeneity};
 use super::precision;
+use super::robustness;
 use crate::pool::result::{Analysis, MergedCurve, Metric, PoolOutcome, RocPoint};
 use crate::statistic::confusion::RateMeasure;
 use crate::study::{EndpointId, ModelId, SiteRole};
@@ -29,6 +30,7 @@ pub(super) fn page(view: View<'_>) -> Section {
         )));
         if let PoolOutcome::Pooled(pooled) = &analysis.pool {
             blocks.extend(words::prediction_sentence(Metric::Auc, pooled).map(Block::Text));
+            blocks.extend(robustness::withheld_note(view, "AUC", analysis).map(Block::Note));
         } else if let Some(reason) = words::no_pool(&analysis.pool) {
             blocks.push(Block::Note(format!("{model}: {reason}")));
         }
@@ -44,6 +46,10 @@ pub(super) fn page(view: View<'_>) -> Section {
             &parts,
             "AUC: mean over hospitals and spread between them",
         )));
+        for analysis in &analyses {
+            let name = format!("AUC of {}", view.model(&analysis.key.model));
+            blocks.extend(robustness::blocks(view, &name, analysis));
+        }
     }
     blocks.extend(precision::measures(view));
     for (model, endpoint) in curve_keys(view) {

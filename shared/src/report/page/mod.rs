@@ -17,6 +17,7 @@ mod one_stage;
 mod operating;
 mod precision;
 mod provenance;
+mod robustness;
 mod sites;
 mod subgroups;
 mod utility;

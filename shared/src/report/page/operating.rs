@@ -9,6 +9,7 @@ use super::super::view::{self, View, sum};
 use super::super::words;
 use super::card;
 use super::estimates::{forest, heterogeneity, topic_table};
+use super::robustness;
 use crate::pool::result::{Analysis, Metric, PoolOutcome};
 use crate::statistic::Disclosed;
 use crate::statistic::confusion::{Confusion, RateMeasure};
@@ -75,7 +76,16 @@ pub(super) fn page(view: View<'_>) -> Section {
             let caption =
                 "Sensitivity and specificity: mean over hospitals and spread between them";
             blocks.push(Block::Table(heterogeneity(&parts, caption)));
+            for (name, analysis) in &parts {
+                blocks.extend(robustness::withheld_note(view, name, analysis).map(Block::Note));
+            }
         }
+        let points = view.study.bivariate.iter().filter(|point| {
+            point.model == threshold.model
+                && point.endpoint == threshold.endpoint
+                && point.threshold == threshold.value
+        });
+        points.for_each(|point| blocks.extend(robustness::summary(view, point)));
     }
     blocks.extend(measures(view));
     if blocks.is_empty() {

@@ -1,0 +1,391 @@
+//! How much a mean hangs on single hospitals, on the model, and on what was withheld; and the
+//! summary point of sensitivity and specificity.
+//!
+//! From: `pool::robustness`, `pool::summary_point`.
+//! To: the pages with forest plots and operating points.
+
+use super::super::document::{Block, Figure, Row, Table};
+use super::super::figure::roc::{self, Curve, Look};
+use super::super::number::{Shown, Style, range, real};
+use super::super::view::View;
+use super::super::words::{self, join, plural};
+use crate::pool::result::{
+    Analysis, Boundary, Bounds, Metric, OtherPool, PoolOutcome, Pooled, PoolingModel, Robustness,
+    SummaryOutcome, SummaryPoint, SummaryValues,
+};
+use crate::study::{PoolInterval, Tau2Estimator};
+
+/// Tables and notes for one pooled analysis; nothing where there is no pool of three sites.
+pub(super) fn blocks(view: View<'_>, name: &str, analysis: &Analysis) -> Vec<Block> {
+    let PoolOutcome::Pooled(pooled) = &analysis.pool else {
+        return Vec::new();
+    };
+    let found = &pooled.robustness;
+    if found.leave_one_out.is_empty() {
+        return Vec::new();
+    }
+    let metric = analysis.key.metric;
+    vec![
+        Block::Heading(format!("{name}: heterogeneity and single hospitals")),
+        Block::Table(one_by_one(view, name, metric, found)),
+        Block::Table(influence(view, name, metric, found)),
+        Block::Table(others(name, metric, found)),
+    ]
+}
+
+/// What withheld sites leave open, in a sentence.
+pub(super) fn withheld_note(view: View<'_>, name: &str, analysis: &Analysis) -> Option<String> {
+    let PoolOutcome::Pooled(pooled) = &analysis.pool else {
+        return None;
+    };
+    let bounds = pooled.robustness.withheld.as_ref()?;
+    let sites: Vec<String> = bounds.sites.iter().map(|site| view.site(site)).collect();
+    Some(format!(
+        "{name}: withheld, not at random, at {} ({}). {}",
+        plural(sites.len(), "hospital", "hospitals"),
+        join(&sites),
+        between(analysis.key.metric, pooled, bounds)
+    ))
+}
+
+fn between(metric: Metric, pooled: &Pooled, bounds: &Bounds) -> String {
+    let style = words::style(metric);
+    let how = "with every withheld value at either end of what is known of it, each hospital \
+               with the mean weight";
+    match (bounds.low, bounds.high) {
+        (Some(low), Some(high)) => format!(
+            "The mean over all of them lies between {} ({how}).",
+            range(low, high, style).replace(" to ", " and ")
+        ),
+        (Some(low), None) => format!(
+            "The mean over all of them is at least {} ({how}); nothing bounds it above.",
+            real(low, style)
+        ),
+        (None, Some(high)) => format!(
+            "The mean over all of them is at most {} ({how}); nothing bounds it below.",
+            real(high, style)
+        ),
+        (None, None) => format!(
+            "Nothing bounds the mean over all of them; that of the {} says nothing about the rest.",
+            plural(
+                pooled.k,
+                "hospital that released",
+                "hospitals that released"
+            )
+        ),
+    }
+}
+
+fn interval(metric: Metric, estimate: f64, ends: Option<[f64; 2]>) -> Shown {
+    let style = words::style(metric);
+    let shown = Shown::number(real(estimate, style));
+    match ends {
+        Some([low, high]) => shown.with(format!("({})", range(low, high, style))),
+        None => shown.with("no interval"),
+    }
+}
+
+fn one_by_one(view: View<'_>, name: &str, metric: Metric, found: &Robustness) -> Table {
+    let mut table = Table::new(
+        format!("{name} without each hospital, and as hospitals are added"),
+        &[
+            "Hospital",
+            "Mean without it (95% CI)",
+            "τ² without it",
+            "I² without it",
+            "Mean up to and with it (95% CI)",
+        ],
+    );
+    for one in &found.leave_one_out {
+        let step = found.cumulative.iter().find(|step| step.site == one.site);
+        table.push(Row::new(
+            view.site(&one.site),
+            vec![
+                interval(metric, one.estimate, one.interval),
+                Shown::number(real(one.tau2, Style::Plain(3))),
+                Shown::number(format!("{:.1}%", one.i2)),
+                step.map_or_else(Shown::none, |step| {
+                    interval(metric, step.estimate, step.interval)
+                }),
+            ],
+        ));
+    }
+    table.notes.push(
+        "Hospitals are added in the order of the protocol; the first stands alone.".to_owned(),
+    );
+    table
+}
+
+fn influence(view: View<'_>, name: &str, metric: Metric, found: &Robustness) -> Table {
+    let mut table = Table::new(
+        format!("{name}: influence of each hospital, and its estimate drawn to the mean"),
+        &[
+            "Hospital",
+            "Share of the mean",
+            "Studentised residual",
+            "DFFITS",
+            "Cook's distance",
+            "Drawn to the mean (95% CI)",
+        ],
+    );
+    let plain = |value: f64| Shown::number(real(value, Style::Plain(2)));
+    for one in &found.influence {
+        let drawn = found.shrunken.iter().find(|drawn| drawn.site == one.site);
+        let residual = plain(one.studentised);
+        table.push(Row::new(
+            view.site(&one.site),
+            vec![
+                Shown::number(format!("{:.1}%", 100.0 * one.hat)),
+                if one.influential {
+                    residual.with("influential")
+                } else {
+                    residual
+                },
+                plain(one.dffits),
+                plain(one.cooks_distance),
+                drawn.map_or_else(Shown::none, |drawn| {
+                    interval(metric, drawn.estimate, drawn.interval)
+                }),
+            ],
+        ));
+    }
+    table.notes.push(
+        "Influential: DFFITS, Cook's distance, share or DFBETAS beyond its customary bound; a \
+         reason to look at the hospital, not to leave it out."
+            .to_owned(),
+    );
+    table
+}
+
+fn others(name: &str, metric: Metric, found: &Robustness) -> Table {
+    let mut table = Table::new(
+        format!("{name} by other models of the spread between hospitals"),
+        &["Model", "Mean (95% CI)", "τ²", "I²"],
+    );
+    for other in &found.others {
+        let row = Row::new(
+            model_words(other),
+            vec![
+                interval(metric, other.estimate, other.interval),
+                Shown::number(real(other.tau2, Style::Plain(3))),
+                other
+                    .i2
+                    .map_or_else(Shown::none, |i2| Shown::number(format!("{i2:.1}%"))),
+            ],
+        );
+        table.push(if other.chosen { row.class("pool") } else { row });
+    }
+    table.notes.push(
+        "The marked row is the one the report leads with, chosen before the data were seen."
+            .to_owned(),
+    );
+    table
+}
+
+fn model_words(other: &OtherPool) -> String {
+    match other.model {
+        PoolingModel::TwoStage => format!(
+            "{}, {}",
+            estimator_words(other.tau2_estimator),
+            interval_words(other.interval_method)
+        ),
+        PoolingModel::BinomialNormal => "Counts: binomial-normal, maximum likelihood".to_owned(),
+    }
+}
+
+/// An estimator of the between-site variance, in words.
+pub(super) fn estimator_words(estimator: Tau2Estimator) -> &'static str {
+    match estimator {
+        Tau2Estimator::Fixed => "One common value",
+        Tau2Estimator::DerSimonianLaird => "DerSimonian-Laird",
+        Tau2Estimator::PauleMandel => "Paule-Mandel",
+        Tau2Estimator::MaximumLikelihood => "Maximum likelihood",
+        Tau2Estimator::Reml => "Restricted maximum likelihood",
+        Tau2Estimator::SidikJonkman => "Sidik-Jonkman",
+        Tau2Estimator::Hedges => "Hedges",
+        Tau2Estimator::EmpiricalBayes => "Empirical Bayes",
+    }
+}
+
+/// An interval of the mean, in words.
+pub(super) fn interval_words(interval: PoolInterval) -> &'static str {
+    match interval {
+        PoolInterval::Hksj => "guarded HKSJ",
+        PoolInterval::HksjUnguarded => "HKSJ without guard",
+        PoolInterval::Normal => "normal",
+    }
+}
+
+/// The summary point at one threshold: table, and picture where there is a region.
+pub(super) fn summary(view: View<'_>, point: &SummaryPoint) -> Vec<Block> {
+    let name = format!("{} at {}", view.model(&point.model), point.threshold);
+    match &point.outcome {
+        SummaryOutcome::Fitted {
+            counts,
+            logits,
+            rounded_sensitivity,
+            rounded_specificity,
+        } => {
+            let mut table = summary_table(&name, point, counts, logits.as_deref());
+            let mut bound = |what: &str, ends: &Option<[f64; 2]>| {
+                if let Some([low, high]) = ends {
+                    table.notes.push(format!(
+                        "Rounded counts enter by their number; within their rounding the {what} lies between {}.",
+                        range(*low, *high, Style::Percent).replace(" to ", " and ")
+                    ));
+                }
+            };
+            bound("sensitivity", rounded_sensitivity);
+            bound("specificity", rounded_specificity);
+            for one in &point.without {
+                table.notes.push(format!(
+                    "Not in it: {} ({}).",
+                    view.site(&one.site),
+                    words::excluded(one.reason)
+                ));
+            }
+            let mut blocks = vec![Block::Table(table)];
+            blocks.extend(region(&name, point, counts).map(Block::Figure));
+            blocks
+        }
+        SummaryOutcome::TooFewSites { sites, minimum } => vec![Block::Note(format!(
+            "{name}: no summary point of sensitivity and specificity; {sites} of {minimum} \
+             hospitals needed released a usable 2×2 table."
+        ))],
+        SummaryOutcome::OneSided => vec![Block::Note(format!(
+            "{name}: no summary point of sensitivity and specificity; over all hospitals one of \
+             them has no error or nothing but errors."
+        ))],
+        SummaryOutcome::Failed => vec![Block::Note(format!(
+            "{name}: no summary point of sensitivity and specificity; the model did not converge."
+        ))],
+    }
+}
+
+fn summary_table(
+    name: &str,
+    point: &SummaryPoint,
+    counts: &SummaryValues,
+    logits: Option<&SummaryValues>,
+) -> Table {
+    let mut table = Table::new(
+        format!(
+            "Summary point of {name} over {} hospitals",
+            point.sites.len()
+        ),
+        &[
+            "Model",
+            "Sensitivity (95% CI)",
+            "Specificity (95% CI)",
+            "τ² of logit sensitivity",
+            "τ² of logit false positive rate",
+            "Correlation between hospitals",
+        ],
+    );
+    let percent = |value: f64, ends: Option<[f64; 2]>| {
+        let shown = Shown::number(real(value, Style::Percent));
+        match ends {
+            Some([low, high]) => shown.with(format!("({})", range(low, high, Style::Percent))),
+            None => shown,
+        }
+    };
+    let row = |head: &str, values: &SummaryValues| {
+        let rho = match (values.rho, values.boundary) {
+            (None, _) => Shown::not_computed("a variance is 0"),
+            (Some(rho), Boundary::Correlation) => {
+                Shown::number(real(rho, Style::Signed(2))).with("on the boundary")
+            }
+            (Some(rho), Boundary::Inside | Boundary::Variance) => {
+                Shown::number(real(rho, Style::Signed(2)))
+            }
+        };
+        Row::new(
+            head,
+            vec![
+                percent(values.sensitivity, values.sensitivity_interval),
+                percent(values.specificity, values.specificity_interval),
+                Shown::number(real(values.tau2_sensitivity, Style::Plain(3))),
+                Shown::number(real(values.tau2_fpr, Style::Plain(3))),
+                rho,
+            ],
+        )
+    };
+    table.push(row("Counts: bivariate binomial-normal", counts).class("pool"));
+    if let Some(values) = logits {
+        table.push(row("Corrected logits: bivariate normal, REML", values));
+    }
+    table.notes.push(
+        "Correlation of logit sensitivity with the logit false positive rate; positive where \
+         hospitals lie along one ROC curve."
+            .to_owned(),
+    );
+    if counts.confidence_region.is_empty() {
+        table.notes.push(
+            "No region is drawn: fewer than five hospitals, or a fit on the boundary, where the \
+             point stands and the shape of a region does not."
+                .to_owned(),
+        );
+    }
+    table
+}
+
+fn region(name: &str, point: &SummaryPoint, values: &SummaryValues) -> Option<Figure> {
+    let closed = |outline: &[[f64; 2]]| -> Vec<(f64, f64)> {
+        let turn = outline.iter().chain(outline.first());
+        turn.map(|at| (at[0], at[1])).collect()
+    };
+    if values.confidence_region.is_empty() {
+        return None;
+    }
+    let centre = (1.0 - values.specificity, values.sensitivity);
+    let curves = [
+        Curve {
+            label: "Mean over hospitals, 95% region".to_owned(),
+            points: closed(&values.confidence_region),
+            operating: vec![centre],
+            look: Look::Bold,
+        },
+        Curve {
+            label: "Next hospital, approximate 95% region".to_owned(),
+            points: closed(&values.prediction_region),
+            operating: Vec::new(),
+            look: Look::Hue(1),
+        },
+    ];
+    let id = format!(
+        "summary-{}-{}-{}",
+        point.model, point.endpoint, point.threshold
+    );
+    let title = format!("Summary point of {name}");
+    let description = format!(
+        "Sensitivity {} and specificity {} with their regions.",
+        real(values.sensitivity, Style::Percent),
+        real(values.specificity, Style::Percent)
+    );
+    let mut data = Table::new(
+        title.clone(),
+        &["Point", "False positive rate", "True positive rate"],
+    );
+    let cells = |at: (f64, f64)| {
+        vec![
+            Shown::number(real(at.0, Style::Plain(3))),
+            Shown::number(real(at.1, Style::Plain(3))),
+        ]
+    };
+    data.push(Row::new("Summary point", cells(centre)));
+    for (curve, head) in curves.iter().zip(["mean", "next hospital"]) {
+        for at in curve.points.iter().step_by(9) {
+            data.push(Row::new(format!("Edge, {head}"), cells(*at)));
+        }
+    }
+    Some(Figure {
+        label: String::new(),
+        caption: format!(
+            "{title}, by counts. Solid: where the mean over hospitals lies; dashed: where the \
+             next hospital lies."
+        ),
+        svg: roc::draw(&id.replace('.', "-"), &title, &description, &curves),
+        data,
+        narrow: true,
+    })
+}
