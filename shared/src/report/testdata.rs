@@ -34,6 +34,11 @@ const SITES: [(&str, &str); 4] = [
 
 /// Three external hospitals and one development hospital, public data.
 pub(super) fn heart() -> PooledStudy {
+    static STUDY: std::sync::OnceLock<PooledStudy> = std::sync::OnceLock::new();
+    STUDY.get_or_init(measured).clone()
+}
+
+fn measured() -> PooledStudy {
     let text = include_str!("../../../configs/examples/heart/study.toml");
     let protocol = validate::expand(&source::parse(text).unwrap());
     let facts = RoundFacts {

@@ -127,7 +127,7 @@ fn every_file_is_there_and_the_manifest_holds_its_digest() {
         let out = bundle(&study, &provenance()).unwrap();
         let manifest: serde_json::Value =
             serde_json::from_slice(&out.files["manifest.json"]).unwrap();
-        assert_eq!(out.files.len(), 9);
+        assert_eq!(out.files.len(), 11);
         for (path, bytes) in out
             .files
             .iter()
@@ -175,6 +175,7 @@ fn many(count: usize) -> PooledStudy {
         }
         if let PoolOutcome::Pooled(pool) = &mut analysis.pool {
             pool.k = count;
+            lengthen(&mut pool.robustness, count, copy);
         }
     }
     for table in &mut study.tables {
@@ -199,11 +200,78 @@ fn many(count: usize) -> PooledStudy {
     study
 }
 
+/// As many rows per hospital as a pool of `count` has.
+fn lengthen(
+    robustness: &mut crate::pool::result::Robustness,
+    count: usize,
+    copy: impl Fn(usize) -> crate::study::SiteSlug,
+) {
+    if robustness.leave_one_out.is_empty() {
+        return;
+    }
+    for index in 0..count - 3 {
+        let mut left = robustness.leave_one_out[index % 3].clone();
+        left.site = copy(index);
+        robustness.leave_one_out.push(left);
+        let mut one = robustness.influence[index % 3].clone();
+        one.site = copy(index);
+        robustness.influence.push(one);
+        let mut drawn = robustness.shrunken[index % 3].clone();
+        drawn.site = copy(index);
+        robustness.shrunken.push(drawn);
+        let mut step = robustness.cumulative[index % 3].clone();
+        step.site = copy(index);
+        robustness.cumulative.push(step);
+    }
+}
+
+#[test]
+fn the_page_says_what_a_pool_hangs_on_and_what_is_withheld() {
+    let mut study = heart();
+    let page = |study: &PooledStudy| text(&bundle(study, &provenance()).unwrap(), "report.html");
+    let whole = page(&study);
+    for words in [
+        "without each hospital, and as hospitals are added",
+        "influence of each hospital, and its estimate drawn to the mean",
+        "by other models of the spread between hospitals",
+        "DerSimonian-Laird",
+        "Counts: bivariate binomial-normal",
+    ] {
+        assert!(whole.contains(words), "{words}");
+    }
+    assert!(!whole.contains("withheld, not at random"));
+    let PoolOutcome::Pooled(pool) = &mut study.analyses[0].pool else {
+        panic!("the fixture has a pool")
+    };
+    pool.robustness.withheld = Some(crate::pool::result::Bounds {
+        sites: vec!["va".parse().unwrap()],
+        low: Some(0.612),
+        high: Some(0.862),
+    });
+    let hidden = page(&study);
+    assert!(hidden.contains("withheld, not at random, at 1 hospital"));
+    assert!(hidden.contains("0.612 and 0.862"), "bounds");
+    let files = bundle(&study, &provenance()).unwrap();
+    assert!(text(&files, "estimates.csv").contains(",va,0.612,0.862"));
+    let robustness = text(&files, "robustness.csv");
+    for part in [
+        "leave-one-out",
+        "cumulative",
+        "influence",
+        "shrunken",
+        "chosen",
+        "other-model",
+    ] {
+        assert!(robustness.contains(&format!(",{part},")), "{part}");
+    }
+    assert!(text(&files, "summary_points.csv").contains(",binomial-normal,3,"));
+}
+
 #[test]
 fn thirty_hospitals_stay_below_a_megabyte() {
     let out = bundle(&many(30), &provenance()).unwrap();
     assert!(
-        out.files["report.html"].len() < 1_250_000,
+        out.files["report.html"].len() < 1_450_000,
         "{}",
         out.files["report.html"].len()
     );
