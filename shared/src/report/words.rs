@@ -6,8 +6,8 @@
 use super::number::{self, Shown, Style, level_words, range, real, with_interval};
 use super::view::View;
 use crate::pool::result::{
-    AnalysisRole, Answer, Excluded, Metric, PoolOutcome, Pooled, PoolingModel, Scale, SiteEstimate,
-    SiteOutcome,
+    AnalysisRole, Answer, Correction, Excluded, Metric, PoolOutcome, Pooled, PoolingModel, Scale,
+    SiteEstimate, SiteOutcome,
 };
 use crate::statistic::confusion::RateMeasure;
 use crate::statistic::contingency::ContingencyKind;
@@ -413,6 +413,24 @@ pub(super) fn pooled_cell(key: Metric, pooled: &Pooled) -> Shown {
         sub.push_str(&format!("; withheld, not at random, at {sites}"));
     }
     Shown::number(real(pooled.estimate, style)).with(sub)
+}
+
+/// How an estimate at the end of its scale came into the pool, for files.
+pub(super) fn correction_slug(correction: Correction) -> &'static str {
+    match correction {
+        Correction::HalfAdded => "half-added",
+        Correction::TiedPairAdded => "tied-pair-added",
+        Correction::HanleyMcNeil => "hanley-mcneil",
+    }
+}
+
+/// The same, for people.
+pub(super) fn correction(correction: Correction) -> &'static str {
+    match correction {
+        Correction::HalfAdded => "one half added to both cells",
+        Correction::TiedPairAdded => "one tied pair added",
+        Correction::HanleyMcNeil => "variance of Hanley and McNeil",
+    }
 }
 
 /// How a pool was made, for files: estimator and interval, or the model of counts.

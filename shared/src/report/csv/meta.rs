@@ -11,7 +11,7 @@ use crate::pool::result::{Analysis, PoolOutcome, SiteEstimate};
 use crate::statistic::Disclosed;
 use crate::statistic::confusion::Confusion;
 
-const HEAD: [&str; 19] = [
+const HEAD: [&str; 21] = [
     "slab",
     "yi",
     "vi",
@@ -31,6 +31,8 @@ const HEAD: [&str; 19] = [
     "n",
     "role",
     "in_pool",
+    "site",
+    "correction",
 ];
 
 /// The file.
@@ -78,6 +80,10 @@ fn row(view: View<'_>, analysis: &Analysis, site: &SiteEstimate, name: &str) -> 
         count(&site.n),
         words::site_role(site.role).to_owned(),
         flag(pooled && site.excluded.is_none()),
+        site.site.to_string(),
+        site.correction
+            .map_or("", words::correction_slug)
+            .to_owned(),
     ]);
     row
 }

@@ -441,7 +441,10 @@ fn site_line(view: View<'_>, analysis: &Analysis, site: &SiteEstimate) -> Row {
         None => Shown::none(),
     };
     let inside = match (site.weight, site.excluded) {
-        (Some(_), _) => Shown::words("yes"),
+        (Some(_), _) => match site.correction {
+            Some(correction) => Shown::words("yes").with(words::correction(correction)),
+            None => Shown::words("yes"),
+        },
         (None, Some(reason)) => Shown::words(format!("no: {}", words::excluded(reason))),
         (None, None) => Shown::words("no pool"),
     };

@@ -7,8 +7,9 @@ use super::super::document::{Block, Row, Section, Table};
 use super::super::number::{self, Shown, Style, level_words, range, real};
 use super::super::view::View;
 use super::super::words::{self, join, plural};
+use super::robustness;
 use crate::pool::result::{AnalysisRole, Metric, PoolOutcome, SiteOutcome};
-use crate::study::{Design, Estimand, SamplingDesign};
+use crate::study::{Design, Estimand, PoolInterval, SamplingDesign, Tau2Estimator};
 
 /// The page.
 pub(super) fn page(view: View<'_>) -> Section {
@@ -121,17 +122,49 @@ fn pooling(view: View<'_>) -> String {
     };
     format!(
         "External hospitals were pooled by normal-normal random effects in two stages: AUC and \
-         proportions on the logit scale, O:E on the log scale, differences as they are. τ² was \
-         estimated by restricted maximum likelihood; the {} interval of the mean followed Hartung, \
-         Knapp, Sidik and Jonkman with the factor q not below 1; the interval of τ² was the \
-         Q-profile interval; I² followed metafor's definition. Fewer than {} with a usable \
+         proportions on the logit scale, O:E on the log scale, differences as they are. {tau2}; \
+         the {} interval of the mean {interval}; the interval of τ² was the \
+         Q-profile interval; I² followed metafor's definition. Proportions with fewer than five \
+         events or non-events at a hospital, and exact counts at all, were pooled by a \
+         binomial-normal model of the counts (maximum likelihood, 13 quadrature nodes; weights \
+         shown are those of the two-stage pool); otherwise a proportion of 0 or 1 had one half \
+         added to both cells. An AUC of 0 or 1 had one event and one non-event added that tie \
+         with everybody; with a single event or non-event its variance followed Hanley and McNeil \
+         (1982). Sensitivity and specificity together followed the bivariate binomial-normal \
+         model. Fewer than {} with a usable \
          estimate meant no pool. Hospitals that are not external entered no pool. The acceptance \
          bound was {} for {estimand}: met when the lower end is at or above the bound, not met \
          when the upper end is below it, inconclusive otherwise.",
         level_words(protocol.pooling.level),
         plural(protocol.pooling.min_sites, "hospital", "hospitals"),
         real(acceptance.at_least, Style::Plain(3)),
+        tau2 = match protocol.pooling.tau2 {
+            Tau2Estimator::Fixed => "τ² was set to 0: one common value".to_owned(),
+            other => format!("τ² was estimated by {}", in_sentence(other)),
+        },
+        interval = match protocol.pooling.interval {
+            PoolInterval::Hksj => {
+                "followed Hartung, Knapp, Sidik and Jonkman with the factor q not below 1"
+            }
+            PoolInterval::HksjUnguarded => "followed Hartung, Knapp, Sidik and Jonkman",
+            PoolInterval::Normal => "was normal",
+        },
     )
+}
+
+/// An estimator inside a sentence: people keep their capitals.
+fn in_sentence(estimator: Tau2Estimator) -> String {
+    let name = robustness::estimator_words(estimator);
+    match estimator {
+        Tau2Estimator::Reml | Tau2Estimator::MaximumLikelihood | Tau2Estimator::EmpiricalBayes => {
+            lower(name)
+        }
+        Tau2Estimator::Fixed
+        | Tau2Estimator::DerSimonianLaird
+        | Tau2Estimator::PauleMandel
+        | Tau2Estimator::SidikJonkman
+        | Tau2Estimator::Hedges => name.to_owned(),
+    }
 }
 
 fn formulas(view: View<'_>) -> Vec<(String, String)> {
@@ -140,7 +173,7 @@ fn formulas(view: View<'_>) -> Vec<(String, String)> {
         pair("Mean", "μ = Σ wᵢyᵢ / Σ wᵢ with wᵢ = 1 / (vᵢ + τ²)"),
         pair(
             "Standard error",
-            "se² = max(1, q) / Σ wᵢ with q = Σ wᵢ(yᵢ − μ)² / (k − 1); interval μ ± t(k − 1) · se",
+            standard_error(view.study.protocol.pooling.interval),
         ),
         pair(
             "Prediction interval",
@@ -150,12 +183,26 @@ fn formulas(view: View<'_>) -> Vec<(String, String)> {
             "Reproduction in R",
             &format!(
                 "rma(yi, vi, data = subset(read.csv(\"meta_input.csv\"), analysis == \"{}\" & in_pool == \"true\"), \
-             method = \"REML\", test = \"adhoc\", control = list(threshold = 1e-14, maxiter = 1000))",
+             method = \"{}\", test = \"{}\", control = list(threshold = 1e-14, maxiter = 1000))",
                 view.primary()
-                    .map_or_else(String::new, |primary| super::super::csv::slug(&primary.key))
+                    .map_or_else(String::new, |primary| super::super::csv::slug(&primary.key)),
+                words::tau2_slug(view.study.protocol.pooling.tau2),
+                words::interval_slug(view.study.protocol.pooling.interval),
             ),
         ),
     ]
+}
+
+fn standard_error(interval: PoolInterval) -> &'static str {
+    match interval {
+        PoolInterval::Hksj => {
+            "se² = max(1, q) / Σ wᵢ with q = Σ wᵢ(yᵢ − μ)² / (k − 1); interval μ ± t(k − 1) · se"
+        }
+        PoolInterval::HksjUnguarded => {
+            "se² = q / Σ wᵢ with q = Σ wᵢ(yᵢ − μ)² / (k − 1); interval μ ± t(k − 1) · se"
+        }
+        PoolInterval::Normal => "se² = 1 / Σ wᵢ; interval μ ± z · se",
+    }
 }
 
 fn predictions(view: View<'_>) -> Table {
