@@ -8,10 +8,13 @@ use harness::heart::{self, SITES};
 use harness::path;
 use serde_json::Value;
 use shared::disclosure::ReceivedRelease;
-use shared::pool::result::{Analysis, Cmh, Metric, PoolOutcome, Pooled, PooledStudy};
+use shared::pool::result::{
+    Analysis, Cmh, Excluded, Metric, PoolOutcome, Pooled, PooledStudy, SummaryOutcome,
+};
 use shared::statistic::contingency::ContingencyKind;
 use shared::statistic::subgroup::Measure;
 use shared::statistic::{Cell, Disclosed, Statistic};
+use shared::study::PoolInterval;
 
 use crate::reference;
 
@@ -156,6 +159,122 @@ fn four_external_sites_pool_to_the_reference() {
     compare_pool(found, pool, &expected("meta.heart.logit_auc"), 4);
     let (found, pool) = analysis(&study, Metric::ObservedExpected, "p_a");
     compare_pool(found, pool, &expected("meta.heart.log_oe"), 4);
+}
+
+/// Estimators, intervals, leave-one-out, cumulative pools and shrunken sites, on the natural
+/// scale of an AUC.
+#[test]
+fn every_way_of_pooling_equals_the_reference() {
+    let mut protocol = heart::four_external("p_a");
+    protocol.pooling.interval = PoolInterval::HksjUnguarded;
+    let releases = heart::releases(&protocol, &path::open_data());
+    let study = path::pooled(&protocol, &releases);
+    let (_, pool) = analysis(&study, Metric::Auc, "p_a");
+    let value = expected("meta.heart.logit_auc");
+    close("se", pool.se, number(&value, "/REML_hksj/se"), 1e-8);
+    let natural = |path: &str| logistic(number(&value, path));
+    let both = |what: &str, got: Option<[f64; 2]>, low: &str, high: &str| {
+        let got = got.unwrap();
+        close(what, got[0], natural(low), 1e-8);
+        close(what, got[1], natural(high), 1e-8);
+    };
+    let found = &pool.robustness;
+    assert_eq!(found.leave_one_out.len(), 4);
+    for (i, one) in found.leave_one_out.iter().enumerate() {
+        let at = |column: &str| format!("/leave_one_out/{column}/{i}");
+        close("left out", one.estimate, natural(&at("estimate")), 1e-8);
+        both("left out", one.interval, &at("ci_lb"), &at("ci_ub"));
+        let tau2 = number(&value, &at("tau2"));
+        assert!((one.tau2 - tau2).abs() <= 1e-8 * tau2 + 1e-12);
+        close("Q", one.q, number(&value, &at("Q")), 1e-8);
+    }
+    for (i, step) in found.cumulative.iter().enumerate() {
+        let at = |column: &str| format!("/cumulative_in_given_order/{column}/{i}");
+        close("cumulative", step.estimate, natural(&at("estimate")), 1e-8);
+        both("cumulative", step.interval, &at("ci_lb"), &at("ci_ub"));
+    }
+    for (i, drawn) in found.shrunken.iter().enumerate() {
+        let at = format!("/blup/pred/{i}");
+        close("shrunken", drawn.estimate, natural(&at), 1e-8);
+    }
+    for other in &found.others {
+        let law = match other.interval_method {
+            PoolInterval::Hksj => "hksj_adhoc",
+            PoolInterval::HksjUnguarded => "hksj",
+            PoolInterval::Normal => "z",
+        };
+        let name = serde_json::to_value(other.tau2_estimator).unwrap();
+        let name = name.as_str().unwrap();
+        close(
+            "tau2",
+            other.tau2,
+            number(&value, &format!("/{name}_z/tau2")).max(0.0),
+            1e-8,
+        );
+        let fit = format!("/{name}_{law}");
+        if value.pointer(&fit).is_some() {
+            close(
+                name,
+                other.estimate,
+                natural(&format!("{fit}/estimate")),
+                1e-8,
+            );
+            both(
+                name,
+                other.interval,
+                &format!("{fit}/ci95/0"),
+                &format!("{fit}/ci95/1"),
+            );
+        }
+    }
+    assert_eq!(found.others.iter().filter(|other| other.chosen).count(), 1);
+}
+
+/// Under `standard` small cells are hidden: pools say what that leaves open.
+#[test]
+fn pools_with_withheld_sites_carry_bounds_and_names() {
+    let protocol = heart::four_external("p_a");
+    let mut study = path::pooled(&protocol, &heart::releases(&protocol, &path::standard()));
+    let mut seen = 0;
+    for one in &mut study.analyses {
+        let hidden = one
+            .sites
+            .iter()
+            .filter(|row| row.excluded == Some(Excluded::Suppressed))
+            .count();
+        let PoolOutcome::Pooled(pool) = &one.pool else {
+            continue;
+        };
+        let bounds = pool.robustness.withheld.as_ref();
+        assert_eq!(bounds.map_or(0, |bounds| bounds.sites.len()), hidden);
+        if let Some(bounds) = bounds {
+            seen += 1;
+            let inside = bounds.low.is_none_or(|low| low <= pool.estimate)
+                && bounds.high.is_none_or(|high| high >= pool.estimate);
+            assert!(inside, "{:?}", one.key);
+        }
+    }
+    assert!(seen > 0, "no pool has a withheld site");
+}
+
+/// The summary point of three hospitals through the public path: by counts at the median
+/// hospital, on its boundary or inside it, and never with a region below five.
+#[test]
+fn three_hospitals_have_a_summary_point_and_no_region() {
+    let protocol = heart::protocol();
+    let study = path::pooled(&protocol, &heart::releases(&protocol, &path::open_data()));
+    assert_eq!(study.bivariate.len(), 2);
+    for point in &study.bivariate {
+        assert_eq!(point.sites.len(), 3);
+        let SummaryOutcome::Fitted { counts, logits, .. } = &point.outcome else {
+            panic!("{point:?}")
+        };
+        assert!(counts.confidence_region.is_empty() && counts.prediction_region.is_empty());
+        let logits = logits.as_ref().unwrap();
+        assert!((counts.sensitivity - logits.sensitivity).abs() < 0.05);
+        let [low, high] = counts.sensitivity_interval.unwrap();
+        assert!(low < counts.sensitivity && counts.sensitivity < high);
+    }
 }
 
 /// Counts and tests of the table outcome by sex.

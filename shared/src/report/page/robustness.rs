@@ -5,7 +5,7 @@
 //! To: the pages with forest plots and operating points.
 
 use super::super::document::{Block, Figure, Row, Table};
-use super::super::figure::roc::{self, Curve, Look};
+use super::super::figure::roc::{self, Curve, Look, Square};
 use super::super::number::{Shown, Style, range, real};
 use super::super::view::View;
 use super::super::words::{self, join, plural};
@@ -13,7 +13,34 @@ use crate::pool::result::{
     Analysis, Boundary, Bounds, Metric, OtherPool, PoolOutcome, Pooled, PoolingModel, Robustness,
     SummaryOutcome, SummaryPoint, SummaryValues,
 };
-use crate::study::{PoolInterval, Tau2Estimator};
+use crate::study::{PoolInterval, SiteSlug, Tau2Estimator};
+
+/// Hospitals in a table; of more, those that move the mean most.
+const ROWS_MAX: usize = 12;
+
+/// The hospitals that a table names, in their order.
+fn named(found: &Robustness) -> Vec<&SiteSlug> {
+    let mut sizes: Vec<f64> = found.influence.iter().map(|one| one.dffits.abs()).collect();
+    sizes.sort_by(|a, b| b.total_cmp(a));
+    let least = sizes.get(ROWS_MAX - 1).copied().unwrap_or(0.0);
+    let mut sites: Vec<&SiteSlug> = found
+        .influence
+        .iter()
+        .filter(|one| one.dffits.abs() >= least)
+        .map(|one| &one.site)
+        .collect();
+    sites.truncate(ROWS_MAX);
+    sites
+}
+
+/// Says which hospitals a table leaves to the file.
+fn shortened(table: &mut Table, found: &Robustness) {
+    if found.influence.len() > ROWS_MAX {
+        table.notes.push(format!(
+            "The {ROWS_MAX} hospitals with the largest DFFITS; all stand in robustness.csv."
+        ));
+    }
+}
 
 /// Tables and notes for one pooled analysis; nothing where there is no pool of three sites.
 pub(super) fn blocks(view: View<'_>, name: &str, analysis: &Analysis) -> Vec<Block> {
@@ -96,7 +123,12 @@ fn one_by_one(view: View<'_>, name: &str, metric: Metric, found: &Robustness) ->
             "Mean up to and with it (95% CI)",
         ],
     );
-    for one in &found.leave_one_out {
+    let named = named(found);
+    for one in found
+        .leave_one_out
+        .iter()
+        .filter(|one| named.contains(&&one.site))
+    {
         let step = found.cumulative.iter().find(|step| step.site == one.site);
         table.push(Row::new(
             view.site(&one.site),
@@ -113,6 +145,7 @@ fn one_by_one(view: View<'_>, name: &str, metric: Metric, found: &Robustness) ->
     table.notes.push(
         "Hospitals are added in the order of the protocol; the first stands alone.".to_owned(),
     );
+    shortened(&mut table, found);
     table
 }
 
@@ -129,7 +162,12 @@ fn influence(view: View<'_>, name: &str, metric: Metric, found: &Robustness) -> 
         ],
     );
     let plain = |value: f64| Shown::number(real(value, Style::Plain(2)));
-    for one in &found.influence {
+    let named = named(found);
+    for one in found
+        .influence
+        .iter()
+        .filter(|one| named.contains(&&one.site))
+    {
         let drawn = found.shrunken.iter().find(|drawn| drawn.site == one.site);
         let residual = plain(one.studentised);
         table.push(Row::new(
@@ -154,6 +192,7 @@ fn influence(view: View<'_>, name: &str, metric: Metric, found: &Robustness) -> 
          reason to look at the hospital, not to leave it out."
             .to_owned(),
     );
+    shortened(&mut table, found);
     table
 }
 
@@ -342,12 +381,14 @@ fn region(name: &str, point: &SummaryPoint, values: &SummaryValues) -> Option<Fi
         Curve {
             label: "Mean over hospitals, 95% region".to_owned(),
             points: closed(&values.confidence_region),
+            band: Vec::new(),
             operating: vec![centre],
             look: Look::Bold,
         },
         Curve {
             label: "Next hospital, approximate 95% region".to_owned(),
             points: closed(&values.prediction_region),
+            band: Vec::new(),
             operating: Vec::new(),
             look: Look::Hue(1),
         },
@@ -384,7 +425,13 @@ fn region(name: &str, point: &SummaryPoint, values: &SummaryValues) -> Option<Fi
             "{title}, by counts. Solid: where the mean over hospitals lies; dashed: where the \
              next hospital lies."
         ),
-        svg: roc::draw(&id.replace('.', "-"), &title, &description, &curves),
+        svg: roc::draw(
+            Square::Roc,
+            &id.replace('.', "-"),
+            &title,
+            &description,
+            &curves,
+        ),
         data,
         narrow: true,
     })
