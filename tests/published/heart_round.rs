@@ -233,10 +233,11 @@ fn every_way_of_pooling_equals_the_reference() {
 /// Under `standard` small cells are hidden: pools say what that leaves open.
 #[test]
 fn pools_with_withheld_sites_carry_bounds_and_names() {
-    let protocol = heart::four_external("p_a");
-    let mut study = path::pooled(&protocol, &heart::releases(&protocol, &path::standard()));
+    let mut protocol = heart::four_external("p_a");
+    protocol.pooling.min_sites = 2;
+    let study = path::pooled(&protocol, &heart::releases(&protocol, &path::standard()));
     let mut seen = 0;
-    for one in &mut study.analyses {
+    for one in &study.analyses {
         let hidden = one
             .sites
             .iter()
