@@ -41,14 +41,18 @@ pub fn exact<T: Copy + Default + std::fmt::Debug>(cell: Cell<T>) -> T {
         .unwrap_or_else(|| panic!("{cell:?} is not exact"))
 }
 
-fn find<T>(
+pub fn find<T>(
     release: &ReceivedRelease,
     pick: impl Fn(&Statistic<Disclosed>) -> Option<T>,
 ) -> Option<T> {
     release.statistics.iter().find_map(pick)
 }
 
-fn analysis<'a>(study: &'a PooledStudy, metric: Metric, model: &str) -> (&'a Analysis, &'a Pooled) {
+pub fn analysis<'a>(
+    study: &'a PooledStudy,
+    metric: Metric,
+    model: &str,
+) -> (&'a Analysis, &'a Pooled) {
     let found = study
         .analyses
         .iter()

@@ -113,6 +113,7 @@ pub(super) fn all(protocol: &StudyProtocol, sites: &[SiteResult]) -> Vec<Calibra
 }
 
 /// Bins of one or several sites as sums.
+#[derive(Clone)]
 struct Sums {
     model: ModelId,
     endpoint: EndpointId,
@@ -158,7 +159,10 @@ fn released<'a>(sites: &'a [SiteResult], model: &ModelId, endpoint: &EndpointId)
         .iter()
         .filter(|site| site.outcome == SiteOutcome::Released)
         .map(|site| {
-            let bins = site.statistics.iter().filter_map(Statistic::calibration_bins);
+            let bins = site
+                .statistics
+                .iter()
+                .filter_map(Statistic::calibration_bins);
             let mut own = bins.filter(|one| one.model == *model && one.endpoint == *endpoint);
             let sums = own.next().and_then(|one| Sums::of(one, site.clustered));
             (site, sums)
@@ -182,13 +186,7 @@ fn merged(protocol: &StudyProtocol, found: &Found<'_>) -> Option<CalibrationCurv
     for (_, sums) in external() {
         let sums = sums.as_ref()?;
         total = match total {
-            None => Some(Sums {
-                model: sums.model.clone(),
-                endpoint: sums.endpoint.clone(),
-                grid: sums.grid.clone(),
-                tenths: sums.tenths.clone(),
-                clustered: sums.clustered,
-            }),
+            None => Some(sums.clone()),
             Some(total) => Some(total.merge(sums)?),
         };
     }

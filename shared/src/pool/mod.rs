@@ -6,6 +6,7 @@
 mod analysis;
 pub mod binomial_normal;
 pub mod bivariate;
+pub mod calibration;
 mod curve;
 mod estimate;
 mod fairness;

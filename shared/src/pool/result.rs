@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::calibration::{CalibrationCurve, CurvePoint, ObservedBin};
 pub use super::fairness::{
     AdjustedGap, AxisFairness, AxisRepresentation, BetweenSites, Interaction, MergedLevel,
     MergedLevels, MergedSpread, SiteDisparities, SiteRepresentation,
@@ -47,6 +48,9 @@ pub struct PooledStudy {
     pub analyses: Vec<Analysis>,
     /// ROC curves from summed histograms of external sites, where histograms allow it.
     pub merged: Vec<MergedCurve>,
+    /// Calibration curves from the bins of sites whose policy lets them leave.
+    #[serde(default)]
+    pub calibration: Vec<CalibrationCurve>,
     /// Contingency tables over external sites.
     pub tables: Vec<PooledTable>,
     /// Both models' decisions crossed, with McNemar's tests over external sites.

@@ -5,7 +5,9 @@
 //! To: `report`.
 
 use super::result::{PooledStudy, SiteOutcome, SiteResult};
-use super::{analysis, curve, fairness, permutation, table, utility, verdict, withheld};
+use super::{
+    analysis, calibration, curve, fairness, permutation, table, utility, verdict, withheld,
+};
 use crate::disclosure::ReceivedRelease;
 use crate::identity::Digest;
 use crate::study::{RoundId, SiteSlug, StudyProtocol, Timestamp};
@@ -69,6 +71,7 @@ pub fn pool(
     PooledStudy {
         verdict: verdict::of(protocol, &analyses),
         merged: curve::all(protocol, &sites),
+        calibration: calibration::all(protocol, &sites),
         tables: table::all(&sites),
         crossed: utility::crossed(protocol, &sites),
         benefit: utility::curves(protocol, &sites),

@@ -6,8 +6,8 @@
 
 use super::super::view::View;
 use super::{Sheet, real, real_or_empty};
-use crate::pool::result::{BenefitPoint, BlockShare, MergedBenefit, MergedCurve};
-use crate::study::SiteRole;
+use crate::pool::result::{BenefitPoint, BlockShare, CalibrationCurve, MergedBenefit};
+use crate::study::{EndpointId, ModelId, SiteRole, SiteSlug};
 
 const HEAD: [&str; 16] = [
     "study",
@@ -32,7 +32,7 @@ const HEAD: [&str; 16] = [
 pub(super) fn table(view: View<'_>) -> String {
     let mut sheet = Sheet::new(&HEAD);
     for curve in &view.study.merged {
-        let start = start(view, curve);
+        let start = start(view, &curve.model, &curve.endpoint, curve.site.as_ref());
         for point in &curve.points {
             let mut row = start.clone();
             row.extend([
@@ -67,11 +67,45 @@ pub(super) fn table(view: View<'_>) -> String {
             benefit(view, &mut sheet, curve, point);
         }
     }
+    for curve in &view.study.calibration {
+        let start = start(view, &curve.model, &curve.endpoint, curve.site.as_ref());
+        calibration(&mut sheet, &start, curve);
+    }
     sheet.finish()
 }
 
-fn start(view: View<'_>, curve: &MergedCurve) -> Vec<String> {
-    let scope = match curve.site.as_ref().and_then(|site| view.role(site)) {
+/// The flexible curve, and the shares of events in tenths of the predictions.
+fn calibration(sheet: &mut Sheet, start: &[String], curve: &CalibrationCurve) {
+    let mut push = |word: &str, at: [f64; 2], ends: [Option<f64>; 2], n: String| {
+        let mut row = start.to_vec();
+        row.extend([word.to_owned(), String::new(), String::new()]);
+        row.extend([real(at[0]), String::new(), real(at[1])]);
+        row.extend(ends.map(real_or_empty));
+        row.push(n);
+        sheet.push(&row);
+    };
+    for point in &curve.points {
+        let at = [point.predicted, point.observed];
+        push("calibration", at, [point.low, point.high], String::new());
+    }
+    for bin in &curve.tenths {
+        let at = [bin.predicted, bin.observed];
+        push(
+            "calibration-tenth",
+            at,
+            [bin.low, bin.high],
+            bin.n.to_string(),
+        );
+    }
+}
+
+fn start(
+    view: View<'_>,
+    model: &ModelId,
+    endpoint: &EndpointId,
+    site: Option<&SiteSlug>,
+) -> Vec<String> {
+    let scope = match site.and_then(|site| view.role(site)) {
         None => "merged",
         Some(SiteRole::External) => "site",
         Some(
@@ -83,13 +117,10 @@ fn start(view: View<'_>, curve: &MergedCurve) -> Vec<String> {
     };
     vec![
         view.study.protocol.slug.to_string(),
-        curve.model.to_string(),
-        curve.endpoint.to_string(),
+        model.to_string(),
+        endpoint.to_string(),
         scope.to_owned(),
-        curve
-            .site
-            .as_ref()
-            .map_or_else(String::new, ToString::to_string),
+        site.map_or_else(String::new, ToString::to_string),
         "overall".to_owned(),
         "overall".to_owned(),
     ]

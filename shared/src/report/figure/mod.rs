@@ -5,6 +5,7 @@
 //! From: the pages (numbers already computed).
 //! To: `document::Figure`.
 
+pub(super) mod calibration;
 pub(super) mod decision;
 pub(super) mod distribution;
 pub(super) mod flow;

@@ -9,6 +9,8 @@ use super::{DASHES, HUES, INK, SOFT};
 const LEFT: f64 = 58.0;
 const TOP: f64 = 14.0;
 const SIDE: f64 = 440.0;
+/// Width of the key.
+pub(super) const KEY: f64 = 306.0;
 
 /// One curve.
 pub(in crate::report) struct Curve {
@@ -36,7 +38,7 @@ pub(in crate::report) enum Look {
 }
 
 impl Look {
-    fn stroke(self) -> Stroke {
+    pub(super) fn stroke(self) -> Stroke {
         match self {
             Self::Hue(index) => Stroke::dashed(HUES[index % 4], 2.0, DASHES[index % 4]),
             Self::Grey => Stroke::dashed("#767676", 1.3, "1 3"),
@@ -90,7 +92,13 @@ pub(in crate::report) fn draw(
             svg.marker(kind, place(point), fill);
         }
     }
-    draw_key(&mut svg, square, curves);
+    let left = match square {
+        Square::Roc => LEFT + SIDE - 8.0 - KEY,
+        Square::PrecisionRecall => LEFT + 8.0,
+    };
+    let shown = curves.iter().filter(|curve| !curve.label.is_empty());
+    let corner = (left, TOP + SIDE - 8.0);
+    draw_key(&mut svg, corner, &shown.collect::<Vec<_>>());
     svg.finish(id, title, description)
 }
 
@@ -139,18 +147,11 @@ fn draw_frame(svg: &mut Svg, square: Square) {
     svg.text_up((16.0, TOP + SIDE / 2.0), soft, up);
 }
 
-fn draw_key(svg: &mut Svg, square: Square, curves: &[Curve]) {
-    let shown: Vec<&Curve> = curves
-        .iter()
-        .filter(|curve| !curve.label.is_empty())
-        .collect();
+/// What each curve is called, in a box whose lower left corner is `corner`.
+pub(super) fn draw_key(svg: &mut Svg, corner: (f64, f64), shown: &[&Curve]) {
     let rows = f64::from(u32::try_from(shown.len()).unwrap_or(0));
-    let (width, row) = (306.0, 21.0);
-    let left = match square {
-        Square::Roc => LEFT + SIDE - width - 8.0,
-        Square::PrecisionRecall => LEFT + 8.0,
-    };
-    let corner = (left, TOP + SIDE - rows * row - 18.0);
+    let (width, row) = (KEY, 21.0);
+    let corner = (corner.0, corner.1 - rows * row - 10.0);
     svg.rect(
         corner,
         (width, rows * row + 10.0),
