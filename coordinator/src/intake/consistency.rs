@@ -10,7 +10,8 @@ use shared::statistic::characteristics::{AxisCounts, Characteristics, FieldMomen
 use shared::statistic::confusion::Confusion;
 use shared::statistic::flow::Flow;
 use shared::statistic::missing::Missing;
-use shared::statistic::{Cell, Disclosed, Statistic};
+use shared::statistic::subgroup::{SubgroupRow, SubgroupTable};
+use shared::statistic::{Cell, Disclosed, EstimateKey, Statistic};
 use shared::study::{Axis, EndpointId, FieldKind, StudyProtocol};
 
 use super::finding::{Finding, at_most, equal, near, sums_to, within};
@@ -299,9 +300,14 @@ fn margins(
         }
         Statistic::Estimate(it) => {
             let flow = flow(release, &it.key.endpoint);
-            if let Some(flow) = flow.filter(|_| it.key.is_whole() || it.key.is_clip_sensitivity()) {
+            let clip = it.key.is_clip_sensitivity() && it.key.axis.is_none();
+            if let Some(flow) = flow.filter(|_| it.key.is_whole() || clip) {
                 equal(findings, "analysed-agrees", at, &it.n, &flow.analysed);
                 equal(findings, "events-agree", at, &it.events, &flow.events);
+            }
+            if let Some(row) = level_row(release, &it.key) {
+                equal(findings, "level-agrees", at, &it.n, &row.n);
+                equal(findings, "level-events-agree", at, &it.events, &row.events);
             }
         }
     }
@@ -335,6 +341,26 @@ fn missing(
         &unpredicted,
         &flow.without_prediction,
     );
+}
+
+/// The subgroup table's row of a level that an estimate speaks about as a whole.
+fn level_row<'a>(
+    release: &'a ReceivedRelease,
+    key: &EstimateKey,
+) -> Option<&'a SubgroupRow<Disclosed>> {
+    let whole = key.threshold.is_none() && key.sensitivity.is_none();
+    let mut tables = release
+        .statistics
+        .iter()
+        .filter_map(Statistic::subgroup_table);
+    let of = |table: &&SubgroupTable<Disclosed>| {
+        Some(&table.axis) == key.axis.as_ref() && table.endpoint == key.endpoint
+    };
+    let table = tables.find(of).filter(|_| whole)?;
+    table
+        .rows
+        .iter()
+        .find(|row| Some(&row.level) == key.level.as_ref())
 }
 
 fn classes_agree(

@@ -6,7 +6,7 @@
 
 use super::super::view::View;
 use super::{Sheet, real, real_or_empty};
-use crate::pool::result::{BenefitPoint, BlockShare, CalibrationCurve, MergedBenefit, MergedCurve};
+use crate::pool::result::{BenefitPoint, BlockShare, CalibrationCurve, MergedBenefit};
 use crate::study::{EndpointId, ModelId, SiteRole, SiteSlug};
 
 const HEAD: [&str; 16] = [

@@ -5,7 +5,7 @@
 //! To: `document::Figure`.
 
 use super::distribution::BARS;
-use super::roc::{Curve, draw_key};
+use super::roc::{Curve, KEY, draw_key};
 use super::svg::{Anchor, LABEL, Rect, Stroke, Svg};
 use super::{HUES, INK, SOFT};
 
@@ -19,8 +19,6 @@ const STRIP: f64 = 96.0;
 pub(in crate::report) struct Calibration {
     /// Curves of (predicted, observed), ascending; the last ones on top.
     pub(in crate::report) curves: Vec<Curve>,
-    /// The band of the bold curve: (predicted, low, high).
-    pub(in crate::report) band: Vec<(f64, f64, f64)>,
     /// Observed shares with their intervals: (predicted, observed, ends).
     pub(in crate::report) bins: Vec<(f64, f64, Option<(f64, f64)>)>,
     /// Share of events and of non-events per bar of equal width.
@@ -40,9 +38,9 @@ pub(in crate::report) fn draw(
         0.0
     };
     let mut svg = Svg::new(LEFT + SIDE + 16.0, TOP + SIDE + strip + 52.0);
-    if !plot.band.is_empty() {
-        let upper = plot.band.iter().map(|&(x, _, high)| place((x, high)));
-        let lower = plot.band.iter().rev().map(|&(x, low, _)| place((x, low)));
+    for curve in plot.curves.iter().filter(|curve| !curve.band.is_empty()) {
+        let upper = curve.band.iter().map(|&(x, _, high)| place((x, high)));
+        let lower = curve.band.iter().rev().map(|&(x, low, _)| place((x, low)));
         let shape: Vec<(f64, f64)> = upper.chain(lower).collect();
         svg.polygon(&shape, "#e3e3e3", None);
     }
@@ -58,7 +56,7 @@ pub(in crate::report) fn draw(
         svg.marker(0, place((x, y)), INK);
     }
     let shown = plot.curves.iter().filter(|curve| !curve.label.is_empty());
-    let corner = (LEFT + SIDE - 8.0, TOP + SIDE - 8.0);
+    let corner = (LEFT + SIDE - 8.0 - KEY, TOP + SIDE - 8.0);
     draw_key(&mut svg, corner, &shown.collect::<Vec<_>>());
     if let Some((events, others)) = &plot.distribution {
         draw_strip(&mut svg, events, others);

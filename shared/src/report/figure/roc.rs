@@ -9,6 +9,8 @@ use super::{DASHES, HUES, INK, SOFT};
 const LEFT: f64 = 58.0;
 const TOP: f64 = 14.0;
 const SIDE: f64 = 440.0;
+/// Width of the key.
+pub(super) const KEY: f64 = 306.0;
 
 /// One curve.
 pub(in crate::report) struct Curve {
@@ -90,12 +92,12 @@ pub(in crate::report) fn draw(
             svg.marker(kind, place(point), fill);
         }
     }
-    let shown = curves.iter().filter(|curve| !curve.label.is_empty());
-    let right = match square {
-        Square::Roc => LEFT + SIDE - 8.0,
-        Square::PrecisionRecall => LEFT + 8.0 + KEY_WIDTH,
+    let left = match square {
+        Square::Roc => LEFT + SIDE - 8.0 - KEY,
+        Square::PrecisionRecall => LEFT + 8.0,
     };
-    let corner = (right, TOP + SIDE - 8.0);
+    let shown = curves.iter().filter(|curve| !curve.label.is_empty());
+    let corner = (left, TOP + SIDE - 8.0);
     draw_key(&mut svg, corner, &shown.collect::<Vec<_>>());
     svg.finish(id, title, description)
 }
@@ -145,14 +147,11 @@ fn draw_frame(svg: &mut Svg, square: Square) {
     svg.text_up((16.0, TOP + SIDE / 2.0), soft, up);
 }
 
-/// Width of the box that names the curves.
-const KEY_WIDTH: f64 = 306.0;
-
-/// What each curve is called, in a box whose lower right corner is `corner`.
+/// What each curve is called, in a box whose lower left corner is `corner`.
 pub(super) fn draw_key(svg: &mut Svg, corner: (f64, f64), shown: &[&Curve]) {
     let rows = f64::from(u32::try_from(shown.len()).unwrap_or(0));
-    let (width, row) = (KEY_WIDTH, 21.0);
-    let corner = (corner.0 - width, corner.1 - rows * row - 10.0);
+    let (width, row) = (KEY, 21.0);
+    let corner = (corner.0, corner.1 - rows * row - 10.0);
     svg.rect(
         corner,
         (width, rows * row + 10.0),

@@ -8,7 +8,7 @@ use super::super::document::{Block, Row, Section, Table};
 use super::super::number::{self, Shown, Style};
 use super::super::view::View;
 use super::super::words;
-use super::estimates::{forest, forest_of, heterogeneity, mean_cell, split, topic_table};
+use super::estimates::{forest, heterogeneity, mean_cell, split, topic_table};
 use super::one_stage;
 use crate::pool::result::{Analysis, EstimateKey, Metric};
 use crate::statistic::calibration::CLIPPED_MUCH;
@@ -53,12 +53,11 @@ pub(super) fn page(view: View<'_>) -> Section {
     for (metric, meaning) in DRAWN {
         blocks.extend(means(view, metric, meaning));
     }
-    let skip = DRAWN.map(|(metric, _)| metric);
     let mut further = topic_table(
         view,
         Topic::Calibration,
-        &skip,
-        "Further calibration measures by hospital",
+        &[],
+        "Measures of calibration by hospital",
     );
     further.notes.push(NOTES.to_owned());
     let tables = [
@@ -95,7 +94,8 @@ const NOTES: &str = "Brier score: mean squared difference of prediction and outc
                      calibration index is the mean distance between a prediction and its logistic \
                      recalibration.";
 
-/// Forest plot of one measure, one part per model, and its spread between hospitals.
+/// Forest plot of one measure of the model under validation, and each model's spread between
+/// hospitals.
 fn means(view: View<'_>, metric: Metric, meaning: &str) -> Vec<Block> {
     let analyses: Vec<&Analysis> = view.overall(metric).collect();
     let Some(first) = analyses.first() else {
@@ -110,15 +110,16 @@ fn means(view: View<'_>, metric: Metric, meaning: &str) -> Vec<Block> {
         "{name} by hospital for {}, 95% confidence intervals. {meaning}",
         view.endpoint(&first.key.endpoint)
     );
-    let figure = match parts.as_slice() {
-        [(_, only)] => forest(view, only, &caption),
-        several => forest_of(view, several, &format!("Forest plot of {name}"), &caption),
-    };
+    // Comparators stand in the tables only.
+    let index = view.study.protocol.index_model().map(|model| &model.id);
+    let drawn = analyses
+        .iter()
+        .filter(|one| Some(&one.key.model) == index)
+        .map(|one| Block::Figure(forest(view, one, &caption)));
+    let mut blocks: Vec<Block> = drawn.collect();
     let spread = format!("{name}: mean over hospitals and spread between them");
-    vec![
-        Block::Figure(figure),
-        Block::Table(heterogeneity(&parts, &spread)),
-    ]
+    blocks.push(Block::Table(heterogeneity(&parts, &spread)));
+    blocks
 }
 
 /// Slopes at other clipping epsilons, for models of which some site clips more than one in a

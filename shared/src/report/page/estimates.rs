@@ -637,7 +637,11 @@ fn range_cells(analysis: &Analysis) -> [Shown; 2] {
         .iter()
         .filter_map(|row| row.estimate.number())
         .collect();
-    let count = Shown::number(values.len().to_string());
+    let count = if values.is_empty() {
+        Shown::words("none")
+    } else {
+        Shown::number(values.len().to_string())
+    };
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let ends = if values.is_empty() {

@@ -68,7 +68,7 @@ pub(super) fn figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId) -> 
             label: "Merged patients".to_owned(),
             points: points(merged),
             operating: Vec::new(),
-            band: Vec::new(),
+            band: band(merged),
             look: Look::Bold,
         });
     }
@@ -77,7 +77,6 @@ pub(super) fn figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId) -> 
     }
     let plot = Calibration {
         curves,
-        band: merged.map(band).unwrap_or_default(),
         bins: merged.map(bins).unwrap_or_default(),
         distribution: distribution(view, model, endpoint),
     };
