@@ -14,6 +14,9 @@ use crate::statistic::confusion::RateMeasure;
 use crate::statistic::metric::Topic;
 use crate::study::{EndpointId, ModelId};
 
+/// External hospitals beyond which only the merged curve is drawn.
+const HOSPITALS_DRAWN: usize = 8;
+
 /// Partial area, average precision, largest Youden index.
 pub(super) fn measures(view: View<'_>) -> Option<Block> {
     let mut table = topic_table(
@@ -73,6 +76,12 @@ pub(super) fn figure(
 ) -> Option<Figure> {
     let (external, apart, merged) = split;
     let many = external.len() > 4;
+    // Beyond a handful, single hospitals are in curves.csv only.
+    let (external, apart) = if external.len() > HOSPITALS_DRAWN {
+        (&external[..0], &apart[..0])
+    } else {
+        (external, apart)
+    };
     let make = |curve: &MergedCurve, look: Look| {
         let named = !many || look == Look::Bold;
         let band = curve.precision_recall.iter().filter_map(|point| {
@@ -126,7 +135,7 @@ pub(super) fn figure(
              sites only."
         ));
     }
-    let data = table(view, &title, split, many);
+    let data = table(view, &title, (external, apart, merged), many);
     let description = format!("{} curves; their points are in the table.", lines.len());
     Some(Figure {
         label: String::new(),
