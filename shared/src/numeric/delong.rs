@@ -24,8 +24,10 @@ use super::interval::Interval;
 use super::sum::{count, sum_iter};
 
 mod placement;
+mod runs;
 
 pub use placement::{Placement, Placements};
+pub use runs::{Run, RunArea, area_of_runs};
 
 /// Input that is not a table of scores.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

@@ -33,6 +33,7 @@ pub struct AnalysisSet<'a> {
     pub level: Vec<Vec<usize>>,
     patients: u32,
     clustered: bool,
+    in_order: bool,
     /// What several statistics ask for, found once: cases by rising score by model, and the
     /// nearest groups by axis.
     ascending: Vec<OnceCell<Vec<usize>>>,
@@ -72,6 +73,7 @@ impl<'a> AnalysisSet<'a> {
         Some(Self {
             protocol,
             endpoint: id,
+            in_order: patient.is_sorted_by(|a, b| a < b),
             patient,
             outcome: row.iter().filter_map(|row| outcome(*row)).collect(),
             score,
@@ -159,6 +161,12 @@ impl<'a> AnalysisSet<'a> {
         cell.map_or(&[], |cell| {
             cell.get_or_init(|| overlap::nearest(self, axis))
         })
+    }
+
+    /// True when every case has a patient of its own and patients rise from case to case: then
+    /// sums by patient are sums by case.
+    pub(crate) fn in_order(&self) -> bool {
+        self.in_order
     }
 
     /// True when patients contribute several cases.

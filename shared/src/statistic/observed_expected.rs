@@ -14,7 +14,7 @@ use super::analysis_set::{AnalysisSet, clustered_variance, dominance};
 use super::auc::Areas;
 use super::sampling::Weights;
 use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
-use crate::numeric::sum::{count, sum_iter};
+use crate::numeric::sum::{Chunked, Neumaier, count, sum_iter};
 use crate::study::{EndpointId, ModelId};
 
 /// O:E of one model at one site.
@@ -51,27 +51,78 @@ pub(crate) struct Ratio {
     pub(crate) basis: Basis,
 }
 
-/// O:E of the cases of `set` for which `holds`.
-pub(crate) fn ratio_of(
-    set: &AnalysisSet<'_>,
-    score: &[f64],
-    holds: impl Fn(usize) -> bool + Copy,
-) -> Ratio {
-    let observed = set.count(|row| holds(row) && set.outcome[row]);
-    let others = set.count(|row| holds(row) && !set.outcome[row]);
-    ratio_from(set, score, [observed, others], holds)
+/// The sum of the predictions of some cases, and the largest share of one patient in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Expected {
+    sum: f64,
+    share: f64,
 }
 
-/// The same from the counts of events and of non-events for which `holds`.
+/// The weight of each outcome class, 1 where the design gives none: then nothing follows from it.
+fn weighting(set: &AnalysisSet<'_>) -> impl Fn(usize) -> f64 + Copy {
+    let (event, other) =
+        Weights::of(set).map_or((1.0, 1.0), |found| (found.event, found.non_event));
+    move |row| if set.outcome[row] { event } else { other }
+}
+
+impl Expected {
+    fn of(set: &AnalysisSet<'_>, score: &[f64], rows: impl Iterator<Item = usize> + Clone) -> Self {
+        Self {
+            sum: sum_iter(rows.clone().map(|row| weight(row) * score[row])),
+            share: dominance(rows.map(|row| (set.patient[row], score[row]))),
+        }
+    }
+
+    /// Of the cases for which `member` holds, and of the others.
+    pub(crate) fn of_both(
+        set: &AnalysisSet<'_>,
+        score: &[f64],
+        member: impl Fn(usize) -> bool,
+    ) -> [Self; 2] {
+        if !set.in_order() {
+            return [true, false].map(|inside| {
+                let rows = (0..set.len()).filter(|row| member(*row) == inside);
+                Self::of(set, score, rows)
+            });
+        }
+        // Predictions are at least 0, so that each is its own absolute value.
+        let weight = weighting(set);
+        let mut sums = [(Neumaier::default(), Chunked::default(), 0.0_f64); 2];
+        for (row, score) in score.iter().enumerate() {
+            let (sum, absolute, largest) = &mut sums[usize::from(!member(row))];
+            sum.add(weight(row) * *score);
+            absolute.add(score.abs());
+            *largest = largest.max(score.abs());
+        }
+        sums.map(|(sum, absolute, largest)| {
+            let (sum, absolute) = (sum.total(), absolute.total());
+            let share = if absolute > 0.0 {
+                largest / absolute
+            } else {
+                1.0
+            };
+            Self { sum, share }
+        })
+    }
+}
+
+/// O:E of all cases of `set`.
+fn ratio_of(set: &AnalysisSet<'_>, score: &[f64]) -> Ratio {
+    let observed = set.count(|row| set.outcome[row]);
+    let others = set.count(|row| !set.outcome[row]);
+    let expected = Expected::of(set, score, 0..set.len());
+    ratio_from(set, expected, [observed, others], |_| true)
+}
+
+/// O:E from the predictions of the cases for which `holds` and their counts of events and of
+/// non-events; `holds` is asked only where patients repeat.
 pub(crate) fn ratio_from(
     set: &AnalysisSet<'_>,
-    score: &[f64],
+    expected: Expected,
     [observed, others]: [ExactCount; 2],
     holds: impl Fn(usize) -> bool + Copy,
 ) -> Ratio {
-    let rows = (0..set.len()).filter(|row| holds(*row));
-    let share = dominance(rows.clone().map(|row| (set.patient[row], score[row])));
-    let basis = Basis::of(observed.patients.min(others.patients)).dominated(share);
+    let basis = Basis::of(observed.patients.min(others.patients)).dominated(expected.share);
     let weights = match Weights::of(set) {
         Ok(weights) => weights,
         Err(reason) => {
@@ -85,10 +136,8 @@ pub(crate) fn ratio_from(
     };
     let events = weights.event * count(observed.rows);
     let n = events + weights.non_event * count(others.rows);
-    let expected = sum_iter(
-        rows.clone()
-            .map(|row| weights.of_row(set, row) * score[row]),
-    );
+    let expected = expected.sum;
+    let rows = (0..set.len()).filter(|row| holds(*row));
     let mean_prediction = if n > 0.0 {
         Ok(expected / n)
     } else {
@@ -141,7 +190,7 @@ impl ObservedExpected<Exact> {
     /// O:E of the model with index `model`.
     pub(crate) fn measure(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Option<Self> {
         let id = set.protocol.model.get(model)?.id.clone();
-        let found = ratio_of(set, set.score.get(model)?, |_| true);
+        let found = ratio_of(set, set.score.get(model)?);
         let basis = found.basis.and(areas.beside(model));
         Some(Self {
             model: id,

@@ -54,15 +54,17 @@ impl PairedAuc<Exact> {
         let comparison = areas.comparison.as_ref()?;
         let difference = comparison.difference(model, comparator, LEVEL);
         let basis = changed(set, comparison, model, comparator)?;
-        let value = difference
-            .as_ref()
-            .map(|found| found.difference)
+        // The areas may differ although one patient holds a class, and there is no variance.
+        let areas = comparison.areas.as_ref();
+        let value = areas
+            .and_then(|areas| Some(areas.get(model)? - areas.get(comparator)?))
             .ok_or(Undefined::OneClass);
         let variance = difference
             .as_ref()
             .map(|found| found.variance)
             .filter(|variance| *variance > 0.0)
             .ok_or(Undefined::NoVariance);
+        let variance = value.and(variance);
         Some(Self {
             model: set.protocol.model.get(model)?.id.clone(),
             comparator: set.protocol.model.get(comparator)?.id.clone(),

@@ -18,9 +18,9 @@ use super::auc::{area_basis, area_values};
 use super::confusion::{Proportion, RateMeasure, proportion_from};
 use super::crossed::{Crossed, Place};
 use super::disparity::{Apart, Disparity, Own};
-use super::observed_expected::{Ratio, ratio_from};
+use super::observed_expected::{Expected, Ratio, ratio_from};
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
-use crate::numeric::delong::{self, Comparison};
+use crate::numeric::delong::{self, Comparison, Run};
 use crate::numeric::sum::mean;
 use crate::numeric::{Interval, distribution, proportion};
 use crate::study::{AxisId, EndpointId, ModelId, SamplingDesign};
@@ -247,6 +247,25 @@ impl Ranked {
             patient: order.iter().map(|row| set.patient[*row]).collect(),
             level: order.iter().map(|row| level[*row]).collect(),
         }
+    }
+
+    /// The cases that `chosen` takes by level and outcome, counted by score.
+    fn runs(&self, chosen: impl Fn(usize, bool) -> bool) -> Vec<Run> {
+        let mut runs = Vec::new();
+        let (mut run, mut last) = (Run::default(), f64::NAN);
+        let rows = self.level.iter().zip(&self.outcome).zip(&self.score);
+        for ((_, event), score) in rows.filter(|((level, event), _)| chosen(**level, **event)) {
+            if *score != last && run != Run::default() {
+                runs.push(std::mem::take(&mut run));
+            }
+            last = *score;
+            run.events += u32::from(*event);
+            run.non_events += u32::from(!*event);
+        }
+        if run != Run::default() {
+            runs.push(run);
+        }
+        runs
     }
 
     /// Places of the cases that `chosen` takes, by level and outcome.
@@ -478,37 +497,33 @@ impl Group<'_> {
     /// The area over the cases that `chosen` takes, by whether they are of the level and whether
     /// they have the event.
     fn area_of(&self, chosen: &dyn Fn(bool, bool) -> bool) -> Area {
-        let rows = self
-            .ranked
-            .chosen(|level, event| chosen(level == self.index, event));
-        let outcome = pick(&self.ranked.outcome, &rows);
-        let score = pick(&self.ranked.score, &rows);
-        let patient = if self.set.clustered() {
-            pick(&self.ranked.patient, &rows)
+        let chosen = |level: usize, event: bool| chosen(level == self.index, event);
+        let (area, basis) = if self.set.clustered() {
+            let rows = self.ranked.chosen(chosen);
+            let outcome = pick(&self.ranked.outcome, &rows);
+            let score = pick(&self.ranked.score, &rows);
+            let patient = pick(&self.ranked.patient, &rows);
+            let found = Comparison::of(&outcome, &[&score], &patient).ok();
+            let found = found
+                .as_ref()
+                .and_then(|found| Some((found.area(0), found.placements.first()?)));
+            let Some((area, placements)) = found else {
+                return Area::none();
+            };
+            (area, area_basis(&patient, area.sizes, placements))
         } else {
-            // Every case is a patient of its own: any numbering will do.
-            (0..u32::try_from(score.len()).unwrap_or(u32::MAX)).collect()
+            let found = delong::area_of_runs(&self.ranked.runs(chosen));
+            let sizes = found.auc.sizes;
+            let basis = Basis::of(sizes.events.min(sizes.non_events));
+            (found.auc, basis.dominated(found.dominance))
         };
-        let none = Area {
-            value: Err(Undefined::OneClass),
-            variance: Err(Undefined::OneClass),
-            interval: Err(Undefined::OneClass),
-            basis: Basis::of(0),
-        };
-        let Ok(comparison) = Comparison::of(&outcome, &[&score], &patient) else {
-            return none;
-        };
-        let Some(placements) = comparison.placements.first() else {
-            return none;
-        };
-        let area: delong::Auc = comparison.area(0);
         let (value, variance) = area_values(&area);
         let interval = variance.and_then(|_| area.logit_interval(LEVEL).ok_or(Undefined::Boundary));
         Area {
             value,
             variance,
             interval,
-            basis: area_basis(&patient, area.sizes, placements),
+            basis,
         }
     }
 
@@ -571,16 +586,17 @@ impl Group<'_> {
     }
 
     fn ratio(&self) -> Found {
-        let ratio = |inside: bool| {
+        let [own, rest] = Expected::of_both(self.set, self.score, |row| self.member(row));
+        let ratio = |expected: Expected, inside: bool| {
             let classes = [true, false].map(|event| {
                 self.crossed
                     .count(|place| (place.level == self.index) == inside && place.event == event)
             });
-            ratio_from(self.set, self.score, classes, |row| {
+            ratio_from(self.set, expected, classes, |row| {
                 self.member(row) == inside
             })
         };
-        let (own, rest) = (ratio(true), ratio(false));
+        let (own, rest) = (ratio(own, true), ratio(rest, false));
         let log = |ratio: &Ratio| {
             ratio.ratio.and_then(|value| {
                 if value > 0.0 {
@@ -669,6 +685,17 @@ fn two_areas(own: Area, rest: Area, shared: bool, compared: Own) -> Found {
         gap_variance,
         basis: own.basis,
         rest: rest.basis,
+    }
+}
+
+impl Area {
+    fn none() -> Self {
+        Self {
+            value: Err(Undefined::OneClass),
+            variance: Err(Undefined::OneClass),
+            interval: Err(Undefined::OneClass),
+            basis: Basis::of(0),
+        }
     }
 }
 

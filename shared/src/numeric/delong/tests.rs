@@ -278,3 +278,53 @@ fn products_of_class_sizes_do_not_overflow() {
     let h = from_histogram(&[0, n1, 0], &[n0 / 2, 0, n0 - n0 / 2]).unwrap();
     assert!((h.binned.auc.unwrap() - 0.5).abs() < 1e-9);
 }
+
+proptest! {
+    /// Buckets of score change nothing: skewed, negative, infinite and tied scores rank as a plain
+    /// comparison ranks them.
+    #[test]
+    fn placements_count_what_is_below(
+        rows in proptest::collection::vec((any::<bool>(), 0_usize..9, -300_i32..300), 1..200),
+        spread in 1_i32..300,
+    ) {
+        let outcome: Vec<bool> = rows.iter().map(|row| row.0).collect();
+        let score: Vec<f64> = rows
+            .iter()
+            .map(|(_, kind, exponent)| match kind {
+                0 => -0.0,
+                1 => 0.0,
+                2 => f64::INFINITY,
+                3 => -0.25,
+                _ => libm::exp10(f64::from(exponent % spread)),
+            })
+            .map(|score| if spread > 200 { score } else { score.min(1e200) })
+            .collect();
+        let found = Placements::of(&outcome, &score).unwrap();
+        for place in &found.events {
+            let others = || outcome.iter().zip(&score).filter(|(event, _)| !**event);
+            let below = others().filter(|(_, s)| **s < score[place.row]).count();
+            let same = others().filter(|(_, s)| **s == score[place.row]).count();
+            let expected = (2 * below + same) as f64 / (2 * others().count()) as f64;
+            prop_assert_eq!(place.value, expected);
+        }
+    }
+
+    #[test]
+    fn runs_have_the_area_of_their_rows(
+        runs in proptest::collection::vec((0_u32..4, 0_u32..4), 0..60),
+    ) {
+        let runs: Vec<Run> = runs
+            .into_iter()
+            .map(|(events, non_events)| Run { events, non_events })
+            .collect();
+        let (mut outcome, mut score) = (Vec::new(), Vec::new());
+        for (place, run) in runs.iter().enumerate() {
+            for row in 0..run.events + run.non_events {
+                outcome.push(row < run.events);
+                score.push(place as f64);
+            }
+        }
+        let patient: Vec<u32> = (0..outcome.len() as u32).collect();
+        prop_assert_eq!(area_of_runs(&runs).auc, auc(&outcome, &score, &patient).unwrap());
+    }
+}
