@@ -4,7 +4,9 @@
 //! From: `harness::random`.
 //! To: nothing.
 
+mod brute;
 mod degenerate;
 mod design;
+mod parts;
 mod sums;
 mod value;

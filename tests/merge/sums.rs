@@ -1,4 +1,4 @@
-//! Random rows split among one to twelve sites: what the pool adds equals the rows together,
+//! Random rows split among one to forty sites: what the pool adds equals the rows together,
 //! whatever the order of arrival.
 //!
 //! From: `harness::random`.
@@ -16,10 +16,10 @@ use shared::study::{SiteRole, StudySite};
 
 use crate::value::{LEVELS, THRESHOLD, release, site};
 
-fn split(seed: u64, repeats: f64) -> (Vec<Row>, Vec<(String, Vec<Row>)>) {
+pub fn split(seed: u64, repeats: f64) -> (Vec<Row>, Vec<(String, Vec<Row>)>) {
     let mut draw = Draw(seed ^ 0xABCD);
     let rows = site(seed, 150 + draw.within(0, 150), repeats);
-    let count = draw.within(1, 13);
+    let count = draw.within(1, 41);
     let mut parts: Vec<(String, Vec<Row>)> = (0..count)
         .map(|place| (format!("site-{place:02}"), Vec::new()))
         .collect();
@@ -32,7 +32,7 @@ fn split(seed: u64, repeats: f64) -> (Vec<Row>, Vec<(String, Vec<Row>)>) {
     (rows, parts)
 }
 
-fn pooled(releases: &[ReceivedRelease]) -> PooledStudy {
+pub fn pooled(releases: &[ReceivedRelease]) -> PooledStudy {
     let mut protocol = random::protocol(&LEVELS, &[THRESHOLD, 0.8]);
     let mut names: Vec<_> = releases.iter().map(|one| one.header.site.clone()).collect();
     names.sort();

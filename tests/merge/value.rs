@@ -84,7 +84,7 @@ fn subgroup_measures_are_those_of_the_rows() {
     }
 }
 
-fn subgroup(rows: &[Row], axis: usize, level: usize, row: &SubgroupRow<Disclosed>) {
+pub fn subgroup(rows: &[Row], axis: usize, level: usize, row: &SubgroupRow<Disclosed>) {
     let inside = |row: &&Row| row.complete() && row.level[axis] == level;
     let outside = |row: &&Row| row.complete() && row.level[axis] != level;
     let own: Vec<&Row> = rows.iter().filter(inside).collect();
