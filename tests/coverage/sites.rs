@@ -162,16 +162,20 @@ pub fn simulate(scenario: &Scenario, replicates: usize) -> Vec<Line> {
         for analysis in &study.analyses {
             let key = &analysis.key;
             let metric = key.metric.entry().slug;
-            let model = usize::from(key.model.as_str() == "p_a");
             let (true, Some(row)) = (key.is_whole(), analysis.sites.first()) else {
                 continue;
             };
+            // The index model speaks for both, and the prevalence is the same at any threshold.
+            let again = metric == "prevalence" && key.threshold != Some(THRESHOLDS[0]);
+            if key.model.as_str() != "p_b" || again {
+                continue;
+            }
             let at = key
                 .threshold
                 .map_or(String::new(), |at| format!(" at {at}"));
-            let name = format!("{metric}{at}, model {}", model + 1);
+            let name = format!("{metric}{at}");
             if !lines.contains_key(&name) {
-                let Some(truth) = scenario.law.truth(metric, model, key.threshold) else {
+                let Some(truth) = scenario.law.truth(metric, 0, key.threshold) else {
                     continue;
                 };
                 let promised = !scenario.described.contains(&metric);

@@ -1,0 +1,144 @@
+//! The statistics of one site, beside the goals S1 to S7 of the performance page; the peers'
+//! side is in `peers/`, and `bash tests/bench/run` runs both.
+//!
+//! From: `data`.
+//! To: criterion's files, which `peers/compare.py` reads.
+
+#![allow(missing_docs, reason = "a program")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a bench stops at the first fault, and its tables are small"
+)]
+
+mod cpu;
+mod data;
+
+use std::hint::black_box;
+
+use cpu::Cpu;
+use criterion::{BenchmarkId, Criterion};
+use shared::disclosure::policy::{Policy, STANDARD};
+use shared::disclosure::review;
+use shared::numeric::delong::{self, Placements};
+use shared::pool::random_effects::RandomEffects;
+use shared::statistic::cases::{Column, Intake, Tally};
+use shared::statistic::measure::measure;
+use shared::statistic::subgroup::SubgroupTable;
+use shared::statistic::{AnalysisSet, Cases};
+use shared::study::{StudyProtocol, plan, source, validate};
+
+fn protocol() -> StudyProtocol {
+    validate::expand(&source::parse(include_str!("study.toml")).unwrap())
+}
+
+fn cases(protocol: &StudyProtocol, rows: usize) -> Cases {
+    let column = |values: Vec<f64>| values.into_iter().map(Some).collect();
+    let all = Tally {
+        rows: rows as u64,
+        patients: rows as u64,
+    };
+    Cases {
+        patient: (0..rows as u32).collect(),
+        patients: rows as u32,
+        outcome: vec![data::outcomes(rows).into_iter().map(Some).collect()],
+        score: protocol
+            .model
+            .iter()
+            .map(|model| column(data::scores(usize::from(model.id.as_str() == "p_a"), rows)))
+            .collect(),
+        level: (0..data::AXES)
+            .map(|axis| (0..rows).map(|row| data::level(axis, row)).collect())
+            .collect(),
+        column: protocol.field.iter().map(|_| Column::Withheld).collect(),
+        intake: Intake {
+            records: all,
+            excluded: Vec::new(),
+        },
+    }
+}
+
+/// S1, S2: the area alone, and with its variance.
+fn areas(criterion: &mut Criterion<Cpu>) {
+    let rows = data::rows(10_000_000);
+    let (outcome, score) = (data::outcomes(rows), data::scores(0, rows));
+    criterion.bench_function("S1 auc/10000000", |bench| {
+        bench.iter(|| {
+            Placements::of(black_box(&outcome), black_box(&score))
+                .unwrap()
+                .area()
+        });
+    });
+    for size in [100_000, 1_000_000] {
+        let rows = data::rows(size);
+        let patient: Vec<u32> = (0..rows as u32).collect();
+        let (outcome, score) = (&outcome[..rows], &score[..rows]);
+        criterion.bench_with_input(
+            BenchmarkId::new("S2 auc and variance", size),
+            &size,
+            |bench, _| {
+                bench.iter(|| delong::auc(black_box(outcome), black_box(score), &patient).unwrap());
+            },
+        );
+    }
+}
+
+/// S6: six axes of five levels. Ours has the whole table: six measures per level with intervals,
+/// and the gap of each to the rest of the site with its own.
+fn subgroups(criterion: &mut Criterion<Cpu>) {
+    let protocol = protocol();
+    for size in [100_000, 1_000_000] {
+        let cases = cases(&protocol, data::rows(size));
+        criterion.bench_with_input(BenchmarkId::new("S6 subgroups", size), &size, |bench, _| {
+            bench.iter(|| {
+                let set = AnalysisSet::of(&protocol, &cases, 0).unwrap();
+                let tables = (0..data::AXES).map(|axis| SubgroupTable::measure(&set, 0, axis, 0.5));
+                assert_eq!(tables.flatten().count(), data::AXES);
+            });
+        });
+    }
+}
+
+/// S7: REML, guarded HKSJ, both prediction intervals, Q-profile; ours also has the pool without
+/// each site in turn.
+fn pools(criterion: &mut Criterion<Cpu>) {
+    for k in [5, 30] {
+        let yi: Vec<f64> = (0..k).map(|site| 1.4 + data::unit(7, site) - 0.5).collect();
+        let vi: Vec<f64> = (0..k)
+            .map(|site| 0.02 + 0.08 * data::unit(8, site))
+            .collect();
+        criterion.bench_with_input(BenchmarkId::new("S7 random effects", k), &k, |bench, _| {
+            bench.iter(|| RandomEffects::fit(black_box(&yi), black_box(&vi), 0.95).unwrap());
+        });
+    }
+}
+
+/// Everything a protocol of two models and six axes asks of a site, with the disclosure review.
+fn release(criterion: &mut Criterion<Cpu>) {
+    let (protocol, policy) = (protocol(), Policy::parse(STANDARD).unwrap());
+    let kinds = plan::kinds(&protocol);
+    for size in [100_000, 1_000_000] {
+        let cases = cases(&protocol, data::rows(size));
+        criterion.bench_with_input(
+            BenchmarkId::new("S10 measure and review", size),
+            &size,
+            |bench, _| {
+                bench.iter(|| {
+                    let exact = measure(&protocol, &cases, &kinds);
+                    review(&policy, &protocol, exact, false).items.len()
+                });
+            },
+        );
+    }
+}
+
+fn main() {
+    let mut criterion = cpu::criterion();
+    areas(&mut criterion);
+    subgroups(&mut criterion);
+    pools(&mut criterion);
+    release(&mut criterion);
+    criterion.final_summary();
+}
