@@ -22,7 +22,10 @@ use cpu::Cpu;
 use criterion::{BenchmarkId, Criterion};
 use shared::disclosure::policy::{Policy, STANDARD};
 use shared::disclosure::review;
+use shared::numeric::calibration;
 use shared::numeric::delong::{self, Placements};
+use shared::numeric::logistic::ClippedLogits;
+use shared::numeric::ranked::Ranked;
 use shared::pool::random_effects::RandomEffects;
 use shared::statistic::cases::{Column, Intake, Tally};
 use shared::statistic::measure::measure;
@@ -85,6 +88,35 @@ fn areas(criterion: &mut Criterion<Cpu>) {
     }
 }
 
+/// S3: 2,000 resamples of an area, of a table that is ranked already.
+fn resamples(criterion: &mut Criterion<Cpu>) {
+    for size in [1000, 100_000] {
+        let rows = data::rows(size);
+        let patient: Vec<u32> = (0..rows as u32).collect();
+        let (outcome, score) = (data::outcomes(rows), data::scores(0, rows));
+        let ranked = Ranked::of(&outcome, &score, &patient).unwrap();
+        let name = BenchmarkId::new("S3 bootstrap auc", size);
+        criterion.bench_with_input(name, &size, |bench, _| {
+            bench.iter(|| ranked.area_replicates(black_box(7), 0..2000).len());
+        });
+    }
+}
+
+/// S4: calibration line with its standard errors, from predictions.
+fn lines(criterion: &mut Criterion<Cpu>) {
+    for size in [100_000, 1_000_000] {
+        let rows = data::rows(size);
+        let (outcome, score) = (data::outcomes(rows), data::scores(0, rows));
+        let name = BenchmarkId::new("S4 calibration line", size);
+        criterion.bench_with_input(name, &size, |bench, _| {
+            bench.iter(|| {
+                let logits = ClippedLogits::of(black_box(&score), 1e-6).unwrap();
+                calibration::line(&logits.lp, &outcome, None).unwrap()
+            });
+        });
+    }
+}
+
 /// S6: six axes of five levels. Ours has the whole table: six measures per level with intervals,
 /// and the gap of each to the rest of the site with its own.
 fn subgroups(criterion: &mut Criterion<Cpu>) {
@@ -137,6 +169,8 @@ fn release(criterion: &mut Criterion<Cpu>) {
 fn main() {
     let mut criterion = cpu::criterion();
     areas(&mut criterion);
+    resamples(&mut criterion);
+    lines(&mut criterion);
     subgroups(&mut criterion);
     pools(&mut criterion);
     release(&mut criterion);

@@ -88,6 +88,9 @@ impl Law {
             normal_sf(marker - if class { separation } else { 0.0 })
         };
         let (hit, alarm) = (above(true), above(false));
+        let rates = hit
+            .zip(alarm)
+            .map(|(hit, alarm)| (event * hit, other * alarm));
         Some(match metric {
             "auc" => area(model),
             "auc-difference" => area(0) - area(1),
@@ -95,6 +98,26 @@ impl Law {
             "brier" => self.mean(model, |p, y| (p - y) * (p - y)),
             "scaled-brier" => 1.0 - self.mean(model, |p, y| (p - y) * (p - y)) / (event * other),
             "calibration-slope" => self.slope,
+            "joint-intercept" => self.intercept,
+            "citl" => self.shift(model),
+            "log-loss" => self.mean(model, |p, y| -libm::log(if y > 0.5 { p } else { 1.0 - p })),
+            "average-precision" => self.precision(model),
+            "accuracy" => rates.map(|(tp, fp)| tp + other - fp)?,
+            "balanced-accuracy" => (hit? + 1.0 - alarm?) / 2.0,
+            "youden-index" => hit? - alarm?,
+            "f1" => rates.map(|(tp, fp)| 2.0 * tp / (tp + fp + event))?,
+            "kappa" => rates.map(|(tp, fp)| {
+                let chance = event * (tp + fp) + other * (1.0 - tp - fp);
+                (tp + other - fp - chance) / (1.0 - chance)
+            })?,
+            "mcc" => rates.map(|(tp, fp)| {
+                let selected = tp + fp;
+                let margins = event * other * selected * (1.0 - selected);
+                (tp - event * selected) / margins.sqrt()
+            })?,
+            "likelihood-ratio-positive" => hit? / alarm?,
+            "likelihood-ratio-negative" => (1.0 - hit?) / (1.0 - alarm?),
+            "diagnostic-odds-ratio" => hit? * (1.0 - alarm?) / (alarm? * (1.0 - hit?)),
             "prevalence" => event,
             "sensitivity" => hit?,
             "specificity" => 1.0 - alarm?,
@@ -107,6 +130,36 @@ impl Law {
             }
             _ => return None,
         })
+    }
+
+    /// What has to be added to every logit of a prediction for the mean to be the prevalence.
+    fn shift(&self, model: usize) -> f64 {
+        let (mut low, mut high) = (-10.0, 10.0);
+        for _ in 0..60 {
+            let middle = (low + high) / 2.0;
+            let mean = self.mean(model, |p, _| {
+                logit(p).map_or(p, |at| inverse_logit(at + middle).unwrap())
+            });
+            if mean < self.prevalence {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        (low + high) / 2.0
+    }
+
+    /// Mean precision at the thresholds where events lie.
+    fn precision(&self, model: usize) -> f64 {
+        let separation = self.separation[model];
+        let at = |p: f64| {
+            let log_odds = logit(p).unwrap_or(-40.0) * self.slope + self.intercept;
+            let marker = (log_odds - logit(self.prevalence).unwrap()) / separation;
+            let marker = marker + separation / 2.0;
+            let hits = self.prevalence * normal_sf(marker - separation).unwrap();
+            hits / (hits + (1.0 - self.prevalence) * normal_sf(marker).unwrap())
+        };
+        self.mean(model, |p, y| if y > 0.5 { at(p) } else { 0.0 }) / self.prevalence
     }
 
     /// Mean over the population of a function of prediction and outcome, by Simpson's rule.
@@ -183,6 +236,13 @@ fn truths_are_those_of_a_large_sample() {
         let found = shared::numeric::delong::auc(&outcome, &score(model), &patient);
         found.unwrap().auc.unwrap()
     };
+    for (what, at) in [
+        ("citl", None),
+        ("average-precision", None),
+        ("log-loss", None),
+    ] {
+        assert!(law.truth(what, 0, at).unwrap().is_finite(), "{what}");
+    }
     close("auc", None, area(0));
     close("auc-difference", None, area(0) - area(1));
 }

@@ -22,11 +22,11 @@ struct Effort {
 }
 
 const SHORT: Effort = Effort {
-    sites: 150,
+    sites: 80,
     pools: 200,
 };
 const LONG: Effort = Effort {
-    sites: 4000,
+    sites: 2000,
     pools: 4000,
 };
 

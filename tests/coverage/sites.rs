@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use harness::path;
 use harness::random::{self, Draw};
+use shared::disclosure::ReceivedRelease;
+use shared::study::plan::{self, StatisticKind};
 use shared::study::{SiteRole, StudyProtocol, StudySite};
 
 use crate::law::Law;
@@ -24,6 +26,8 @@ pub struct Scenario {
     /// Metrics whose coverage is described and not promised, with any reason in the help page.
     pub described: &'static [&'static str],
     pub short: bool,
+    /// Whether this one is about intervals from resamples, which take their time.
+    resampled: bool,
     seed: u64,
 }
 
@@ -44,6 +48,7 @@ pub fn scenarios() -> Vec<Scenario> {
         law,
         described: &[],
         short: false,
+        resampled: false,
         seed,
     };
     vec![
@@ -117,24 +122,54 @@ pub fn scenarios() -> Vec<Scenario> {
                 107,
             )
         },
+        Scenario {
+            resampled: true,
+            ..scenario("8 resampled: 400 patients, 120 events", AMPLE, 108)
+        },
+        Scenario {
+            resampled: true,
+            ..scenario(
+                "9 resampled, clustered: 200 patients, 1 to 4 rows, alike 0.4",
+                Law {
+                    patients: 200,
+                    most_rows: 4,
+                    alike: 0.4,
+                    ..AMPLE
+                },
+                109,
+            )
+        },
     ]
 }
 
 /// With a dozen events, or forty patients who repeat, no interval here has its level for sure.
 const RARE: &[&str] = &[
+    "accuracy",
     "auc",
     "auc-difference",
+    "average-precision",
+    "balanced-accuracy",
     "brier",
     "calibration-slope",
     "citl",
+    "diagnostic-odds-ratio",
+    "f1",
+    "joint-intercept",
+    "kappa",
+    "likelihood-ratio-negative",
+    "likelihood-ratio-positive",
+    "log-loss",
+    "mcc",
     "net-benefit",
     "npv",
     "observed-expected",
     "ppv",
     "prevalence",
+    "scaled-brier",
     "selection-rate",
     "sensitivity",
     "specificity",
+    "youden-index",
 ];
 
 fn protocol() -> StudyProtocol {
@@ -151,18 +186,30 @@ fn protocol() -> StudyProtocol {
 
 /// The coverage of every interval whose truth is known.
 pub fn simulate(scenario: &Scenario, replicates: usize) -> Vec<Line> {
-    let protocol = protocol();
+    let mut protocol = protocol();
+    protocol.bootstrap.resamples = 400;
+    let kinds: Vec<StatisticKind> = plan::kinds(&protocol)
+        .into_iter()
+        .filter(|kind| (*kind == StatisticKind::Discrimination) == scenario.resampled)
+        .collect();
+    let replicates = if scenario.resampled {
+        replicates / 8
+    } else {
+        replicates
+    };
     let mut lines: BTreeMap<String, (Line, f64)> = BTreeMap::new();
     let mut draw = Draw(scenario.seed);
     for _ in 0..replicates {
         let rows = scenario.law.rows(&mut draw);
         let cases = random::cases(&protocol, &rows);
-        let release = path::release(&protocol, &cases, &path::open_data(), "a").unwrap();
+        let bytes = path::bytes_of(&protocol, &cases, &path::open_data(), "a", &kinds).unwrap();
+        let release = ReceivedRelease::read(&bytes).unwrap();
         let study = path::pooled(&protocol, &[release]);
         for analysis in &study.analyses {
             let key = &analysis.key;
             let metric = key.metric.entry().slug;
-            let (true, Some(row)) = (key.is_whole(), analysis.sites.first()) else {
+            let whole = key.is_whole() && key.prevalence.is_none();
+            let (true, Some(row)) = (whole, analysis.sites.first()) else {
                 continue;
             };
             // The index model speaks for both, and the prevalence is the same at any threshold.

@@ -10,6 +10,7 @@ use shared::pool::result::PooledStudy;
 use shared::pool::study::{RoundFacts, SiteAnswer, pool};
 use shared::statistic::measure::measure;
 use shared::statistic::{AnalysisSet, Cases};
+use shared::study::plan::StatisticKind;
 use shared::study::{SiteSlug, StudyProtocol, plan};
 use shared::wire;
 
@@ -47,8 +48,19 @@ pub fn bytes(
     policy: &Policy,
     site: &str,
 ) -> Option<Vec<u8>> {
+    bytes_of(protocol, cases, policy, site, &plan::kinds(protocol))
+}
+
+/// The same for some of the kinds that the protocol plans.
+pub fn bytes_of(
+    protocol: &StudyProtocol,
+    cases: &Cases,
+    policy: &Policy,
+    site: &str,
+    kinds: &[StatisticKind],
+) -> Option<Vec<u8>> {
     let set = AnalysisSet::of(protocol, cases, 0).unwrap();
-    let statistics = measure(protocol, cases, &plan::kinds(protocol));
+    let statistics = measure(protocol, cases, kinds);
     let reviewed = review(policy, protocol, statistics, set.clustered());
     let released = reviewed.release(header(policy, site))?;
     Some(wire::encode(&released).unwrap().bytes().to_vec())

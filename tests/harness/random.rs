@@ -103,7 +103,10 @@ pub fn protocol(levels: &[usize], thresholds: &[f64]) -> StudyProtocol {
             })
         })
         .collect();
-    validate::expand(&protocol)
+    let mut protocol = validate::expand(&protocol);
+    // As few as have an interval: many releases are made, and none is about resamples.
+    protocol.bootstrap.resamples = 40;
+    protocol
 }
 
 /// Every two of some axes.

@@ -5,8 +5,11 @@
 //! To: nothing.
 
 use harness::random::{Draw, Row, tally};
+use shared::numeric::calibration::Sums;
+use shared::numeric::calibration::bins::{self, Bin};
 use shared::numeric::delong;
 use shared::numeric::generalised::{GeneralAssociation, LinearAssociation};
+use shared::numeric::logistic::{ClippedLogits, Coefficients, NewtonBlock};
 use shared::numeric::stratified::MantelHaenszel;
 use shared::numeric::sum::{Moments, Neumaier, sum};
 use shared::statistic::Statistic;
@@ -149,6 +152,77 @@ fn strata_merge() {
             }
             for (got, expected) in merged.covariance.iter().zip(&all.covariance) {
                 close("covariance", *got, *expected, 10.0);
+            }
+        }
+    }
+}
+
+/// Sums, bins and Newton blocks of calibration, whose rows only the site has.
+#[test]
+fn calibration_merges() {
+    const BINS: usize = 10;
+    for seed in SEEDS {
+        let (rows, parts) = split(seed, 0.2);
+        let at = Coefficients {
+            intercept: 0.3,
+            slope: 0.8,
+        };
+        let block = |rows: &[Row]| {
+            let (outcome, score) = columns(rows);
+            let logits = ClippedLogits::of(&score, 1e-6).unwrap();
+            NewtonBlock::of(&logits.lp, &outcome, at)
+        };
+        let sums = |rows: &[Row]| {
+            let (outcome, score) = columns(rows);
+            Sums::of(&score, &outcome)
+        };
+        let bins = |rows: &[Row]| {
+            let (outcome, score) = columns(rows);
+            bins::collect(&score, &outcome, BINS, |p| bins::equal_width(p, BINS))
+        };
+        let (all_block, all_sums, all_bins) = (block(&rows), sums(&rows), bins(&rows));
+        let n = all_block.n as f64;
+        let mut draw = Draw(seed);
+        for _ in 0..3 {
+            let parts = shuffled(&parts, &mut draw);
+            let merged = parts.iter().map(|(_, rows)| block(rows));
+            let merged = merged.reduce(NewtonBlock::merge).unwrap();
+            assert_eq!((merged.n, merged.events), (all_block.n, all_block.events));
+            close("loglik", merged.loglik, all_block.loglik, 0.0);
+            for (got, expected) in merged.score.iter().zip(all_block.score) {
+                close("score", *got, expected, n);
+            }
+            for (got, expected) in merged.information.iter().zip(all_block.information) {
+                close("information", *got, expected, n);
+            }
+            let merged = parts.iter().map(|(_, rows)| sums(rows));
+            let merged = merged.fold(Sums::default(), Sums::merge);
+            assert_eq!((merged.n, merged.events), (all_sums.n, all_sums.events));
+            let numbers = |sums: &Sums| {
+                [
+                    sums.p,
+                    sums.p2,
+                    sums.py,
+                    sums.square,
+                    sums.spread,
+                    sums.denominator,
+                ]
+            };
+            for (got, expected) in numbers(&merged).into_iter().zip(numbers(&all_sums)) {
+                close("sum", got, expected, 0.0);
+            }
+            close("numerator", merged.numerator, all_sums.numerator, n);
+            let mut merged = vec![Bin::default(); BINS];
+            for (_, rows) in &parts {
+                for (sum, part) in merged.iter_mut().zip(bins(rows)) {
+                    *sum = sum.merge(part);
+                }
+            }
+            for (got, expected) in merged.iter().zip(&all_bins) {
+                assert_eq!((got.n, got.events), (expected.n, expected.events));
+                close("bin", got.p, expected.p, 0.0);
+                close("bin", got.p2, expected.p2, 0.0);
+                close("bin", got.py, expected.py, 0.0);
             }
         }
     }

@@ -7,6 +7,7 @@
 use harness::path;
 use harness::random::{self, Row};
 use shared::disclosure::ReceivedRelease;
+use shared::numeric::calibration::bins::equal_width;
 use shared::numeric::sum;
 use shared::pool::random_effects::RandomEffects;
 use shared::statistic::Statistic;
@@ -93,6 +94,20 @@ fn an_edge_belongs_to_the_bin_above() {
     assert_eq!(total, 3);
     assert_eq!(histogram.non_events.first().unwrap().count.exact(), Some(1));
     assert_eq!(histogram.non_events.last().unwrap().count.exact(), Some(1));
+}
+
+/// The bins of the calibration error are `floor(p K)`, and 1 is in the last one. A product that
+/// rounds up is in the bin it rounds to, on every machine the same.
+#[test]
+fn bins_of_equal_width_are_capped() {
+    assert_eq!(equal_width(0.0, 10), 0);
+    assert_eq!(equal_width(1.0, 10), 9);
+    assert_eq!(equal_width(0.1, 10), 1);
+    assert_eq!(equal_width(0.1 - f64::EPSILON, 10), 0);
+    assert_eq!(equal_width(0.3, 10), 3);
+    assert_eq!(equal_width(0.7, 10), 7);
+    assert_eq!(equal_width(1.0 - f64::EPSILON, 10), 9);
+    assert_eq!(equal_width(0.29, 100), 28);
 }
 
 /// A model without any prediction at a site (a marker that is missing for everybody) has no area,

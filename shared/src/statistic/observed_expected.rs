@@ -106,12 +106,16 @@ impl Expected {
     }
 }
 
-/// O:E of all cases of `set`.
-fn ratio_of(set: &AnalysisSet<'_>, score: &[f64]) -> Ratio {
-    let observed = set.count(|row| set.outcome[row]);
-    let others = set.count(|row| !set.outcome[row]);
-    let expected = Expected::of(set, score, 0..set.len());
-    ratio_from(set, expected, [observed, others], |_| true)
+/// O:E of the cases of `set` for which `holds`.
+pub(crate) fn ratio_of(
+    set: &AnalysisSet<'_>,
+    score: &[f64],
+    holds: impl Fn(usize) -> bool + Copy,
+) -> Ratio {
+    let observed = set.count(|row| holds(row) && set.outcome[row]);
+    let others = set.count(|row| holds(row) && !set.outcome[row]);
+    let expected = Expected::of(set, score, (0..set.len()).filter(|row| holds(*row)));
+    ratio_from(set, expected, [observed, others], holds)
 }
 
 /// O:E from the predictions of the cases for which `holds` and their counts of events and of
@@ -190,7 +194,7 @@ impl ObservedExpected<Exact> {
     /// O:E of the model with index `model`.
     pub(crate) fn measure(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Option<Self> {
         let id = set.protocol.model.get(model)?.id.clone();
-        let found = ratio_of(set, set.score.get(model)?);
+        let found = ratio_of(set, set.score.get(model)?, |_| true);
         let basis = found.basis.and(areas.beside(model));
         Some(Self {
             model: id,
