@@ -26,7 +26,7 @@ const SHORT: Effort = Effort {
     pools: 200,
 };
 const LONG: Effort = Effort {
-    sites: 2000,
+    sites: 1000,
     pools: 4000,
 };
 
