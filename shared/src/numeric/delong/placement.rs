@@ -114,8 +114,11 @@ fn ranked(outcome: &[bool], score: &[f64], class: bool) -> Vec<u128> {
     ranked
 }
 
-/// Equal ranges of score, about one for every eight rows. A score's range never falls as the
-/// score rises: subtraction and multiplication round monotonically.
+/// Most buckets: the ends of so many stay in a processor's second cache.
+const MOST_BUCKETS: usize = 1 << 13;
+
+/// Equal ranges of score, about one for every eight rows, up to [`MOST_BUCKETS`]. A score's range
+/// never falls as the score rises: subtraction and multiplication round monotonically.
 struct Buckets {
     lowest: f64,
     scale: f64,
@@ -129,7 +132,7 @@ impl Buckets {
         for score in scores {
             (n, lowest, highest) = (n + 1, lowest.min(score), highest.max(score));
         }
-        let number = n / 8;
+        let number = (n / 8).min(MOST_BUCKETS);
         let scale = count(number as u64) / (highest - lowest);
         (number > 1 && scale.is_finite() && scale > 0.0).then_some(Self {
             lowest,
