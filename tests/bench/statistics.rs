@@ -25,6 +25,7 @@ use shared::disclosure::review;
 use shared::numeric::calibration;
 use shared::numeric::delong::{self, Placements};
 use shared::numeric::logistic::ClippedLogits;
+use shared::numeric::net_benefit::{Decided, Prevalence, Question};
 use shared::numeric::ranked::Ranked;
 use shared::pool::random_effects::RandomEffects;
 use shared::statistic::cases::{Column, Intake, Tally};
@@ -117,6 +118,26 @@ fn lines(criterion: &mut Criterion<Cpu>) {
     }
 }
 
+/// S5: net benefit with its variance at 99 thresholds.
+fn benefits(criterion: &mut Criterion<Cpu>) {
+    for size in [100_000, 1_000_000] {
+        let rows = data::rows(size);
+        let (outcome, score) = (data::outcomes(rows), data::scores(0, rows));
+        let name = BenchmarkId::new("S5 net benefit", size);
+        criterion.bench_with_input(name, &size, |bench, _| {
+            bench.iter(|| {
+                let answers = (1..100).map(|percent| {
+                    let threshold = f64::from(percent) / 100.0;
+                    let rows = outcome.iter().zip(black_box(&score));
+                    let decided = Decided::of(rows.map(|(event, s)| (*event, *s >= threshold)));
+                    decided.estimate(Question::NetBenefit, threshold, Prevalence::Observed)
+                });
+                assert_eq!(answers.flatten().count(), 99);
+            });
+        });
+    }
+}
+
 /// S6: six axes of five levels. Ours has the whole table: six measures per level with intervals,
 /// and the gap of each to the rest of the site with its own.
 fn subgroups(criterion: &mut Criterion<Cpu>) {
@@ -171,6 +192,7 @@ fn main() {
     areas(&mut criterion);
     resamples(&mut criterion);
     lines(&mut criterion);
+    benefits(&mut criterion);
     subgroups(&mut criterion);
     pools(&mut criterion);
     release(&mut criterion);

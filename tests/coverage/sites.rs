@@ -69,23 +69,29 @@ pub fn scenarios() -> Vec<Scenario> {
                 102,
             )
         },
-        scenario(
-            "3 miscalibrated: intercept -0.4, slope 0.7",
-            Law {
-                intercept: -0.4,
-                slope: 0.7,
-                ..AMPLE
-            },
-            103,
-        ),
-        scenario(
-            "4 small: 100 patients, 30 events",
-            Law {
-                patients: 100,
-                ..AMPLE
-            },
-            104,
-        ),
+        Scenario {
+            described: &["citl"],
+            ..scenario(
+                "3 miscalibrated: intercept -0.4, slope 0.7",
+                Law {
+                    intercept: -0.4,
+                    slope: 0.7,
+                    ..AMPLE
+                },
+                103,
+            )
+        },
+        Scenario {
+            described: SMALL,
+            ..scenario(
+                "4 small: 100 patients, 30 events",
+                Law {
+                    patients: 100,
+                    ..AMPLE
+                },
+                104,
+            )
+        },
         Scenario {
             described: RARE,
             ..scenario(
@@ -141,6 +147,9 @@ pub fn scenarios() -> Vec<Scenario> {
         },
     ]
 }
+
+/// Normal intervals of bounded, skewed measures of agreement: thirty events are too few.
+const SMALL: &[&str] = &["f1", "kappa", "mcc"];
 
 /// With a dozen events, or forty patients who repeat, no interval here has its level for sure.
 const RARE: &[&str] = &[

@@ -67,6 +67,7 @@ fn weighting(set: &AnalysisSet<'_>) -> impl Fn(usize) -> f64 + Copy {
 
 impl Expected {
     fn of(set: &AnalysisSet<'_>, score: &[f64], rows: impl Iterator<Item = usize> + Clone) -> Self {
+        let weight = weighting(set);
         Self {
             sum: sum_iter(rows.clone().map(|row| weight(row) * score[row])),
             share: dominance(rows.map(|row| (set.patient[row], score[row]))),

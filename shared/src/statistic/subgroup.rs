@@ -651,6 +651,15 @@ struct Area {
 }
 
 impl Area {
+    fn none() -> Self {
+        Self {
+            value: Err(Undefined::OneClass),
+            variance: Err(Undefined::OneClass),
+            interval: Err(Undefined::OneClass),
+            basis: Basis::of(0),
+        }
+    }
+
     fn as_level(&self) -> Own {
         match self.value {
             Ok(value) => Own::estimate(value, self.variance, self.basis),
@@ -685,17 +694,6 @@ fn two_areas(own: Area, rest: Area, shared: bool, compared: Own) -> Found {
         gap_variance,
         basis: own.basis,
         rest: rest.basis,
-    }
-}
-
-impl Area {
-    fn none() -> Self {
-        Self {
-            value: Err(Undefined::OneClass),
-            variance: Err(Undefined::OneClass),
-            interval: Err(Undefined::OneClass),
-            basis: Basis::of(0),
-        }
     }
 }
 

@@ -80,88 +80,18 @@ impl Placements {
 }
 
 /// The rows of one class by rising score: the score's bits as an integer that sorts alike, above
-/// the row's number. Zero and minus zero are one score. Rows that come sorted stay; others go to
-/// buckets of rising score first, which takes one pass where scores are spread, and each bucket
-/// is sorted, which takes the usual time where they are not.
+/// the row's number. Zero and minus zero are one score. Integers sort faster than doubles by
+/// comparison, and in one pass where the rows come sorted.
 fn ranked(outcome: &[bool], score: &[f64], class: bool) -> Vec<u128> {
-    let of_class = || {
-        let rows = outcome.iter().zip(score).enumerate();
-        rows.filter(move |(_, (event, _))| **event == class)
-            .map(|(row, (_, score))| (row, *score))
-    };
-    let packed = |row: usize, score: f64| (u128::from(sortable(score)) << ROW_BITS) | row as u128;
-    if of_class().map(|(_, score)| score).is_sorted() {
-        return of_class().map(|(row, score)| packed(row, score)).collect();
-    }
-    let Some(buckets) = Buckets::of(of_class().map(|(_, score)| score)) else {
-        let mut ranked: Vec<u128> = of_class().map(|(row, score)| packed(row, score)).collect();
-        ranked.sort_unstable();
-        return ranked;
-    };
-    let mut next = buckets.starts(of_class().map(|(_, score)| score));
-    let mut ranked = vec![0; next.last().copied().unwrap_or(0)];
-    for (row, score) in of_class() {
-        let place = &mut next[buckets.of_score(score)];
-        ranked[*place] = packed(row, score);
-        *place += 1;
-    }
-    // Each entry now is the end of its bucket.
-    let mut start = 0;
-    for end in &next[..buckets.number] {
-        ranked[start..*end].sort_unstable();
-        start = *end;
-    }
+    let mut ranked: Vec<u128> = outcome
+        .iter()
+        .zip(score)
+        .enumerate()
+        .filter(|(_, (event, _))| **event == class)
+        .map(|(row, (_, score))| (u128::from(sortable(*score)) << ROW_BITS) | row as u128)
+        .collect();
+    ranked.sort_unstable();
     ranked
-}
-
-/// Most buckets: the ends of so many stay in a processor's second cache.
-const MOST_BUCKETS: usize = 1 << 13;
-
-/// Equal ranges of score, about one for every eight rows, up to [`MOST_BUCKETS`]. A score's range
-/// never falls as the score rises: subtraction and multiplication round monotonically.
-struct Buckets {
-    lowest: f64,
-    scale: f64,
-    number: usize,
-}
-
-impl Buckets {
-    /// `None` where scores do not spread over finite numbers, or are few.
-    fn of(scores: impl Iterator<Item = f64>) -> Option<Self> {
-        let (mut n, mut lowest, mut highest) = (0_usize, f64::INFINITY, f64::NEG_INFINITY);
-        for score in scores {
-            (n, lowest, highest) = (n + 1, lowest.min(score), highest.max(score));
-        }
-        let number = (n / 8).min(MOST_BUCKETS);
-        let scale = count(number as u64) / (highest - lowest);
-        (number > 1 && scale.is_finite() && scale > 0.0).then_some(Self {
-            lowest,
-            scale,
-            number,
-        })
-    }
-
-    fn of_score(&self, score: f64) -> usize {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "at least 0; a cast saturates, and the last range takes the rest"
-        )]
-        let bucket = ((score - self.lowest) * self.scale) as usize;
-        bucket.min(self.number - 1)
-    }
-
-    /// Where each bucket starts, and the number of scores at the end.
-    fn starts(&self, scores: impl Iterator<Item = f64>) -> Vec<usize> {
-        let mut starts = vec![0; self.number + 1];
-        for score in scores {
-            starts[self.of_score(score) + 1] += 1;
-        }
-        for bucket in 0..self.number {
-            starts[bucket + 1] += starts[bucket];
-        }
-        starts
-    }
 }
 
 /// Bits that hold a row's number: rows stay below [`LIMIT`].

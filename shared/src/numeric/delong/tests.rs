@@ -280,7 +280,7 @@ fn products_of_class_sizes_do_not_overflow() {
 }
 
 proptest! {
-    /// Buckets of score change nothing: skewed, negative, infinite and tied scores rank as a plain
+    /// Sorting bits changes nothing: skewed, negative, infinite and tied scores rank as a plain
     /// comparison ranks them.
     #[test]
     fn placements_count_what_is_below(
