@@ -8,7 +8,6 @@ table says how many). Whatever cannot be had is named on standard error and left
 
 import importlib
 import json
-import os
 import pathlib
 import statistics
 import subprocess
@@ -210,17 +209,26 @@ def tables(frames, arrow, polars):
         timed("S9 parquet/1000000", "polars", lambda: polars.read_parquet(parquet, columns=names))
 
 
+# A child's peak starts at its parent's, so a small process of its own starts the job.
+STARTER = """
+import json, resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+cpu = 1000 * (usage.ru_utime + usage.ru_stime)
+print(json.dumps([done.returncode, done.stderr[-400:], cpu, usage.ru_maxrss / 1024]))
+"""
+
+
 def job(command):
     """Processor time in milliseconds and peak memory in MiB of a process, median of five."""
     found = []
     for _ in range(5):
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        said = child.stderr.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode != 0:
-            raise RuntimeError(f"{command[0]}: {said.decode()[-400:]}")
-        found.append((1000 * (usage.ru_utime + usage.ru_stime), usage.ru_maxrss / 1024))
+        starter = [sys.executable, "-S", "-c", STARTER, *command]
+        told = subprocess.run(starter, stdout=subprocess.PIPE, text=True, check=True)
+        code, said, cpu, memory = json.loads(told.stdout)
+        if code != 0:
+            raise RuntimeError(f"{command[0]}: {said}")
+        found.append((cpu, memory))
     return tuple(statistics.median(column) for column in zip(*found))
 
 
