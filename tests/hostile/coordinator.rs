@@ -103,9 +103,10 @@ impl Handler for Hostile {
                     receipt: receipts.remove(0),
                 },
             },
-            NodeRequest::Hello { .. } | NodeRequest::Renew { .. } => {
-                self.inner.node(peer, request).await
-            }
+            NodeRequest::Hello { .. }
+            | NodeRequest::Renew { .. }
+            | NodeRequest::NextStep { .. }
+            | NodeRequest::DeclineStep { .. } => self.inner.node(peer, request).await,
         }
     }
 }
@@ -358,6 +359,8 @@ fn is_harmless(request: &NodeRequest) -> bool {
         ),
         NodeRequest::Poll { .. }
         | NodeRequest::FetchProtocol { .. }
+        | NodeRequest::NextStep { .. }
+        | NodeRequest::DeclineStep { .. }
         | NodeRequest::Decline { .. } => true,
         NodeRequest::Deliver { .. } | NodeRequest::Renew { .. } => false,
     }
