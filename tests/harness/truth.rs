@@ -6,6 +6,7 @@
 //! To: tests.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
@@ -83,6 +84,23 @@ fn node(path: &std::path::Path) -> Option<Node> {
 }
 
 impl Truth {
+    /// The same once every node has its receipts: a round is over at the coordinator a moment
+    /// before the last receipt is written at the site. After 30 s as it is.
+    pub fn settled(federation: &Federation) -> Self {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let truth = Self::of(federation);
+            let done = truth.nodes.values().all(|node| {
+                let answers = node.answers.iter().all(|(_, _, receipt)| *receipt);
+                answers && node.outbox.iter().all(|(_, receipt)| *receipt)
+            });
+            if done || Instant::now() > until {
+                return truth;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Reads every database. Each node's chain of hashes is verified here, by its own bytes.
     pub fn of(federation: &Federation) -> Self {
         let coordinator = open(&federation.path("coordinator/fedval.db")).unwrap();

@@ -11,6 +11,7 @@ use node::link::{CertificateWhy, Dialer, LinkFault};
 use shared::fault::Code;
 use shared::identity::Digest;
 use shared::wire::codec::DOCUMENT_MAX;
+use shared::wire::message::WIRE_VERSION_MAX;
 use shared::wire::{NodeReply, NodeRequest, Refusal};
 
 use crate::world::{World, beat, empty_ledger, hello};
@@ -66,8 +67,8 @@ async fn a_refused_greeting_is_told_and_ends_the_connection() {
     *world.roster.greeting.lock().unwrap() = None;
     let before = world.node_requests();
     let newer = NodeRequest::Hello {
-        version_min: 2,
-        version_max: 3,
+        version_min: WIRE_VERSION_MAX + 1,
+        version_max: WIRE_VERSION_MAX + 2,
         software: "from the future".to_owned(),
         ledger: empty_ledger(),
     };

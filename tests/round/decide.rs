@@ -168,7 +168,7 @@ fn a_rejection_is_told_as_not_released_and_named_in_the_report() {
     let report = federation.report("report");
     let html = std::fs::read_to_string(report.join("report.html")).unwrap();
     assert!(html.contains("not released under its own policy"));
-    let truth = Truth::of(&federation);
+    let truth = Truth::settled(&federation);
     truth.assert_exactly_once(&["cleveland", "switzerland", "va"]);
     assert_eq!(truth.ledger(SITE)[0]["event"]["reason"], reason);
     for (name, bytes) in federation

@@ -67,7 +67,7 @@ fn a_decision_without_a_running_node_is_sent_when_it_runs() {
     federation.start_node(SITE, None);
     federation.wait();
     federation.close(1);
-    Truth::of(&federation).assert_exactly_once(&["cleveland", "hungarian", "switzerland"]);
+    Truth::settled(&federation).assert_exactly_once(&["cleveland", "hungarian", "switzerland"]);
 }
 
 #[test]
@@ -110,5 +110,5 @@ fn a_rejection_that_comes_while_the_node_computes_stands() {
     federation.wait();
     federation.wait_state(SITE, "rejected-by-site");
     federation.close(1);
-    Truth::of(&federation).assert_exactly_once(&["cleveland", "hungarian", "switzerland"]);
+    Truth::settled(&federation).assert_exactly_once(&["cleveland", "hungarian", "switzerland"]);
 }

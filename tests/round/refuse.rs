@@ -41,7 +41,7 @@ fn without_a_policy_file_no_job_runs_and_outside_it_waits() {
     let sites = report["study"]["sites"].as_array().unwrap();
     let va = sites.iter().find(|site| site["site"] == "va").unwrap();
     assert_eq!(va["outcome"], "no-answer");
-    Truth::of(&federation).assert_exactly_once(&["cleveland", "hungarian", "switzerland"]);
+    Truth::settled(&federation).assert_exactly_once(&["cleveland", "hungarian", "switzerland"]);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn an_unlisted_study_is_refused_and_the_ledger_says_why() {
     assert_eq!(va["refusal"], "study not listed");
     assert_eq!(va["outcome"], "refused");
     federation.close(1);
-    let truth = Truth::of(&federation);
+    let truth = Truth::settled(&federation);
     truth.assert_exactly_once(&["cleveland", "hungarian", "switzerland"]);
     let [entry] = truth.ledger("va") else {
         panic!("one entry: {:?}", truth.ledger("va"));

@@ -160,6 +160,15 @@ pub(super) fn level_words(level: f64) -> String {
     format!("{}%", text.strip_suffix(".0").unwrap_or(&text))
 }
 
+/// A count that is exact by its making.
+pub(super) fn plain_count(value: u64) -> Shown {
+    count(&if value == 0 {
+        Cell::Zero
+    } else {
+        Cell::Value { value }
+    })
+}
+
 /// A count in its state.
 pub(super) fn count(cell: &Cell<u64>) -> Shown {
     match cell {

@@ -86,6 +86,11 @@ impl<'a> View<'a> {
         sites
     }
 
+    /// Whether there are more hospitals than a page shows row by row at every level.
+    pub(super) fn many(&self) -> bool {
+        self.released().len() > 12
+    }
+
     /// Number of invited external sites.
     pub(super) fn invited_external(&self) -> usize {
         let external = |site: &&SiteResult| site.role == SiteRole::External;

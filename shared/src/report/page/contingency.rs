@@ -71,7 +71,7 @@ fn cells(view: View<'_>, pooled: &PooledTable) -> Table {
             })
         })
         .collect();
-    for site in &external {
+    for site in external.iter().filter(|_| !view.many()) {
         push(
             &mut table,
             title(view, site),

@@ -30,6 +30,10 @@ const GAPS: [Metric; 9] = [
 /// Gaps that are drawn; the others are in the table.
 const DRAWN: [Metric; 2] = [Metric::GapAuc, Metric::GapTpr];
 
+/// What stands instead of every hospital's rows.
+const SHORTENED: &str = "With more than twelve hospitals each one's own levels and gaps are in \
+                         estimates.csv and counts.csv and not repeated here.";
+
 /// The page.
 pub(super) fn page(view: View<'_>) -> Section {
     let mut blocks = vec![Block::Text(
@@ -53,8 +57,12 @@ pub(super) fn page(view: View<'_>) -> Section {
                  under this heading is exploratory."
             )));
         }
-        for rates in [true, false] {
-            blocks.push(Block::Table(levels(view, &model, &axis, &label, rates)));
+        if view.many() {
+            blocks.push(Block::Text(SHORTENED.to_owned()));
+        } else {
+            for rates in [true, false] {
+                blocks.push(Block::Table(levels(view, &model, &axis, &label, rates)));
+            }
         }
         gaps(view, &model, &axis, &label, &mut blocks);
         let same = |one: &&AxisFairness| one.model == model && one.axis == axis;
@@ -212,6 +220,9 @@ fn gaps(view: View<'_>, model: &ModelId, axis: &AxisId, label: &str, blocks: &mu
         return;
     }
     blocks.push(Block::Table(gap_table(view, &all, label)));
+    if view.many() {
+        return;
+    }
     for (metric, parts) in all.iter().filter(|(metric, _)| DRAWN.contains(metric)) {
         let title = format!(
             "{label}: gap in {} to the rest of the same hospital",

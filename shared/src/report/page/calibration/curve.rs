@@ -249,8 +249,8 @@ fn data(view: View<'_>, title: &str, curves: &[&CalibrationCurve]) -> Table {
                 None => share,
             };
             let cells = vec![
-                Shown::number(number::whole(bin.n)),
-                Shown::number(number::whole(bin.events)),
+                number::plain_count(bin.n),
+                number::plain_count(bin.events),
                 Shown::number(real(bin.predicted, Style::Percent)),
                 share,
             ];
@@ -291,7 +291,7 @@ pub(super) fn parts(view: View<'_>) -> Table {
         }
         let plain = |value| Shown::number(real(value, Style::Plain(4)));
         let cells = vec![
-            Shown::number(number::whole(curve.n)),
+            number::plain_count(curve.n),
             plain(curve.brier),
             plain(curve.reliability),
             plain(curve.resolution),
