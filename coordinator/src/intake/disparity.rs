@@ -5,6 +5,7 @@
 //! To: findings.
 
 use shared::numeric::disparity;
+use shared::numeric::distribution::chi2_sf;
 use shared::statistic::disparity::{Disparity, ShareSpread, recorded};
 use shared::statistic::subgroup::{Measure, SubgroupRow, SubgroupTable};
 use shared::statistic::{Cell, Disclosed};
@@ -41,6 +42,7 @@ pub(super) fn check(
             within(findings, "range-range", &place, cell, 0.0, f64::MAX);
         }
         ordered(findings, &place, &one.low, &one.range, &one.high, slack);
+        test_follows(one, &place, findings);
         let rows: Option<Vec<&SubgroupRow<Disclosed>>> = one
             .levels
             .iter()
@@ -51,6 +53,24 @@ pub(super) fn check(
             continue;
         };
         follows(one, &rows, clustered, &place, findings);
+    }
+}
+
+/// One degree of freedom fewer than levels, none without a test; p follows from both.
+fn test_follows(one: &Disparity<Disclosed>, place: &str, findings: &mut Vec<Finding>) {
+    let degrees = u32::try_from(one.levels.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    let expected = if one.chi_squared.number().is_some() {
+        degrees
+    } else {
+        0
+    };
+    if one.degrees_of_freedom != expected {
+        let what = "the degrees of freedom are not those of its levels";
+        findings.push(Finding::new("test-follows", place, what));
+    }
+    if let Some(statistic) = one.chi_squared.exact() {
+        let p = chi2_sf(statistic, f64::from(one.degrees_of_freedom));
+        near(findings, "test-follows", place, &one.p_value, p);
     }
 }
 

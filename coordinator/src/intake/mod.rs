@@ -14,6 +14,7 @@ mod finding;
 mod histogram;
 mod keys;
 mod performance;
+mod related;
 mod steps;
 mod subgroups;
 #[cfg(test)]

@@ -20,6 +20,7 @@ use super::accuracy;
 use super::consistency::flow;
 use super::finding::{Finding, Span, near, ordered, slack_of, sums_to, within};
 use super::keys::place;
+use super::related;
 use super::utility;
 use super::weighted;
 
@@ -56,6 +57,7 @@ pub(super) fn check(
                     brier(it, release, &at, slack, findings);
                 }
                 utility::follows(it, release, &at, findings);
+                related::check(it, release, protocol, &at, findings);
             }
             Statistic::Permutation(it) => permutation(it, release, &at, slack, findings),
             Statistic::Flow(_)
