@@ -271,7 +271,7 @@ mod tests {
             .map(sum)
             .collect();
         let mean = all.iter().sum::<f64>() / all.len() as f64;
-        let spread = all.iter().map(|t| (t - mean).powi(2)).sum::<f64>() / all.len() as f64;
+        let spread = all.iter().map(|t| (t - mean) * (t - mean)).sum::<f64>() / all.len() as f64;
         let far = all
             .iter()
             .filter(|t| (*t - mean).abs() >= (observed - mean).abs() - 1e-9);

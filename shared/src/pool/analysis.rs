@@ -10,6 +10,7 @@ use super::result::{
     Analysis, AnalysisRole, Bounds, EstimateKey, Excluded, Metric, PoolOutcome, Pooled, Scale,
     SiteEstimate, SiteOutcome, SiteResult,
 };
+use super::robustness::HiddenValue;
 use crate::statistic::Statistic;
 use crate::statistic::confusion::RateMeasure;
 use crate::statistic::metric::Pooling;
@@ -347,11 +348,17 @@ impl<'a> Builder<'a> {
                     if row.excluded == Some(Excluded::Suppressed) =>
                 {
                     let (low, high) = row.estimate.bounds().unwrap_or((lowest, highest));
-                    Some((site.site.clone(), end(low), end(high)))
+                    Some(HiddenValue {
+                        site: site.site.clone(),
+                        low: end(low),
+                        high: end(high),
+                    })
                 }
-                (SiteOutcome::NotReleased | SiteOutcome::Quarantined, _) => {
-                    Some((site.site.clone(), bounded(lowest), bounded(highest)))
-                }
+                (SiteOutcome::NotReleased | SiteOutcome::Quarantined, _) => Some(HiddenValue {
+                    site: site.site.clone(),
+                    low: bounded(lowest),
+                    high: bounded(highest),
+                }),
                 (SiteOutcome::Released | SiteOutcome::Refused | SiteOutcome::NoAnswer, _) => None,
             }
         });

@@ -145,28 +145,32 @@ pub struct Bounds {
     pub high: Option<f64>,
 }
 
+/// A site whose value is withheld, with what is known of the value on the natural scale; an end
+/// is absent where nothing bounds it.
+pub(super) struct HiddenValue {
+    pub(super) site: SiteSlug,
+    pub(super) low: Option<f64>,
+    pub(super) high: Option<f64>,
+}
+
 impl Bounds {
     /// Bounds of a mean `estimate` of `k` sites when `withheld` sites with these ends join it,
     /// each with the mean weight of the released ones, on the natural scale. `None` when no site
     /// is withheld.
-    pub(super) fn of(
-        estimate: f64,
-        k: usize,
-        withheld: &[(SiteSlug, Option<f64>, Option<f64>)],
-    ) -> Option<Self> {
+    pub(super) fn of(estimate: f64, k: usize, withheld: &[HiddenValue]) -> Option<Self> {
         if withheld.is_empty() {
             return None;
         }
         let count = |n: usize| crate::numeric::sum::count(n as u64);
-        let mean = |end: fn(&(SiteSlug, Option<f64>, Option<f64>)) -> Option<f64>| {
+        let mean = |end: fn(&HiddenValue) -> Option<f64>| {
             let ends: Vec<f64> = withheld.iter().map(end).collect::<Option<_>>()?;
             let total = count(k) * estimate + ends.iter().sum::<f64>();
             Some(total / count(k + ends.len())).filter(|value| value.is_finite())
         };
         Some(Self {
-            low: mean(|one| one.1),
-            high: mean(|one| one.2),
-            sites: withheld.iter().map(|one| one.0.clone()).collect(),
+            low: mean(|one| one.low),
+            high: mean(|one| one.high),
+            sites: withheld.iter().map(|one| one.site.clone()).collect(),
         })
     }
 }
@@ -327,15 +331,16 @@ mod tests {
 
     #[test]
     fn withheld_sites_bound_the_mean_and_name_themselves() {
-        let site = |name: &str| name.parse::<SiteSlug>().unwrap();
+        let site = |name: &str, low, high| HiddenValue {
+            site: name.parse().unwrap(),
+            low,
+            high,
+        };
         assert_eq!(Bounds::of(0.8, 3, &[]), None);
-        let one = Bounds::of(0.8, 3, &[(site("a"), Some(0.0), Some(1.0))]).unwrap();
+        let one = Bounds::of(0.8, 3, &[site("a", Some(0.0), Some(1.0))]).unwrap();
         assert!((one.low.unwrap() - 0.6).abs() < 1e-15);
         assert!((one.high.unwrap() - 0.85).abs() < 1e-15);
-        let open = [
-            (site("a"), Some(0.0), Some(1.0)),
-            (site("b"), Some(0.0), None),
-        ];
+        let open = [site("a", Some(0.0), Some(1.0)), site("b", Some(0.0), None)];
         let two = Bounds::of(1.2, 2, &open).unwrap();
         assert_eq!(two.high, None);
         assert!((two.low.unwrap() - 0.6).abs() < 1e-15);

@@ -59,96 +59,100 @@ pub struct Line {
 
 /// The line of `kind`.
 pub fn line(kind: StatisticKind) -> Line {
-    let (merge, site, open) = match kind {
-        StatisticKind::Flow => (
-            Merge::Sums,
-            "counts, small ones hidden, others rounded",
-            "counts",
-        ),
+    let (site, open) = leaves(kind);
+    Line {
+        kind,
+        merge: merge(kind),
+        site,
+        open,
+    }
+}
+
+fn merge(kind: StatisticKind) -> Merge {
+    match kind {
+        StatisticKind::Flow
+        | StatisticKind::Confusion
+        | StatisticKind::Discordance
+        | StatisticKind::Contingency
+        | StatisticKind::Missing => Merge::Sums,
+        StatisticKind::Characteristics => Merge::Moments,
+        StatisticKind::Histogram | StatisticKind::CalibrationBins => Merge::Histogram,
+        StatisticKind::Permutation => Merge::Permutation,
+        StatisticKind::CalibrationBlock => Merge::Newton,
+        StatisticKind::Auc
+        | StatisticKind::PairedAuc
+        | StatisticKind::ObservedExpected
+        | StatisticKind::Brier
+        | StatisticKind::Calibration
+        | StatisticKind::Discrimination
+        | StatisticKind::NetBenefit
+        | StatisticKind::Reclassification
+        | StatisticKind::Subgroup
+        | StatisticKind::CaseMix
+        | StatisticKind::Sensitivity => Merge::Estimates,
+    }
+}
+
+/// What leaves a hospital that protects, and what leaves under an agreement or from public data.
+fn leaves(kind: StatisticKind) -> (&'static str, &'static str) {
+    match kind {
+        StatisticKind::Flow => ("counts, small ones hidden, others rounded", "counts"),
         StatisticKind::Characteristics => (
-            Merge::Moments,
             "counts by level, small ones hidden; mean and standard deviation where enough \
              patients have a value",
             "counts, means, standard deviations",
         ),
         StatisticKind::Confusion => (
-            Merge::Sums,
             "the table at a threshold whose four cells are large, with its rates",
             "every table",
         ),
-        StatisticKind::Auc | StatisticKind::PairedAuc => {
-            (Merge::Estimates, Leaves::Whole.words(), ESTIMATES)
-        }
-        StatisticKind::Histogram => (
-            Merge::Histogram,
-            "blocks of merged bins, each large, rounded",
-            "every bin",
-        ),
-        StatisticKind::ObservedExpected | StatisticKind::Brier => {
-            (Merge::Estimates, Leaves::Whole.words(), ESTIMATES)
-        }
-        StatisticKind::Calibration | StatisticKind::Discrimination => {
-            (Merge::Estimates, Leaves::Whole.words(), ESTIMATES)
-        }
-        StatisticKind::CalibrationBins => (
-            Merge::Histogram,
-            Leaves::Unprotected.words(),
-            "every bin with its sums",
-        ),
+        StatisticKind::Auc
+        | StatisticKind::PairedAuc
+        | StatisticKind::ObservedExpected
+        | StatisticKind::Brier
+        | StatisticKind::Calibration
+        | StatisticKind::Discrimination
+        | StatisticKind::CaseMix => (Leaves::Whole.words(), ESTIMATES),
+        StatisticKind::Histogram => ("blocks of merged bins, each large, rounded", "every bin"),
+        StatisticKind::CalibrationBins => (Leaves::Unprotected.words(), "every bin with its sums"),
         StatisticKind::NetBenefit => (
-            Merge::Estimates,
             "estimate, interval and variance, at prespecified thresholds whose table is shown; \
              differences where both models' decisions crossed are",
             "every threshold of the decision curve",
         ),
         StatisticKind::Discordance => (
-            Merge::Sums,
             "all eight groups where each is large and both 2x2 tables are shown, or none",
             "all eight groups",
         ),
         StatisticKind::Reclassification => (
-            Merge::Estimates,
             "category-free NRI and IDI, where enough patients move either way; never the \
              categorical one",
             ESTIMATES,
         ),
         StatisticKind::Subgroup => (
-            Merge::Estimates,
             "levels whose cells are large, whole rows or nothing",
             "every level",
         ),
         StatisticKind::Contingency => (
-            Merge::Sums,
             "rows whose cells are large; tests where no row is hidden",
             "every cell",
         ),
         StatisticKind::Permutation => (
-            Merge::Permutation,
             "deviation, variance and exact p value, where both classes are large enough",
             "the same",
         ),
         StatisticKind::CalibrationBlock => (
-            Merge::Newton,
             "nothing; the round goes on without the one-stage figure",
             "per step log-likelihood, score and information",
         ),
-        StatisticKind::CaseMix => (Merge::Estimates, Leaves::Whole.words(), ESTIMATES),
         StatisticKind::Missing => (
-            Merge::Sums,
             "the parts of each count, where all of them are large",
             "every count",
         ),
         StatisticKind::Sensitivity => (
-            Merge::Estimates,
             "the same as in the primary analysis, where enough patients stand elsewhere",
             ESTIMATES,
         ),
-    };
-    Line {
-        kind,
-        merge,
-        site,
-        open,
     }
 }
 

@@ -288,7 +288,7 @@ mod tests {
             ]
         };
         let risk = nomogram.risk(added(60.0, true)).unwrap();
-        assert!((risk - 1.0 / (1.0 + 1.25_f64.exp())).abs() < 1e-15);
+        assert!((risk - 1.0 / (1.0 + libm::exp(1.25))).abs() < 1e-15);
         assert_eq!(nomogram.risk(added(60.0, false)), Some(0.5));
         assert_eq!(nomogram.risk([None, Some(0.0)]), None);
         assert_eq!(

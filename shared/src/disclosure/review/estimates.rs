@@ -170,18 +170,14 @@ impl Gate<'_> {
             );
             let interval = found.interval.ok()?;
             let round = |value: f64, form| rounding::real(value, form);
-            let variance = match round(variance, Form::SPREAD) {
-                Cell::Rounded {
-                    value,
-                    lo: low,
-                    hi: high,
-                } => Cell::Rounded {
-                    value,
-                    lo: low.min(lo),
-                    hi: high.max(hi),
-                },
-                other => other,
-            };
+            let mut variance = round(variance, Form::SPREAD);
+            if let Cell::Rounded {
+                lo: low, hi: high, ..
+            } = &mut variance
+            {
+                *low = low.min(lo);
+                *high = high.max(hi);
+            }
             let form = Metric::ObservedExpected.entry().form;
             Some((
                 round(interval.lower, form),

@@ -232,7 +232,10 @@ mod tests {
         let at = |n| auc_drop_power(0.85, 0.05, 0.3, n, 0.05).unwrap();
         assert!(at(n) >= 0.9 && at(n - 1) < 0.9);
         // (z + z)^2 (v1 + v0) / d^2 with the variances of one patient.
-        let unit = |auc| auc_standard_error(n, 0.3, auc).unwrap().powi(2) * n as f64;
+        let unit = |auc| {
+            let se = auc_standard_error(n, 0.3, auc).unwrap();
+            se * se * n as f64
+        };
         let z = 1.959_963_984_540_054 + 1.281_551_565_544_6;
         let expected = z * z * (unit(0.85) + unit(0.8)) / 0.0025;
         assert!((n as f64 - expected).abs() <= 1.0, "{n} {expected}");

@@ -8,8 +8,8 @@ use super::super::view::View;
 use super::super::words;
 use super::{Sheet, flag, real, real_or_empty, slugs, text};
 use crate::pool::result::{
-    Analysis, Boundary, PoolOutcome, PoolingModel, Robustness, SummaryOutcome, SummaryPoint,
-    SummaryValues,
+    Analysis, Boundary, LeftOutSite, OtherPool, PoolOutcome, PoolingModel, Robustness,
+    SiteInfluence, SummaryOutcome, SummaryPoint, SummaryValues,
 };
 
 const HEAD: [&str; 21] = [
@@ -93,17 +93,10 @@ fn lines(view: View<'_>, k: usize, found: &Robustness) -> Vec<Line> {
         test: words::interval_slug(pooling.interval),
         ..Line::default()
     };
-    let left = found.leave_one_out.iter().map(|one| Line {
-        part: "leave-one-out",
-        site: one.site.to_string(),
-        k: k.checked_sub(1),
-        estimate: Some(one.estimate),
-        interval: one.interval,
-        tau2: Some(one.tau2),
-        i2: Some(one.i2),
-        q: Some(one.q),
-        ..own()
-    });
+    let left = found
+        .leave_one_out
+        .iter()
+        .map(|one| left_out(one, k, own()));
     let steps = found.cumulative.iter().map(|step| Line {
         part: "cumulative",
         site: step.site.to_string(),
@@ -114,7 +107,41 @@ fn lines(view: View<'_>, k: usize, found: &Robustness) -> Vec<Line> {
         i2: step.i2,
         ..own()
     });
-    let influence = found.influence.iter().map(|one| Line {
+    let influence = found.influence.iter().map(|one| influence(one, k, own()));
+    let drawn = found.shrunken.iter().map(|one| Line {
+        part: "shrunken",
+        site: one.site.to_string(),
+        k: Some(k),
+        estimate: Some(one.estimate),
+        interval: one.interval,
+        ..own()
+    });
+    let others = found.others.iter().map(|other| other_model(other, k));
+    left.chain(steps)
+        .chain(influence)
+        .chain(drawn)
+        .chain(others)
+        .collect()
+}
+
+/// The pool of `k` sites without one of them.
+fn left_out(one: &LeftOutSite, k: usize, own: Line) -> Line {
+    Line {
+        part: "leave-one-out",
+        site: one.site.to_string(),
+        k: k.checked_sub(1),
+        estimate: Some(one.estimate),
+        interval: one.interval,
+        tau2: Some(one.tau2),
+        i2: Some(one.i2),
+        q: Some(one.q),
+        ..own
+    }
+}
+
+/// What one of `k` sites does to the pool.
+fn influence(one: &SiteInfluence, k: usize, own: Line) -> Line {
+    Line {
         part: if one.influential {
             "influence-flagged"
         } else {
@@ -132,17 +159,13 @@ fn lines(view: View<'_>, k: usize, found: &Robustness) -> Vec<Line> {
             Some(one.dfbetas),
             Some(one.hat),
         ],
-        ..own()
-    });
-    let drawn = found.shrunken.iter().map(|one| Line {
-        part: "shrunken",
-        site: one.site.to_string(),
-        k: Some(k),
-        estimate: Some(one.estimate),
-        interval: one.interval,
-        ..own()
-    });
-    let others = found.others.iter().map(|other| Line {
+        ..own
+    }
+}
+
+/// The mean of the `k` sites by one of the other estimators, intervals or models.
+fn other_model(other: &OtherPool, k: usize) -> Line {
+    Line {
         part: if other.chosen {
             "chosen"
         } else {
@@ -160,12 +183,7 @@ fn lines(view: View<'_>, k: usize, found: &Robustness) -> Vec<Line> {
         tau2: Some(other.tau2),
         i2: other.i2,
         ..Line::default()
-    });
-    left.chain(steps)
-        .chain(influence)
-        .chain(drawn)
-        .chain(others)
-        .collect()
+    }
 }
 
 const POINTS: [&str; 21] = [

@@ -8,7 +8,8 @@ use super::super::view::View;
 use super::super::words;
 use super::{Sheet, real_or_empty, text};
 use crate::pool::result::{
-    AxisFairness, PooledPermutation, PooledTable, Ratio, TestResult, TwoLevelsOverSites,
+    AdjustedGap, AxisFairness, AxisRepresentation, BetweenSites, PooledPermutation, PooledTable,
+    Ratio, TestResult, TwoLevelsOverSites,
 };
 use crate::statistic::Cell;
 
@@ -42,75 +43,13 @@ pub(super) fn table(view: View<'_>) -> String {
         fairness(&mut out, found);
     }
     for one in &view.study.family {
-        let key = &one.key;
-        let level = key.level.as_deref().unwrap_or_default();
-        let axis = key.axis.as_ref().map_or("", |axis| axis.as_str());
-        let about = [
-            words::metric_slug(key.metric),
-            key.endpoint.as_str(),
-            key.model.as_str(),
-        ];
-        let place = [axis, level, "pooled", ""];
-        out.line(
-            about,
-            place,
-            "t, no gap",
-            [None, None, Some(one.p_value), None, None],
-        );
-        out.line(
-            about,
-            place,
-            "Holm",
-            [None, None, Some(one.holm), None, None],
-        );
-        let adjusted = Some(one.benjamini_hochberg);
-        out.line(
-            about,
-            place,
-            "Benjamini-Hochberg",
-            [None, None, adjusted, None, None],
-        );
+        family(&mut out, one);
     }
     for one in &view.study.between_sites {
-        let key = &one.key;
-        let about = [
-            words::metric_slug(key.metric),
-            key.endpoint.as_str(),
-            key.model.as_str(),
-        ];
-        let place = ["site", "", "pooled", ""];
-        let [low, high] = one.interval.map(Some);
-        out.line(
-            about,
-            place,
-            "range",
-            [Some(one.range), None, None, low, high],
-        );
-        out.line(
-            about,
-            place,
-            "expected range",
-            [Some(one.expected), None, None, None, None],
-        );
-        out.test(about, place, "homogeneity", Some(&one.test));
+        between_sites(&mut out, one);
     }
     for axis in &view.study.representation {
-        let about = ["representation", axis.endpoint.as_str(), ""];
-        for site in &axis.sites {
-            let place = [axis.axis.as_str(), "", "site", site.site.as_str()];
-            let numbers = [site.chi_squared.number(), df(site.degrees_of_freedom)];
-            let [statistic, df] = numbers;
-            let p = site.p_value.number();
-            out.line(
-                about,
-                place,
-                "goodness of fit",
-                [statistic, df, p, None, None],
-            );
-        }
-        let place = [axis.axis.as_str(), "", "pooled", ""];
-        let test = axis.test.as_ref().map(|found| &found.test);
-        out.test(about, place, "goodness of fit, summed", test);
+        representation(&mut out, axis);
     }
     for pooled in &view.study.permutation {
         permutation(&mut out, pooled);
@@ -330,6 +269,83 @@ fn fairness(out: &mut Out, found: &AxisFairness) {
     ] {
         out.line(about, place, name, [value, None, None, None, None]);
     }
+}
+
+/// A gap between levels, with its p value alone and adjusted for the family.
+fn family(out: &mut Out, one: &AdjustedGap) {
+    let key = &one.key;
+    let level = key.level.as_deref().unwrap_or_default();
+    let axis = key.axis.as_ref().map_or("", |axis| axis.as_str());
+    let about = [
+        words::metric_slug(key.metric),
+        key.endpoint.as_str(),
+        key.model.as_str(),
+    ];
+    let place = [axis, level, "pooled", ""];
+    out.line(
+        about,
+        place,
+        "t, no gap",
+        [None, None, Some(one.p_value), None, None],
+    );
+    out.line(
+        about,
+        place,
+        "Holm",
+        [None, None, Some(one.holm), None, None],
+    );
+    let adjusted = Some(one.benjamini_hochberg);
+    out.line(
+        about,
+        place,
+        "Benjamini-Hochberg",
+        [None, None, adjusted, None, None],
+    );
+}
+
+/// The range of a measure over hospitals, beside the range chance alone would give.
+fn between_sites(out: &mut Out, one: &BetweenSites) {
+    let key = &one.key;
+    let about = [
+        words::metric_slug(key.metric),
+        key.endpoint.as_str(),
+        key.model.as_str(),
+    ];
+    let place = ["site", "", "pooled", ""];
+    let [low, high] = one.interval.map(Some);
+    out.line(
+        about,
+        place,
+        "range",
+        [Some(one.range), None, None, low, high],
+    );
+    out.line(
+        about,
+        place,
+        "expected range",
+        [Some(one.expected), None, None, None, None],
+    );
+    out.test(about, place, "homogeneity", Some(&one.test));
+}
+
+/// How the patients of one axis fit the target population.
+fn representation(out: &mut Out, axis: &AxisRepresentation) {
+    let about = ["representation", axis.endpoint.as_str(), ""];
+    for site in &axis.sites {
+        let place = [axis.axis.as_str(), "", "site", site.site.as_str()];
+        let numbers = [site.chi_squared.number(), df(site.degrees_of_freedom)];
+        let [statistic, df] = numbers;
+        let p = site.p_value.number();
+        out.line(
+            about,
+            place,
+            "goodness of fit",
+            [statistic, df, p, None, None],
+        );
+    }
+    let place = [axis.axis.as_str(), "", "pooled", ""];
+    let test = axis.test.as_ref().map(|found| &found.test);
+    out.test(about, place, "goodness of fit, summed", test);
 }
 
 fn permutation(out: &mut Out, pooled: &PooledPermutation) {

@@ -15,12 +15,22 @@ const SIDE: f64 = 440.0;
 /// Height of the distribution.
 const STRIP: f64 = 96.0;
 
+/// Patients of neighbouring predictions.
+pub(in crate::report) struct Bin {
+    /// Their mean prediction.
+    pub(in crate::report) predicted: f64,
+    /// Their share of events.
+    pub(in crate::report) observed: f64,
+    /// The interval of that share.
+    pub(in crate::report) interval: Option<(f64, f64)>,
+}
+
 /// What is drawn.
 pub(in crate::report) struct Calibration {
     /// Curves of (predicted, observed), ascending; the last ones on top.
     pub(in crate::report) curves: Vec<Curve>,
-    /// Observed shares with their intervals: (predicted, observed, ends).
-    pub(in crate::report) bins: Vec<(f64, f64, Option<(f64, f64)>)>,
+    /// Observed shares with their intervals.
+    pub(in crate::report) bins: Vec<Bin>,
     /// Share of events and of non-events per bar of equal width.
     pub(in crate::report) distribution: Option<([f64; BARS], [f64; BARS])>,
 }
@@ -49,11 +59,12 @@ pub(in crate::report) fn draw(
         let points: Vec<(f64, f64)> = curve.points.iter().map(|&point| place(point)).collect();
         svg.polyline(&points, curve.look.stroke());
     }
-    for &(x, y, ends) in &plot.bins {
-        if let Some((low, high)) = ends {
+    for bin in &plot.bins {
+        let x = bin.predicted;
+        if let Some((low, high)) = bin.interval {
             svg.line(place((x, low)), place((x, high)), Stroke::solid(INK, 1.0));
         }
-        svg.marker(0, place((x, y)), INK);
+        svg.marker(0, place((x, bin.observed)), INK);
     }
     let shown = plot.curves.iter().filter(|curve| !curve.label.is_empty());
     let corner = (LEFT + SIDE - 8.0 - KEY, TOP + SIDE - 8.0);

@@ -194,7 +194,9 @@ fn line(view: View<'_>, name: &str, analysis: &Analysis) -> Row {
     let mean = match &analysis.pool {
         PoolOutcome::Pooled(pooled) => words::pooled_cell(metric, pooled),
         PoolOutcome::NotPooled => Shown::words("not pooled"),
-        other => Shown::not_computed(&words::no_pool_reason(other)),
+        PoolOutcome::TooFewSites { .. } | PoolOutcome::ConfoundedWithSite | PoolOutcome::Failed => {
+            Shown::not_computed(&words::no_pool_reason(&analysis.pool))
+        }
     };
     let values: Vec<String> = analysis
         .sites

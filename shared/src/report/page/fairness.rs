@@ -89,7 +89,7 @@ fn cells(one: &Disparity<Disclosed>) -> Vec<Shown> {
     let log = one.measure == Measure::ObservedExpected;
     let style = match words::measure(one.measure).1 {
         Style::Percent | Style::Points => Style::Percent,
-        style => style,
+        style @ (Style::Plain(_) | Style::Signed(_)) => style,
     };
     let shown = |cell: &Cell<f64>| if log { exponential(*cell) } else { *cell };
     vec![

@@ -138,9 +138,11 @@ fn pooling(view: View<'_>) -> String {
         level_words(protocol.pooling.level),
         plural(protocol.pooling.min_sites, "hospital", "hospitals"),
         real(acceptance.at_least, Style::Plain(3)),
-        tau2 = match protocol.pooling.tau2 {
-            Tau2Estimator::Fixed => "τ² was set to 0: one common value".to_owned(),
-            other => format!("τ² was estimated by {}", in_sentence(other)),
+        tau2 = if protocol.pooling.tau2 == Tau2Estimator::Fixed {
+            "τ² was set to 0: one common value".to_owned()
+        } else {
+            let estimator = in_sentence(protocol.pooling.tau2);
+            format!("τ² was estimated by {estimator}")
         },
         interval = match protocol.pooling.interval {
             PoolInterval::Hksj => {

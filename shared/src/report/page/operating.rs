@@ -29,63 +29,7 @@ const RATES: [RateMeasure; 6] = [
 pub(super) fn page(view: View<'_>) -> Section {
     let mut blocks = Vec::new();
     for threshold in &view.study.protocol.threshold {
-        let tables = found(view, threshold);
-        if tables.is_empty() {
-            continue;
-        }
-        blocks.push(Block::Heading(format!(
-            "{} at {}",
-            view.model(&threshold.model),
-            threshold.value
-        )));
-        blocks.push(Block::Text(format!(
-            "Positive if and only if the prediction is at or above {}. Source of the threshold: {}.",
-            threshold.value,
-            threshold.source.trim_end_matches('.')
-        )));
-        blocks.push(Block::Table(counts(view, threshold, &tables)));
-        blocks.push(Block::Table(rates(view, threshold, &tables)));
-        let card = card::table(view, threshold, &tables);
-        if !card.is_empty() {
-            blocks.push(Block::Table(card));
-        }
-        let pooled: Vec<&Analysis> = [Metric::Sensitivity, Metric::Specificity]
-            .into_iter()
-            .flat_map(|metric| view.overall(metric))
-            .filter(|analysis| {
-                analysis.key.model == threshold.model
-                    && analysis.key.endpoint == threshold.endpoint
-                    && analysis.key.threshold == Some(threshold.value)
-                    && !matches!(analysis.pool, PoolOutcome::NotPooled)
-            })
-            .collect();
-        for analysis in &pooled {
-            let caption = format!(
-                "{} of {} at {} by hospital.",
-                words::metric(analysis.key.metric),
-                view.model(&threshold.model),
-                threshold.value
-            );
-            blocks.push(Block::Figure(forest(view, analysis, &caption)));
-        }
-        if !pooled.is_empty() {
-            let parts: Vec<_> = pooled
-                .iter()
-                .map(|analysis| (words::metric(analysis.key.metric).to_owned(), *analysis))
-                .collect();
-            let caption =
-                "Sensitivity and specificity: mean over hospitals and spread between them";
-            blocks.push(Block::Table(heterogeneity(&parts, caption)));
-            for (name, analysis) in &parts {
-                blocks.extend(robustness::withheld_note(view, name, analysis).map(Block::Note));
-            }
-        }
-        let points = view.study.bivariate.iter().filter(|point| {
-            point.model == threshold.model
-                && point.endpoint == threshold.endpoint
-                && point.threshold == threshold.value
-        });
-        points.for_each(|point| blocks.extend(robustness::summary(view, point)));
+        blocks.extend(at_threshold(view, threshold));
     }
     blocks.extend(measures(view));
     if blocks.is_empty() {
@@ -98,6 +42,74 @@ pub(super) fn page(view: View<'_>) -> Section {
         title: "Operating point",
         blocks,
     }
+}
+
+/// What is shown of one threshold; nothing when no hospital released its table.
+fn at_threshold(view: View<'_>, threshold: &Threshold) -> Vec<Block> {
+    let tables = found(view, threshold);
+    if tables.is_empty() {
+        return Vec::new();
+    }
+    let heading = format!("{} at {}", view.model(&threshold.model), threshold.value);
+    let rule = format!(
+        "Positive if and only if the prediction is at or above {}. Source of the threshold: {}.",
+        threshold.value,
+        threshold.source.trim_end_matches('.')
+    );
+    let mut blocks = vec![
+        Block::Heading(heading),
+        Block::Text(rule),
+        Block::Table(counts(view, threshold, &tables)),
+        Block::Table(rates(view, threshold, &tables)),
+    ];
+    let card = card::table(view, threshold, &tables);
+    if !card.is_empty() {
+        blocks.push(Block::Table(card));
+    }
+    blocks.extend(pools(view, threshold));
+    let points = view.study.bivariate.iter().filter(|point| {
+        point.model == threshold.model
+            && point.endpoint == threshold.endpoint
+            && point.threshold == threshold.value
+    });
+    points.for_each(|point| blocks.extend(robustness::summary(view, point)));
+    blocks
+}
+
+/// Sensitivity and specificity at a threshold over hospitals: forest plots and heterogeneity.
+fn pools(view: View<'_>, threshold: &Threshold) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let pooled: Vec<&Analysis> = [Metric::Sensitivity, Metric::Specificity]
+        .into_iter()
+        .flat_map(|metric| view.overall(metric))
+        .filter(|analysis| {
+            analysis.key.model == threshold.model
+                && analysis.key.endpoint == threshold.endpoint
+                && analysis.key.threshold == Some(threshold.value)
+                && !matches!(analysis.pool, PoolOutcome::NotPooled)
+        })
+        .collect();
+    for analysis in &pooled {
+        let caption = format!(
+            "{} of {} at {} by hospital.",
+            words::metric(analysis.key.metric),
+            view.model(&threshold.model),
+            threshold.value
+        );
+        blocks.push(Block::Figure(forest(view, analysis, &caption)));
+    }
+    if !pooled.is_empty() {
+        let parts: Vec<_> = pooled
+            .iter()
+            .map(|analysis| (words::metric(analysis.key.metric).to_owned(), *analysis))
+            .collect();
+        let caption = "Sensitivity and specificity: mean over hospitals and spread between them";
+        blocks.push(Block::Table(heterogeneity(&parts, caption)));
+        for (name, analysis) in &parts {
+            blocks.extend(robustness::withheld_note(view, name, analysis).map(Block::Note));
+        }
+    }
+    blocks
 }
 
 /// Everything else that follows from the tables.

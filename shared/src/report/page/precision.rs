@@ -82,32 +82,7 @@ pub(super) fn figure(
     } else {
         (external, apart)
     };
-    let make = |curve: &MergedCurve, look: Look| {
-        let named = !many || look == Look::Bold;
-        let band = curve.precision_recall.iter().filter_map(|point| {
-            let [low, high] = point.band.filter(|_| look == Look::Bold)?;
-            Some((point.recall, low, high))
-        });
-        Curve {
-            label: if named {
-                curve_name(view, curve)
-            } else {
-                String::new()
-            },
-            points: curve
-                .precision_recall
-                .iter()
-                .map(|point| (point.recall, point.precision))
-                .collect(),
-            band: band.collect(),
-            operating: if named {
-                operating(view, curve)
-            } else {
-                Vec::new()
-            },
-            look,
-        }
-    };
+    let make = |curve: &MergedCurve, look| drawn(view, curve, look, many);
     let mut lines: Vec<Curve> = apart.iter().map(|curve| make(curve, Look::Grey)).collect();
     for (index, curve) in external.iter().enumerate() {
         let look = if many { Look::Grey } else { Look::Hue(index) };
@@ -120,6 +95,52 @@ pub(super) fn figure(
     }
     let name = view.model(model);
     let title = format!("Precision-recall curves of {name}");
+    let data = table(view, &title, (external, apart, merged), many);
+    let description = format!("{} curves; their points are in the table.", lines.len());
+    Some(Figure {
+        label: String::new(),
+        caption: caption(view, &name, endpoint, &lines),
+        svg: roc::draw(
+            Square::PrecisionRecall,
+            &format!("precision-recall-{model}-{endpoint}"),
+            &title,
+            &description,
+            &lines,
+        ),
+        data,
+        narrow: true,
+    })
+}
+
+/// One curve as it is drawn; of `many`, only the merged one carries a name and markers.
+fn drawn(view: View<'_>, curve: &MergedCurve, look: Look, many: bool) -> Curve {
+    let named = !many || look == Look::Bold;
+    let band = curve.precision_recall.iter().filter_map(|point| {
+        let [low, high] = point.band.filter(|_| look == Look::Bold)?;
+        Some((point.recall, low, high))
+    });
+    Curve {
+        label: if named {
+            curve_name(view, curve)
+        } else {
+            String::new()
+        },
+        points: curve
+            .precision_recall
+            .iter()
+            .map(|point| (point.recall, point.precision))
+            .collect(),
+        band: band.collect(),
+        operating: if named {
+            operating(view, curve)
+        } else {
+            Vec::new()
+        },
+        look,
+    }
+}
+
+fn caption(view: View<'_>, name: &str, endpoint: &EndpointId, lines: &[Curve]) -> String {
     let mut caption = format!(
         "Precision-recall curves of {name} for {}, from score histograms. Markers: prespecified \
          thresholds. Precision rises with a hospital's event rate: compare curves with care.",
@@ -135,21 +156,7 @@ pub(super) fn figure(
              sites only."
         ));
     }
-    let data = table(view, &title, (external, apart, merged), many);
-    let description = format!("{} curves; their points are in the table.", lines.len());
-    Some(Figure {
-        label: String::new(),
-        caption,
-        svg: roc::draw(
-            Square::PrecisionRecall,
-            &format!("precision-recall-{model}-{endpoint}"),
-            &title,
-            &description,
-            &lines,
-        ),
-        data,
-        narrow: true,
-    })
+    caption
 }
 
 /// The points behind the curves; fewer of them for many hospitals.

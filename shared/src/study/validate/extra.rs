@@ -62,6 +62,23 @@ fn sensitivity(
             found.add(format!("{place}.exclude[{term}]"), what, fix);
         }
     }
+    threshold(protocol, entry, place, found);
+    found.unless(
+        kind != SensitivityKind::DefaultAction || protocol.missing.default_call.is_some(),
+        place,
+        "missing.default_call is not given",
+        "say whether the default action treats a patient as positive or as negative",
+    );
+    verification(protocol, kind, place, found);
+}
+
+/// A sensitivity analysis at another threshold names one that is declared.
+fn threshold(
+    protocol: &StudyProtocol,
+    entry: &SensitivityAnalysis,
+    place: &str,
+    found: &mut Found,
+) {
     let index = protocol
         .model
         .iter()
@@ -74,18 +91,16 @@ fn sensitivity(
         })
     };
     found.unless(
-        (kind == SensitivityKind::Threshold) == entry.threshold.is_some()
+        (entry.kind == SensitivityKind::Threshold) == entry.threshold.is_some()
             && entry.threshold.is_none_or(declared),
         place,
         "kind \"threshold\" and a declared threshold of the model under validation go together",
         "declare it as [[threshold]] too, and name it here",
     );
-    found.unless(
-        kind != SensitivityKind::DefaultAction || protocol.missing.default_call.is_some(),
-        place,
-        "missing.default_call is not given",
-        "say whether the default action treats a patient as positive or as negative",
-    );
+}
+
+/// Corrections for partial verification need fractions, and cases not sampled by outcome.
+fn verification(protocol: &StudyProtocol, kind: SensitivityKind, place: &str, found: &mut Found) {
     let weights = [
         protocol.verification.fraction_model_positive,
         protocol.verification.fraction_model_negative,

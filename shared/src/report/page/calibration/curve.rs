@@ -5,7 +5,7 @@
 //! To: the calibration page.
 
 use super::super::super::document::{Figure, Row, Table};
-use super::super::super::figure::calibration::{Calibration, draw};
+use super::super::super::figure::calibration::{Bin, Calibration, draw};
 use super::super::super::figure::distribution::rebin;
 use super::super::super::figure::roc::{Curve, Look};
 use super::super::super::number::{self, Shown, Style, real};
@@ -26,6 +26,53 @@ pub(super) fn figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId) -> 
         .filter(|curve| curve.model == *model && curve.endpoint == *endpoint)
         .collect();
     let merged = found.iter().copied().find(|curve| curve.site.is_none());
+    let (mut curves, straight) = of_sites(view, model, endpoint, &found);
+    curves.extend(merged.map(|merged| Curve {
+        label: "Merged patients".to_owned(),
+        points: points(merged),
+        operating: Vec::new(),
+        band: band(merged),
+        look: Look::Bold,
+    }));
+    if curves.is_empty() {
+        return None;
+    }
+    let plot = Calibration {
+        curves,
+        bins: merged.map(bins).unwrap_or_default(),
+        distribution: distribution(view, model, endpoint),
+    };
+    let name = view.model(model);
+    let title = format!("Calibration of {name}");
+    let data = data(view, &title, &found);
+    Some(Figure {
+        label: String::new(),
+        caption: caption(
+            view,
+            model,
+            endpoint,
+            merged,
+            straight,
+            plot.distribution.is_some(),
+        ),
+        svg: draw(
+            &format!("calibration-{model}-{endpoint}"),
+            &title,
+            &describe(view, model, endpoint),
+            &plot,
+        ),
+        data,
+        narrow: true,
+    })
+}
+
+/// One curve per released site, and whether any of them is only a logistic recalibration.
+fn of_sites(
+    view: View<'_>,
+    model: &ModelId,
+    endpoint: &EndpointId,
+    found: &[&CalibrationCurve],
+) -> (Vec<Curve>, bool) {
     let mut curves = Vec::new();
     let mut straight = false;
     let mut hue = 0;
@@ -63,45 +110,7 @@ pub(super) fn figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId) -> 
             look,
         });
     }
-    if let Some(merged) = merged {
-        curves.push(Curve {
-            label: "Merged patients".to_owned(),
-            points: points(merged),
-            operating: Vec::new(),
-            band: band(merged),
-            look: Look::Bold,
-        });
-    }
-    if curves.is_empty() {
-        return None;
-    }
-    let plot = Calibration {
-        curves,
-        bins: merged.map(bins).unwrap_or_default(),
-        distribution: distribution(view, model, endpoint),
-    };
-    let name = view.model(model);
-    let title = format!("Calibration of {name}");
-    let data = data(view, &title, &found);
-    Some(Figure {
-        label: String::new(),
-        caption: caption(
-            view,
-            model,
-            endpoint,
-            merged,
-            straight,
-            plot.distribution.is_some(),
-        ),
-        svg: draw(
-            &format!("calibration-{model}-{endpoint}"),
-            &title,
-            &describe(view, model, endpoint),
-            &plot,
-        ),
-        data,
-        narrow: true,
-    })
+    (curves, straight)
 }
 
 fn points(curve: &CalibrationCurve) -> Vec<(f64, f64)> {
@@ -120,11 +129,15 @@ fn band(curve: &CalibrationCurve) -> Vec<(f64, f64, f64)> {
         .collect()
 }
 
-fn bins(curve: &CalibrationCurve) -> Vec<(f64, f64, Option<(f64, f64)>)> {
+fn bins(curve: &CalibrationCurve) -> Vec<Bin> {
     curve
         .tenths
         .iter()
-        .map(|bin| (bin.predicted, bin.observed, bin.low.zip(bin.high)))
+        .map(|bin| Bin {
+            predicted: bin.predicted,
+            observed: bin.observed,
+            interval: bin.low.zip(bin.high),
+        })
         .collect()
 }
 
