@@ -4,7 +4,7 @@
 //!
 //! Two intercepts have two names. Calibration in the large ([`in_the_large`], CITL) is the
 //! intercept with the slope held at 1; the joint intercept is the one fitted beside a slope
-//! ([`line`]), which `rms::val.prob` prints as "Intercept" (Van Calster et al. 2019,
+//! ([`line()`]), which `rms::val.prob` prints as "Intercept" (Van Calster et al. 2019,
 //! doi:10.1186/s12916-019-1466-7, on what each says).
 //!
 //! From: `statistic::calibration`.

@@ -17,7 +17,7 @@ pub struct Adjusted {
     pub benjamini_hochberg: Vec<f64>,
 }
 
-/// Holm's (https://www.jstor.org/stable/4615733) and Benjamini and Hochberg's adjusted p
+/// Holm's (1979, <https://www.jstor.org/stable/4615733>) and Benjamini and Hochberg's adjusted p
 /// values of the family `p`, as R's `p.adjust`; `None` if a value is not in `[0, 1]`. An
 /// empty family is adjusted to itself.
 pub fn adjust(p: &[f64]) -> Option<Adjusted> {
