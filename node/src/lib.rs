@@ -2,9 +2,9 @@
 //! disclosure policy, shows staff what would leave, and dials out only.
 //!
 //! Read in the order of a job: [`link`] (offered), [`admission`] (admitted), [`cohort`] and
-//! [`measure`] (computing), [`release`] (waiting for approval), [`outbox`] (sending),
-//! [`ledger`] (what was asked, refused, released). [`store`] keeps all of it, [`daemon`] drives
-//! it, [`cli`] is how people see it.
+//! [`measure`] (computing), [`release`] and [`preview`] (waiting for approval), [`outbox`]
+//! (sending), [`ledger`] (what was asked, refused, released). [`store`] keeps all of it,
+//! [`daemon`] drives it, [`cli`] is how people see it.
 //!
 //! From: `shared`.
 //! To: the command `fedval-node`.
@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod link;
 pub mod measure;
 pub mod outbox;
+pub mod preview;
 pub mod release;
 pub mod store;
 mod suggestion;

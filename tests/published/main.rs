@@ -10,8 +10,10 @@ mod calibration;
 mod curve;
 mod discrimination_round;
 mod fair;
+mod fair_measures;
 mod fair_round;
 mod heart_calibration;
+mod heart_groups;
 mod heart_round;
 mod nomogram;
 mod planning;
@@ -64,15 +66,19 @@ fn reference_values() {
             "binomial_normal_glmm" => pooled::binomial_normal(entry),
             "meta_regression" => pooled::meta_regression(entry),
             "calibration" => calibration::site(entry),
-            "calibration_slope_site_stratified" => calibration::site_intercepts(entry),
-            "calibration_slope_intercept_pooled" => calibration::newton(entry),
+            "calibration_slope_site_stratified" => {
+                calibration::site_intercepts(entry);
+                steps::site_intercepts(entry);
+            }
+            "calibration_slope_intercept_pooled" => {
+                calibration::newton(entry);
+                steps::pooled_newton(entry);
+            }
             "one_pass_sums" => calibration::sums(entry),
             "ece_brier_decomposition" => calibration::bins(entry),
             "net_benefit" => utility::net_benefit(entry),
             "mcnemar" => utility::mcnemar(entry),
             "nri_idi" => utility::reclassification(entry),
-            "calibration_slope_intercept_pooled" => steps::pooled_newton(entry),
-            "calibration_slope_site_stratified" => steps::site_intercepts(entry),
             _ => {}
         }
         failures.extend_from_slice(entry.failures());

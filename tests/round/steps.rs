@@ -31,12 +31,9 @@ fn stepped(change: impl Fn(&mut Site)) -> Federation {
 fn one_stage(report: &std::path::Path, model: &str) -> Value {
     let bytes = std::fs::read(report.join("report.json")).unwrap();
     let report: Value = serde_json::from_slice(&bytes).unwrap();
-    let found = report["study"]["one_stage"].as_array().unwrap().iter();
-    found
-        .filter(|one| one["model"] == model)
-        .cloned()
-        .next()
-        .unwrap()
+    let found = report["study"]["one_stage"].as_array().unwrap();
+    let of_model = found.iter().find(|one| one["model"] == model);
+    of_model.unwrap().clone()
 }
 
 fn expected(file: &str, id: &str) -> Value {

@@ -9,13 +9,12 @@ use shared::numeric::table::goodness_of_fit;
 use shared::statistic::characteristics::{AxisCounts, Characteristics, FieldMoments};
 use shared::statistic::confusion::Confusion;
 use shared::statistic::flow::Flow;
-use shared::statistic::missing::Missing;
-use shared::statistic::subgroup::{SubgroupRow, SubgroupTable};
-use shared::statistic::{Cell, Disclosed, EstimateKey, Statistic};
+use shared::statistic::{Disclosed, Statistic};
 use shared::study::{Axis, EndpointId, FieldKind, StudyProtocol};
 
 use super::finding::{Finding, at_most, equal, near, sums_to, within};
 use super::keys::place;
+use super::margins;
 
 /// The flow of an endpoint, when it was released.
 pub(super) fn flow<'a>(
@@ -46,7 +45,7 @@ pub(super) fn check(
         if let Statistic::Characteristics(it) = statistic {
             characteristics(it, protocol, &at, findings);
         }
-        margins(statistic, release, &at, findings);
+        margins::check(statistic, release, &at, findings);
     }
     thresholds(release, findings);
 }
@@ -199,185 +198,6 @@ fn moments(
     // The largest standard deviation on [low, high], divisor n - 1, is at n = 2.
     let largest = (high - low) / std::f64::consts::SQRT_2;
     within(findings, "sd-in-range", place, &it.sd, 0.0, largest);
-}
-
-/// Cases and events are the flow's, wherever they are told.
-fn margins(
-    statistic: &Statistic<Disclosed>,
-    release: &ReceivedRelease,
-    at: &str,
-    findings: &mut Vec<Finding>,
-) {
-    match statistic {
-        Statistic::Missing(it) => missing(it, release, at, findings),
-        Statistic::Flow(_)
-        | Statistic::SubgroupTable(_)
-        | Statistic::Contingency(_)
-        | Statistic::CalibrationBlock(_) => {}
-        Statistic::Characteristics(it) => {
-            if let Some(flow) = flow(release, &it.endpoint) {
-                equal(findings, "analysed-agrees", at, &it.n, &flow.analysed);
-            }
-        }
-        Statistic::Confusion(it) => {
-            if let Some(flow) = flow(release, &it.endpoint) {
-                let events = [&it.true_positive, &it.false_negative];
-                sums_to(
-                    findings,
-                    "events-agree",
-                    at,
-                    events.into_iter(),
-                    &flow.events,
-                );
-                let rest = [&it.false_positive, &it.true_negative];
-                sums_to(
-                    findings,
-                    "non-events-agree",
-                    at,
-                    rest.into_iter(),
-                    &flow.non_events,
-                );
-            }
-        }
-        Statistic::Auc(it) => {
-            if let Some(flow) = flow(release, &it.endpoint) {
-                classes_agree(flow, &it.events, &it.non_events, at, findings);
-            }
-        }
-        Statistic::Permutation(it) => {
-            if let Some(flow) = flow(release, &it.endpoint) {
-                classes_agree(flow, &it.events, &it.non_events, at, findings);
-            }
-        }
-        Statistic::PairedAuc(it) => {
-            if let Some(flow) = flow(release, &it.endpoint) {
-                classes_agree(flow, &it.events, &it.non_events, at, findings);
-            }
-        }
-        Statistic::Histogram(it) => {
-            if let Some(flow) = flow(release, &it.endpoint) {
-                let events = it.events.iter().map(|block| &block.count);
-                sums_to(findings, "histogram-events", at, events, &flow.events);
-                let rest = it.non_events.iter().map(|block| &block.count);
-                sums_to(findings, "histogram-non-events", at, rest, &flow.non_events);
-            }
-        }
-        Statistic::CalibrationBins(it) => {
-            let flow = flow(release, &it.endpoint);
-            for bins in [&it.grid, &it.tenths] {
-                if let Some(flow) = flow.filter(|_| !bins.is_empty()) {
-                    let n = bins.iter().map(|bin| &bin.n);
-                    sums_to(findings, "bins-analysed", at, n, &flow.analysed);
-                    let events = bins.iter().map(|bin| &bin.events);
-                    sums_to(findings, "bins-events", at, events, &flow.events);
-                }
-            }
-        }
-        Statistic::ObservedExpected(it) => {
-            if let Some(flow) = flow(release, &it.endpoint) {
-                equal(findings, "analysed-agrees", at, &it.n, &flow.analysed);
-                equal(findings, "events-agree", at, &it.observed, &flow.events);
-            }
-        }
-        Statistic::Discordance(it) => {
-            if let Some(flow) = flow(release, &it.endpoint) {
-                let (events, rest) = (it.events.counts(), it.non_events.counts());
-                sums_to(
-                    findings,
-                    "events-agree",
-                    at,
-                    events.into_iter(),
-                    &flow.events,
-                );
-                sums_to(
-                    findings,
-                    "non-events-agree",
-                    at,
-                    rest.into_iter(),
-                    &flow.non_events,
-                );
-            }
-        }
-        Statistic::Estimate(it) => {
-            let flow = flow(release, &it.key.endpoint);
-            let clip = it.key.is_clip_sensitivity() && it.key.axis.is_none();
-            if let Some(flow) = flow.filter(|_| it.key.is_whole() || clip) {
-                equal(findings, "analysed-agrees", at, &it.n, &flow.analysed);
-                equal(findings, "events-agree", at, &it.events, &flow.events);
-            }
-            if let Some(row) = level_row(release, &it.key) {
-                equal(findings, "level-agrees", at, &it.n, &row.n);
-                equal(findings, "level-events-agree", at, &it.events, &row.events);
-            }
-        }
-    }
-}
-
-/// What has no reference standard is the flow's; what lacks one model's prediction is a part of
-/// what lacks a prediction.
-fn missing(
-    it: &Missing<Disclosed>,
-    release: &ReceivedRelease,
-    at: &str,
-    findings: &mut Vec<Finding>,
-) {
-    let Some(flow) = flow(release, &it.endpoint) else {
-        return;
-    };
-    let bands = it.no_reference.iter().map(|band| &band.count);
-    let absent = bands.chain(std::iter::once(&it.neither));
-    sums_to(
-        findings,
-        "missing-agrees",
-        at,
-        absent,
-        &flow.without_reference,
-    );
-    let unpredicted = it.no_prediction_events.plus(it.no_prediction_non_events);
-    at_most(
-        findings,
-        "missing-agrees",
-        at,
-        &unpredicted,
-        &flow.without_prediction,
-    );
-}
-
-/// The subgroup table's row of a level that an estimate speaks about as a whole.
-fn level_row<'a>(
-    release: &'a ReceivedRelease,
-    key: &EstimateKey,
-) -> Option<&'a SubgroupRow<Disclosed>> {
-    let whole = key.threshold.is_none() && key.sensitivity.is_none();
-    let mut tables = release
-        .statistics
-        .iter()
-        .filter_map(Statistic::subgroup_table);
-    let of = |table: &&SubgroupTable<Disclosed>| {
-        Some(&table.axis) == key.axis.as_ref() && table.endpoint == key.endpoint
-    };
-    let table = tables.find(of).filter(|_| whole)?;
-    table
-        .rows
-        .iter()
-        .find(|row| Some(&row.level) == key.level.as_ref())
-}
-
-fn classes_agree(
-    flow: &Flow<Disclosed>,
-    events: &Cell<u64>,
-    non_events: &Cell<u64>,
-    at: &str,
-    findings: &mut Vec<Finding>,
-) {
-    equal(findings, "events-agree", at, events, &flow.events);
-    equal(
-        findings,
-        "non-events-agree",
-        at,
-        non_events,
-        &flow.non_events,
-    );
 }
 
 /// A higher threshold never has more positives.

@@ -7,12 +7,12 @@
 use std::collections::BTreeSet;
 
 use shared::disclosure::document::ReceivedRelease;
-use shared::statistic::contingency::{Contingency, ContingencyKind};
-use shared::statistic::metric::Topic;
-use shared::statistic::{Disclosed, EstimateKey, Metric, Statistic, missing};
+use shared::statistic::contingency::ContingencyKind;
+use shared::statistic::{Disclosed, EstimateKey, Statistic};
 use shared::study::plan::{self, StatisticKind};
-use shared::study::{AxisId, EndpointId, ModelId, ModelRole, StudyProtocol, Visibility};
+use shared::study::{AxisId, EndpointId, ModelId, StudyProtocol, Visibility};
 
+use super::declared;
 use super::finding::Finding;
 
 /// What tells one statistic from another of its kind.
@@ -152,7 +152,7 @@ pub(super) fn check(
         if !seen.insert(key(statistic)) {
             findings.push(Finding::new("once", &place, "it comes twice"));
         }
-        for what in unknown(statistic, protocol) {
+        for what in declared::unknown(statistic, protocol) {
             findings.push(Finding::new("declared", &place, what));
         }
     }
@@ -208,91 +208,6 @@ pub(super) fn header(
     }
 }
 
-/// Names in a statistic that the protocol does not declare.
-fn unknown(statistic: &Statistic<Disclosed>, protocol: &StudyProtocol) -> Vec<String> {
-    let mut wrong = Vec::new();
-    match statistic {
-        Statistic::Flow(it) => endpoint(protocol, &it.endpoint, &mut wrong),
-        Statistic::Characteristics(it) => endpoint(protocol, &it.endpoint, &mut wrong),
-        Statistic::Confusion(it) => {
-            endpoint(protocol, &it.endpoint, &mut wrong);
-            model(protocol, &it.model, &mut wrong);
-            threshold(protocol, &it.model, &it.endpoint, it.threshold, &mut wrong);
-        }
-        Statistic::Auc(it) => {
-            endpoint(protocol, &it.endpoint, &mut wrong);
-            model(protocol, &it.model, &mut wrong);
-        }
-        Statistic::PairedAuc(it) => {
-            endpoint(protocol, &it.endpoint, &mut wrong);
-            role(protocol, &it.model, ModelRole::Index, &mut wrong);
-            role(protocol, &it.comparator, ModelRole::Comparator, &mut wrong);
-        }
-        Statistic::Histogram(it) => {
-            endpoint(protocol, &it.endpoint, &mut wrong);
-            model(protocol, &it.model, &mut wrong);
-        }
-        Statistic::ObservedExpected(it) => {
-            endpoint(protocol, &it.endpoint, &mut wrong);
-            model(protocol, &it.model, &mut wrong);
-        }
-        Statistic::Estimate(it) => estimate(protocol, &it.key, &mut wrong),
-        Statistic::CalibrationBins(it) => {
-            endpoint(protocol, &it.endpoint, &mut wrong);
-            model(protocol, &it.model, &mut wrong);
-        }
-        Statistic::CalibrationBlock(it) => {
-            endpoint(protocol, &it.endpoint, &mut wrong);
-            model(protocol, &it.model, &mut wrong);
-        }
-        Statistic::SubgroupTable(it) => {
-            endpoint(protocol, &it.endpoint, &mut wrong);
-            model(protocol, &it.model, &mut wrong);
-            axis(protocol, &it.axis, &mut wrong);
-            let first = protocol
-                .thresholds(&it.model, &it.endpoint)
-                .first()
-                .copied();
-            if first.map(f64::to_bits) != Some(it.threshold.to_bits()) {
-                wrong.push("its threshold is not the protocol's first for this model".into());
-            }
-        }
-        Statistic::Missing(it) => {
-            endpoint(protocol, &it.endpoint, &mut wrong);
-            model(protocol, &it.model, &mut wrong);
-            let edges = missing::edges(protocol, &it.model, &it.endpoint);
-            let bands = it.no_reference.iter().map(|band| [band.low, band.high]);
-            if !bands.eq(edges.windows(2).map(|ends| [ends[0], ends[1]])) {
-                wrong.push("its bands are not cut at the declared thresholds".into());
-            }
-        }
-        Statistic::Contingency(it) => {
-            endpoint(protocol, &it.endpoint, &mut wrong);
-            axis(protocol, &it.axis, &mut wrong);
-            contingency(protocol, it, &mut wrong);
-        }
-        Statistic::Discordance(it) => {
-            endpoint(protocol, &it.endpoint, &mut wrong);
-            role(protocol, &it.model, ModelRole::Index, &mut wrong);
-            role(protocol, &it.comparator, ModelRole::Comparator, &mut wrong);
-            let bits = |pair: (f64, f64)| (pair.0.to_bits(), pair.1.to_bits());
-            let pairs = protocol.paired_thresholds(&it.model, &it.comparator, &it.endpoint);
-            let found = bits((it.threshold, it.comparator_threshold));
-            if !pairs.into_iter().any(|pair| bits(pair) == found) {
-                wrong.push("the protocol does not pair these thresholds".into());
-            }
-        }
-        Statistic::Permutation(it) => {
-            endpoint(protocol, &it.endpoint, &mut wrong);
-            model(protocol, &it.model, &mut wrong);
-            if it.shuffled.as_ref().map(|found| found.plan) != protocol.permutation {
-                wrong.push("its shuffles are not those the protocol asks for".into());
-            }
-        }
-    }
-    wrong
-}
-
 /// The rest of an estimate's key in one word.
 fn estimate_other(key: &EstimateKey) -> String {
     let parts = [
@@ -304,118 +219,6 @@ fn estimate_other(key: &EstimateKey) -> String {
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     parts.join(" ")
-}
-
-fn estimate(protocol: &StudyProtocol, key: &EstimateKey, wrong: &mut Vec<String>) {
-    endpoint(protocol, &key.endpoint, wrong);
-    model(protocol, &key.model, wrong);
-    if let Some(comparator) = &key.comparator {
-        role(protocol, comparator, ModelRole::Comparator, wrong);
-    }
-    if let Some(value) = key.threshold {
-        if key.metric.entry().kind == StatisticKind::NetBenefit {
-            let curve = protocol.curve_thresholds(&key.model, &key.endpoint);
-            among(&curve, value, wrong);
-        } else {
-            threshold(protocol, &key.model, &key.endpoint, value, wrong);
-        }
-    }
-    match (&key.axis, &key.level) {
-        (None, None) => {}
-        (Some(id), Some(level)) => {
-            axis(protocol, id, wrong);
-            if !levels(protocol, id).contains(level) {
-                wrong.push(format!("level \"{level}\" is not declared"));
-            }
-        }
-        (Some(_), None) | (None, Some(_)) => {
-            wrong.push("an axis and a level go together".into());
-        }
-    }
-    let at_prevalence = matches!(
-        key.metric,
-        Metric::PpvAtPrevalence | Metric::NpvAtPrevalence
-    );
-    let declared = key
-        .prevalence
-        .is_none_or(|share| protocol.target_prevalences(&key.endpoint).contains(&share));
-    if !declared || (at_prevalence && key.prevalence.is_none()) {
-        wrong.push("its prevalence is not one that the protocol declares".into());
-    }
-    if key.metric.entry().topic == Topic::Threshold && key.threshold.is_none() {
-        wrong.push("it names no threshold".into());
-    }
-    let clip = key.metric == Metric::CalibrationSlope && key.is_clip_sensitivity();
-    let listed = |id: &String| protocol.sensitivity.iter().any(|one| one.id == *id);
-    if !clip && key.sensitivity.as_ref().is_some_and(|id| !listed(id)) {
-        wrong.push("the protocol declares no such analysis".into());
-    }
-}
-
-fn endpoint(protocol: &StudyProtocol, id: &EndpointId, wrong: &mut Vec<String>) {
-    if protocol.find_endpoint(id).is_none() {
-        wrong.push(format!("endpoint \"{id}\" is not declared"));
-    }
-}
-
-fn model(protocol: &StudyProtocol, id: &ModelId, wrong: &mut Vec<String>) {
-    if protocol.find_model(id).is_none() {
-        wrong.push(format!("model \"{id}\" is not declared"));
-    }
-}
-
-fn role(protocol: &StudyProtocol, id: &ModelId, role: ModelRole, wrong: &mut Vec<String>) {
-    if protocol
-        .find_model(id)
-        .is_none_or(|model| model.role != role)
-    {
-        wrong.push(format!("model \"{id}\" does not have this role"));
-    }
-}
-
-fn axis(protocol: &StudyProtocol, id: &AxisId, wrong: &mut Vec<String>) {
-    if protocol.subgroup.iter().all(|axis| axis.id != *id) {
-        wrong.push(format!("axis \"{id}\" is not declared"));
-    }
-}
-
-fn threshold(
-    protocol: &StudyProtocol,
-    model: &ModelId,
-    endpoint: &EndpointId,
-    value: f64,
-    wrong: &mut Vec<String>,
-) {
-    among(&protocol.thresholds(model, endpoint), value, wrong);
-}
-
-fn among(declared: &[f64], value: f64, wrong: &mut Vec<String>) {
-    if declared
-        .iter()
-        .all(|known| known.to_bits() != value.to_bits())
-    {
-        wrong.push(format!("threshold {value} is not declared"));
-    }
-}
-
-fn contingency(protocol: &StudyProtocol, it: &Contingency<Disclosed>, wrong: &mut Vec<String>) {
-    match (it.kind, &it.model, it.threshold) {
-        (ContingencyKind::ErrorBySubgroup, Some(id), Some(value)) => {
-            model(protocol, id, wrong);
-            threshold(protocol, id, &it.endpoint, value, wrong);
-        }
-        (ContingencyKind::ErrorBySubgroup, _, _) => {
-            wrong.push("errors need a model and a threshold".into());
-        }
-        (
-            ContingencyKind::OutcomeBySubgroup | ContingencyKind::CompletenessByOutcome,
-            None,
-            None,
-        ) => {}
-        (ContingencyKind::OutcomeBySubgroup | ContingencyKind::CompletenessByOutcome, _, _) => {
-            wrong.push("only errors have a model and a threshold".into());
-        }
-    }
 }
 
 /// The declared levels of an axis, `not recorded` last.

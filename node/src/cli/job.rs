@@ -23,6 +23,7 @@ use crate::config::NodeConfig;
 use crate::daemon::StateLock;
 use crate::daemon::control::{Person, Reply, Request, ask};
 use crate::link::system_now;
+use crate::preview;
 use crate::release::{self, Verb};
 use crate::store::{Store, StoredJob, StoredPreview, unknown_job};
 
@@ -236,10 +237,10 @@ fn read_preview(
         job.round, protocol.slug, protocol.version, job.protocol
     );
     let heading = match declared(job) {
-        Some(exchange) => format!("{heading}\n\n{}", release::exchange_text(&exchange)),
+        Some(exchange) => format!("{heading}\n\n{}", preview::exchange_text(&exchange)),
         None => heading,
     };
-    let text = release::preview_text(&heading, &protocol, &items, &findings, Some(&stored.bytes));
+    let text = preview::text(&heading, &protocol, &items, &findings, Some(&stored.bytes));
     let data = Preview {
         job: job.clone(),
         digest: stored.digest.to_string(),

@@ -23,6 +23,7 @@ use crate::daemon::StateLock;
 use crate::ledger::Event;
 use crate::link::system_now;
 use crate::measure::{self, Measured, Question};
+use crate::preview;
 use crate::release;
 use crate::store::Store;
 
@@ -123,8 +124,7 @@ impl Measure {
         let bytes = match &measured.outcome {
             Ok(bytes) => bytes,
             Err(why) => {
-                let text =
-                    release::preview_text(&heading, &study.protocol, &[], &measured.findings, None);
+                let text = preview::text(&heading, &study.protocol, &[], &measured.findings, None);
                 output.words(&text);
                 return Err(one(Fault::new(
                     Code::NotReleased,
@@ -149,7 +149,7 @@ impl Measure {
         } else {
             None
         };
-        let text = release::preview_text(
+        let text = preview::text(
             &heading,
             &study.protocol,
             &measured.items,

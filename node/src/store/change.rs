@@ -132,14 +132,8 @@ pub(super) fn apply(
             findings,
             automatic,
         } => {
-            standing(stored, &[SiteState::Computing])?;
-            keep_preview(sql, job, bytes, items, findings)?;
-            set_state(sql, job, SiteState::WaitingApproval)?;
-            let Some(Automatic { approver, policy }) = automatic else {
-                return Ok(());
-            };
-            waypoint::pass("node.preview.inside");
-            approve(sql, stored, now, approver, None, policy, bytes.digest())
+            let shown = (items, findings);
+            preview(sql, stored, now, bytes, shown, automatic)
         }
         Change::Approved {
             approver,
@@ -160,22 +154,33 @@ pub(super) fn apply(
             approve(sql, stored, now, &names, note, policy, seen)
         }
         Change::Delivered { receipt } => deliver(sql, stored, now, receipt),
-        Change::Undeliverable { refusal } => {
-            standing(stored, &[SiteState::Sending])?;
-            sql.execute(
-                "UPDATE outbox SET refused = ?2 WHERE job = ?1",
-                params![job.to_string(), refusal.as_str()],
-            )?;
-            let event = Event::declined(refusal, "coordinator", None);
-            append_for(sql, stored, now, event)?;
-            set_state(sql, job, SiteState::RejectedBySite)
-        }
+        Change::Undeliverable { refusal } => give_up(sql, stored, now, refusal),
         Change::Declined {
             refusal,
             by,
             reason,
         } => decline(sql, stored, now, refusal, by, reason),
     }
+}
+
+/// Stores a reviewed preview, and approves it in the same transaction where the site's own
+/// configuration says so.
+fn preview(
+    sql: &Transaction<'_>,
+    stored: &StoredJob,
+    now: Timestamp,
+    bytes: &ReleasedBytes,
+    (items, findings): (&str, &str),
+    automatic: Option<Automatic<'_>>,
+) -> Result<(), WriteFault> {
+    standing(stored, &[SiteState::Computing])?;
+    keep_preview(sql, stored.digest, bytes, items, findings)?;
+    set_state(sql, stored.digest, SiteState::WaitingApproval)?;
+    let Some(Automatic { approver, policy }) = automatic else {
+        return Ok(());
+    };
+    waypoint::pass("node.preview.inside");
+    approve(sql, stored, now, approver, None, policy, bytes.digest())
 }
 
 fn keep_preview(
@@ -318,6 +323,23 @@ fn deliver(
     };
     append_for(sql, job, now, event)?;
     set_state(sql, job.digest, SiteState::Delivered)
+}
+
+/// Approved bytes that the coordinator will never take.
+fn give_up(
+    sql: &Transaction<'_>,
+    job: &StoredJob,
+    now: Timestamp,
+    refusal: Refusal,
+) -> Result<(), WriteFault> {
+    standing(job, &[SiteState::Sending])?;
+    sql.execute(
+        "UPDATE outbox SET refused = ?2 WHERE job = ?1",
+        params![job.digest.to_string(), refusal.as_str()],
+    )?;
+    let event = Event::declined(refusal, "coordinator", None);
+    append_for(sql, job, now, event)?;
+    set_state(sql, job.digest, SiteState::RejectedBySite)
 }
 
 fn decline(
