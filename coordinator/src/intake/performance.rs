@@ -320,10 +320,11 @@ fn permutation(
     for cell in [
         Some(&it.exact_p),
         it.shuffled.as_ref().map(|found| &found.p_value),
-    ] {
-        if let Some(cell) = cell {
-            within(findings, "p-range", at, cell, 0.0, 1.0);
-        }
+    ]
+    .into_iter()
+    .flatten()
+    {
+        within(findings, "p-range", at, cell, 0.0, 1.0);
     }
     let classes = (Span::count(&it.events), Span::count(&it.non_events));
     let (Some(events), Some(rest)) = classes else {
