@@ -5,7 +5,7 @@
 //! To: `document::Section`.
 
 use super::super::document::{Block, Row, Section, Table};
-use super::super::number::{self, Shown, p_value};
+use super::super::number::{self, Shown, Style, p_value};
 use super::super::view::View;
 use super::super::words;
 use super::estimates::{equals, forest_of};
@@ -219,7 +219,14 @@ fn gaps(view: View<'_>, model: &ModelId, axis: &AxisId, label: &str, blocks: &mu
         )));
         return;
     }
-    blocks.push(Block::Table(gap_table(view, &all, label)));
+    // Rates and the rest apart: nine columns do not fit on paper.
+    let (rates, rest): (Vec<_>, Vec<_>) = all
+        .iter()
+        .cloned()
+        .partition(|(metric, _)| metric.entry().style == Style::Points);
+    for part in [rates, rest].iter().filter(|part| !part.is_empty()) {
+        blocks.push(Block::Table(gap_table(view, part, label)));
+    }
     if view.many() {
         return;
     }
@@ -244,7 +251,12 @@ fn gap_table(view: View<'_>, all: &[(Metric, Vec<(String, &Analysis)>)], label: 
     );
     let mut table = Table::new(
         format!(
-            "{label}: gap of each level to the rest of the same hospital, pooled over external hospitals, with unadjusted 95% intervals"
+            "{label}: gap of each level in {} to the rest of the same hospital, pooled over external hospitals, with unadjusted 95% intervals",
+            words::join(
+                &all.iter()
+                    .map(|(metric, _)| words::metric(*metric).to_owned())
+                    .collect::<Vec<_>>()
+            )
         ),
         &[],
     );
