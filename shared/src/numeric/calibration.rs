@@ -10,7 +10,7 @@
 //! From: `statistic::calibration`.
 //! To: nothing but numbers; bins and their decomposition in `bins`.
 
-use super::distribution::{inverse_logit, normal_two_sided};
+use super::distribution::inverse_logit;
 use super::interval::Test;
 use super::logistic::{Coefficients, Fit, FitFault, Free, NewtonBlock, fit};
 use super::sum::{Neumaier, count, mean};
@@ -217,11 +217,6 @@ impl Line {
             return None;
         }
         Test::chi2((2.0 * (self.loglik - self.start_loglik)).max(0.0), 2)
-    }
-
-    /// Two-sided p value of slope 1.
-    pub fn slope_p(&self) -> Option<f64> {
-        normal_two_sided((self.coefficients.slope - 1.0) / self.covariance[2].sqrt())
     }
 }
 

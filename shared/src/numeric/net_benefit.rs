@@ -264,31 +264,6 @@ impl Decided {
         let variance = found.variance(&self.cells(question, threshold)?);
         Some((found.value, variance))
     }
-
-    /// What the model does to 1000 patients of a prevalence: true positives, false positives,
-    /// false negatives, true negatives. `None` as [`mean`].
-    pub fn per_thousand(self, prevalence: Prevalence) -> Option<[f64; 4]> {
-        let counts = [
-            self.true_positive,
-            self.false_positive,
-            self.false_negative,
-            self.true_negative,
-        ];
-        let only = |place: usize| {
-            let cells: Vec<Cell> = [true, false, true, false]
-                .into_iter()
-                .zip(counts)
-                .enumerate()
-                .map(|(index, (event, count))| Cell {
-                    event,
-                    count,
-                    utility: if index == place { 1000.0 } else { 0.0 },
-                })
-                .collect();
-            mean(&cells, prevalence).map(|found| found.value)
-        };
-        Some([only(0)?, only(1)?, only(2)?, only(3)?])
-    }
 }
 
 /// Counts by outcome and by both models' decisions, each model at its own threshold.

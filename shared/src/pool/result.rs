@@ -21,7 +21,7 @@ pub use super::stratified::{Combined, ExactOverSites, Ratio, TestResult, TwoLeve
 pub use super::summary_point::{
     Boundary, SummaryOutcome, SummaryPoint, SummaryValues, WithoutTable,
 };
-pub use super::utility::{BenefitPoint, McNemar, MergedBenefit, OperatingCard, PooledCrossed};
+pub use super::utility::{BenefitPoint, McNemar, MergedBenefit, PooledCrossed};
 use crate::identity::Digest;
 use crate::statistic::contingency::ContingencyKind;
 pub use crate::statistic::estimate::EstimateKey;
@@ -64,8 +64,6 @@ pub struct PooledStudy {
     pub crossed: Vec<PooledCrossed>,
     /// Decision curves from summed counts of external sites.
     pub benefit: Vec<MergedBenefit>,
-    /// What each prespecified threshold does to 1000 patients.
-    pub cards: Vec<OperatingCard>,
     /// Levels against each other, by model, endpoint and axis.
     #[serde(default)]
     pub fairness: Vec<AxisFairness>,

@@ -87,7 +87,6 @@ pub fn pool_with_steps(
         tables: table::all(&sites),
         crossed: utility::crossed(protocol, &sites),
         benefit: utility::curves(protocol, &sites),
-        cards: utility::cards(protocol, &sites),
         one_stage: one_stage::all(protocol, exchange),
         bivariate: summary_point::all(protocol, &sites),
         withheld: withheld::all(&sites),

@@ -1,11 +1,11 @@
 //! Clinical utility and paired decisions over sites: McNemar's tests on the sums of discordant
-//! pairs, decision curves and operating cards from summed counts of external sites.
+//! pairs, decision curves from summed counts of external sites.
 //!
 //! Sums speak about these sites' patients together. The headline stands among the analyses: the
 //! random-effects mean of each site's net benefit. Where a count is rounded or hidden nothing is
 //! summed, and where patients repeat nothing has an interval (decision C2).
 //!
-//! From: `statistic::{discordance, confusion, histogram}` (disclosed).
+//! From: `statistic::{discordance, histogram}` (disclosed).
 //! To: `study`.
 
 use schemars::JsonSchema;
@@ -15,10 +15,10 @@ use super::result::{SiteOutcome, SiteResult};
 use crate::numeric::distribution::normal_critical;
 use crate::numeric::mcnemar::Discordant;
 use crate::numeric::net_benefit::{Decided, Prevalence, Question};
+use crate::statistic::Statistic;
 use crate::statistic::discordance::Discordance;
 use crate::statistic::histogram::{Block, bin_of};
 use crate::statistic::stage::{Cell, Disclosed, Undefined};
-use crate::statistic::{Statistic, confusion::Confusion};
 use crate::study::{EndpointId, ModelId, SiteRole, SiteSlug, StudyProtocol};
 
 /// Confidence level of the intervals from sums.
@@ -128,31 +128,6 @@ pub struct BenefitPoint {
     pub treat_all: f64,
     /// Needless treatments avoided per patient, against treating everybody.
     pub avoided: f64,
-}
-
-/// What a threshold does to 1000 patients.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct OperatingCard {
-    /// The model.
-    pub model: ModelId,
-    /// The endpoint.
-    pub endpoint: EndpointId,
-    /// The threshold.
-    pub threshold: f64,
-    /// The declared prevalence; absent for that of the merged patients.
-    pub prevalence: Option<f64>,
-    /// Sites in the sums.
-    pub sites: Vec<SiteSlug>,
-    /// Of 1000: events treated.
-    pub true_positive: f64,
-    /// Of 1000: non-events treated.
-    pub false_positive: f64,
-    /// Of 1000: events not treated.
-    pub false_negative: f64,
-    /// Of 1000: non-events not treated.
-    pub true_negative: f64,
-    /// Net benefit of 1000: treated events, less needless treatments at their weight.
-    pub net_benefit: f64,
 }
 
 fn released(sites: &[SiteResult]) -> impl Iterator<Item = &SiteResult> {
@@ -421,58 +396,5 @@ fn point(
             .map(|half| [net_benefit - half, net_benefit + half]),
         treat_all: ask(Question::TreatAll)?.0,
         avoided: ask(Question::Avoided)?.0,
-    })
-}
-
-/// Cards at every prespecified threshold, where all external sites' 2x2 tables are exact.
-pub(super) fn cards(protocol: &StudyProtocol, sites: &[SiteResult]) -> Vec<OperatingCard> {
-    let mut found = Vec::new();
-    for declared in &protocol.threshold {
-        let read = |site: &SiteResult| {
-            let mut all = site.statistics.iter().filter_map(Statistic::confusion);
-            all.find(|one| {
-                one.model == declared.model
-                    && one.endpoint == declared.endpoint
-                    && one.threshold.to_bits() == declared.value.to_bits()
-            })
-            .map(decided)
-        };
-        let Some(members) = external(protocol, sites, read) else {
-            continue;
-        };
-        let Some(table) = summed(members.iter().map(|(_, table)| *table)) else {
-            continue;
-        };
-        let named: Vec<SiteSlug> = members.iter().map(|(site, _)| site.site.clone()).collect();
-        for prevalence in prevalences(protocol, &declared.endpoint) {
-            let (at, stated) = (declared.value, stated(prevalence));
-            let benefit = table.estimate(Question::NetBenefit, at, stated);
-            let (Some(card), Some((benefit, _))) = (table.per_thousand(stated), benefit) else {
-                continue;
-            };
-            let [true_positive, false_positive, false_negative, true_negative] = card;
-            found.push(OperatingCard {
-                model: declared.model.clone(),
-                endpoint: declared.endpoint.clone(),
-                threshold: at,
-                prevalence,
-                sites: named.clone(),
-                true_positive,
-                false_positive,
-                false_negative,
-                true_negative,
-                net_benefit: 1000.0 * benefit,
-            });
-        }
-    }
-    found
-}
-
-fn decided(one: &Confusion<Disclosed>) -> Option<Decided> {
-    Some(Decided {
-        true_positive: one.true_positive.exact()?,
-        false_positive: one.false_positive.exact()?,
-        false_negative: one.false_negative.exact()?,
-        true_negative: one.true_negative.exact()?,
     })
 }

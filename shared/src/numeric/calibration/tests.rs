@@ -77,7 +77,6 @@ fn wald_and_likelihood_ratio_agree_in_large_samples() {
     let found = line(&lp, &y, None).unwrap();
     let (wald, ratio) = (found.wald().unwrap(), found.likelihood_ratio().unwrap());
     assert!((wald.statistic - ratio.statistic).abs() < 0.05 * ratio.statistic + 0.05);
-    assert!(found.slope_p().unwrap() > 0.001);
 }
 
 #[test]

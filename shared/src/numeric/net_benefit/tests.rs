@@ -137,17 +137,6 @@ fn a_paired_difference_is_the_difference_of_the_models() {
 }
 
 #[test]
-fn per_thousand_adds_to_1000() {
-    for prevalence in [Prevalence::Observed, Prevalence::Declared(0.03)] {
-        let card = TABLE.per_thousand(prevalence).unwrap();
-        close(card.iter().sum::<f64>() / 1000.0, 1.0);
-    }
-    let card = TABLE.per_thousand(Prevalence::Declared(0.03)).unwrap();
-    close(card[0] + card[2], 30.0);
-    close(card[0], 30.0 * 406.0 / 509.0);
-}
-
-#[test]
 fn rows_and_cells_agree() {
     let rows = [
         (true, true),

@@ -1,5 +1,4 @@
-//! Clinical utility: decision curves, net benefit at the prespecified thresholds, and what each
-//! of these does to 1000 patients.
+//! Clinical utility: decision curves, and net benefit at the prespecified thresholds.
 //!
 //! From: analyses of net benefit, sums over external sites.
 //! To: `document::Section`.
@@ -10,7 +9,7 @@ use super::super::number::{self, Shown, Style, real};
 use super::super::view::View;
 use super::super::words;
 use super::estimates::table_where;
-use crate::pool::result::{Analysis, Metric, OperatingCard, PoolOutcome};
+use crate::pool::result::{Analysis, Metric, PoolOutcome};
 use crate::statistic::metric::Topic;
 use crate::study::EndpointId;
 
@@ -35,10 +34,6 @@ pub(super) fn page(view: View<'_>) -> Section {
     let merged = merged(view);
     if !merged.is_empty() {
         blocks.push(Block::Table(merged));
-    }
-    let cards = cards(view);
-    if !cards.is_empty() {
-        blocks.push(Block::Table(cards));
     }
     if blocks.len() == 1 {
         blocks.push(Block::Note(
@@ -241,39 +236,5 @@ fn merged(view: View<'_>) -> Table {
             table.push(Row::new(point.threshold.to_string(), cells));
         }
     }
-    table
-}
-
-/// Of 1000 patients, at each prespecified threshold.
-fn cards(view: View<'_>) -> Table {
-    let mut table = Table::new(
-        "Of 1000 patients, by the summed 2×2 tables of the external hospitals",
-        &[
-            "Threshold",
-            "Prevalence",
-            "Events found",
-            "False alarms",
-            "Events missed",
-            "Rightly left",
-            "Net benefit per 1000",
-        ],
-    );
-    let whole = |value: f64| Shown::number(real(value, Style::Plain(0)));
-    let push = |table: &mut Table, card: &OperatingCard| {
-        let cells = vec![
-            Shown::words(carried(card.prevalence)),
-            whole(card.true_positive),
-            whole(card.false_positive),
-            whole(card.false_negative),
-            whole(card.true_negative),
-            whole(card.net_benefit),
-        ];
-        let name = format!("{} at {}", view.model(&card.model), card.threshold);
-        table.push(Row::new(name, cells));
-    };
-    view.study
-        .cards
-        .iter()
-        .for_each(|card| push(&mut table, card));
     table
 }
