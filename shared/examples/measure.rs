@@ -37,6 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let levels = |axis: usize| if axis == 0 { 4 } else { 2 };
     let cases = Cases {
+        masks: Vec::new(),
         patient: (0..rows).collect(),
         patients: rows,
         outcome: vec![(0..rows).map(|row| Some(event(row))).collect()],

@@ -45,6 +45,7 @@ fn cases(protocol: &StudyProtocol, rows: usize) -> Cases {
         patients: rows as u64,
     };
     Cases {
+        masks: Vec::new(),
         patient: (0..rows as u32).collect(),
         patients: rows as u32,
         outcome: vec![data::outcomes(rows).into_iter().map(Some).collect()],

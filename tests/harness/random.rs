@@ -223,6 +223,7 @@ pub fn cases(protocol: &StudyProtocol, rows: &[Row]) -> Cases {
         ));
     }
     Cases {
+        masks: Vec::new(),
         patient: rows.iter().map(|row| place(&row.patient)).collect(),
         patients: names.len() as u32,
         outcome: vec![rows.iter().map(|row| row.outcome).collect()],

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
-use shared::statistic::mode;
+use shared::statistic::{Metric, mode};
 use shared::study::lock::{LockedProtocol, Signoff};
 use shared::study::{StudyProtocol, plan, template, validate};
 
@@ -39,7 +39,7 @@ pub(super) enum Study {
 #[derive(Debug, Args)]
 pub(super) struct New {
     /// Which template.
-    #[arg(long, default_value = "binary", value_parser = ["binary"])]
+    #[arg(long, default_value = "binary", value_parser = ["binary", "segmentation"])]
     template: String,
     /// Where to write it; standard output when absent.
     #[arg(long, value_name = "FILE")]
@@ -307,11 +307,12 @@ fn shown(locked: &LockedProtocol, digest: Digest, checked: bool) -> Result<Answe
 fn summary(protocol: &StudyProtocol) -> String {
     let primary = &protocol.analysis.primary;
     let mut text = format!(
-        "{} {}: {}\nquestion  {}\nprimary   AUC of {} for {}, at least {}\n",
+        "{} {}: {}\nquestion  {}\nprimary   {} of {} for {}, at least {}\n",
         protocol.slug,
         protocol.version,
         protocol.title,
         protocol.question,
+        Metric::of_primary(primary.metric).entry().name,
         primary.model,
         primary.endpoint,
         primary.acceptance.at_least

@@ -63,6 +63,7 @@ fn cases(protocol: &StudyProtocol, site: &str) -> Cases {
         patients: u64::from(count),
     };
     Cases {
+        masks: Vec::new(),
         patient: (0..count).collect(),
         patients: count,
         outcome: vec![rows.iter().map(|row| Some(row["y"] == "1")).collect()],

@@ -67,6 +67,7 @@ pub(crate) fn build(
         return Err(faults);
     }
     Ok(Cases {
+        masks: Vec::new(),
         patient,
         patients,
         outcome,

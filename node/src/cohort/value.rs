@@ -307,6 +307,7 @@ mod tests {
             unit: None,
             levels: levels.iter().map(|level| (*level).to_owned()).collect(),
             range: None,
+            tag: None,
             bands: vec![],
         }
     }

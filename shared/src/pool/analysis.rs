@@ -16,7 +16,7 @@ use crate::statistic::confusion::RateMeasure;
 use crate::statistic::metric::Pooling;
 use crate::statistic::stage::{Cell, Disclosed};
 use crate::statistic::subgroup::{Measure, SubgroupTable};
-use crate::study::{AxisId, Endpoint, Model, ModelRole, PrimaryMetric, SiteRole, StudyProtocol};
+use crate::study::{AxisId, Endpoint, Model, ModelRole, SiteRole, StudyProtocol};
 
 /// Sites whose level and rest both hold enough cases, below which a gap would compare hospitals.
 const CONFOUNDED_BELOW: usize = 2;
@@ -283,9 +283,7 @@ impl<'a> Builder<'a> {
 
     fn role(&self, key: &EstimateKey) -> AnalysisRole {
         let primary = &self.protocol.analysis.primary;
-        let metric = match primary.metric {
-            PrimaryMetric::Auc => Metric::Auc,
-        };
+        let metric = Metric::of_primary(primary.metric);
         let index = self.protocol.find_model(&key.model).map(|model| model.role);
         let same = key.is_whole()
             && key.metric == metric

@@ -228,7 +228,7 @@ fn points(protocol: &StudyProtocol, sums: &Sums) -> Option<(Vec<CurvePoint>, usi
         .iter()
         .map(|bin| (bin.p / count(bin.n)).clamp(0.0, 1.0))
         .collect();
-    let logits = ClippedLogits::of(&means, protocol.clip.epsilon)?.lp;
+    let logits = ClippedLogits::of(&means, protocol.clip_epsilon())?.lp;
     let groups: Vec<Group> = used
         .iter()
         .zip(&logits)
@@ -246,7 +246,7 @@ fn points(protocol: &StudyProtocol, sums: &Sums) -> Option<(Vec<CurvePoint>, usi
     let places: Vec<f64> = (0..POINTS)
         .map(|step| low + (high - low) * f64::from(step) / f64::from(POINTS - 1))
         .collect();
-    let at = ClippedLogits::of(&places, protocol.clip.epsilon)?.lp;
+    let at = ClippedLogits::of(&places, protocol.clip_epsilon())?.lp;
     let mut points = Vec::with_capacity(places.len());
     for (predicted, x) in places.into_iter().zip(at) {
         let point = spline.at(x, 0.95)?;

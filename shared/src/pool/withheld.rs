@@ -10,6 +10,7 @@ use crate::statistic::characteristics::Characteristics;
 use crate::statistic::contingency::Contingency;
 use crate::statistic::discordance::Discordance;
 use crate::statistic::metric::{Leaves, Pooling};
+use crate::statistic::segmentation::{Distribution, Segmentation};
 use crate::statistic::stage::{Cell, Disclosed};
 use crate::statistic::subgroup::SubgroupTable;
 use crate::statistic::{Estimate, Statistic};
@@ -139,6 +140,11 @@ impl Walk<'_> {
                 let effect = "this site is not in the test by permutation";
                 self.reals(&item, &[&one.deviation, &one.variance], effect);
             }
+            Statistic::Segmentation(one) => self.masks(one),
+            Statistic::Lesions(one) => {
+                let item = format!("lesions, {} of {}", one.endpoint, one.model);
+                self.count(&item, &one.truth, "this site's lesions are in no sum");
+            }
             // A step is withheld as a whole; the exchange names the site.
             Statistic::CalibrationBlock(_) => {}
             Statistic::Missing(one) => {
@@ -154,6 +160,28 @@ impl Walk<'_> {
                     self.count(&item, &band.count, ABSENT);
                 }
             }
+        }
+    }
+
+    fn masks(&mut self, one: &Segmentation<Disclosed>) {
+        const COUNT: &str = "the table of present and empty masks shows a bound";
+        let name = format!("{} of {}", one.endpoint, one.model);
+        for (what, cell) in [
+            ("both have it", &one.both),
+            ("missed", &one.missed),
+            ("false alarm", &one.false_alarm),
+            ("neither has it", &one.neither),
+        ] {
+            self.count(&format!("{name}: {what}"), cell, COUNT);
+        }
+        for row in &one.sizes {
+            self.count(&format!("{name}: {}", row.level), &row.n, COUNT);
+        }
+        let empty = |part: &&Distribution<Disclosed>| part.blocks.is_empty();
+        if let Some(part) = one.distributions.iter().find(empty) {
+            let item = format!("{name}: distribution of {}", part.quantity.words());
+            let effect = "this site is not in the merged distribution";
+            self.push(item, "no bound".to_owned(), effect);
         }
     }
 

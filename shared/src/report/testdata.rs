@@ -158,6 +158,7 @@ fn cases(protocol: &StudyProtocol, text: &str) -> Cases {
     };
     let (endpoints, models) = (protocol.endpoint.iter(), protocol.model.iter());
     Cases {
+        masks: Vec::new(),
         patient: (0..patients).collect(),
         patients,
         outcome: endpoints

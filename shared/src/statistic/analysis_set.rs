@@ -27,7 +27,7 @@ pub struct AnalysisSet<'a> {
     pub patient: Vec<u32>,
     /// Whether the event occurred.
     pub outcome: Vec<bool>,
-    /// Predictions by model, protocol order.
+    /// Predictions by model, protocol order; of masks, volumes in millilitres.
     pub score: Vec<Vec<f64>>,
     /// Level index by axis, protocol order.
     pub level: Vec<Vec<usize>>,
@@ -43,9 +43,9 @@ pub struct AnalysisSet<'a> {
 impl<'a> AnalysisSet<'a> {
     /// The analysis set of the endpoint with index `endpoint` in the protocol.
     pub fn of(protocol: &'a StudyProtocol, cases: &Cases, endpoint: usize) -> Option<Self> {
-        let score = |model: usize, row: usize| cases.score.get(model)?.get(row).copied()?;
-        let outcomes = cases.outcome.get(endpoint)?;
-        Self::altered(protocol, cases, endpoint, |row| outcomes[row], score)
+        let outcome = |row| cases.truth(endpoint, row);
+        let score = |model, row| cases.prediction(endpoint, model, row);
+        Self::altered(protocol, cases, endpoint, outcome, score)
     }
 
     /// The set of a sensitivity analysis: cases whose `outcome` is some, with the predictions

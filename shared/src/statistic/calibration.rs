@@ -53,7 +53,7 @@ pub(crate) fn measure(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Vec
     else {
         return Vec::new();
     };
-    let Some(logits) = ClippedLogits::of(score, set.protocol.clip.epsilon) else {
+    let Some(logits) = ClippedLogits::of(score, set.protocol.clip_epsilon()) else {
         return Vec::new();
     };
     let part = Part {
@@ -80,7 +80,7 @@ pub(crate) fn measure(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Vec
     for (word, factor) in CLIP_SENSITIVITY {
         let mut key = key(Metric::CalibrationSlope);
         key.sensitivity = Some(word.to_owned());
-        let epsilon = (set.protocol.clip.epsilon * factor).min(EPSILON_MAX);
+        let epsilon = (set.protocol.clip_epsilon() * factor).min(EPSILON_MAX);
         let lp = ClippedLogits::of(score, epsilon).map_or_else(Vec::new, |logits| logits.lp);
         let part = Part { lp: &lp, ..part };
         let (found, basis) = part.slope(&part.line());
@@ -100,7 +100,7 @@ pub(crate) fn by_level(set: &AnalysisSet<'_>, model: usize, axis: usize) -> Vec<
     let Some((axis_id, levels, id, score)) = read() else {
         return Vec::new();
     };
-    let Some(logits) = ClippedLogits::of(score, set.protocol.clip.epsilon) else {
+    let Some(logits) = ClippedLogits::of(score, set.protocol.clip_epsilon()) else {
         return Vec::new();
     };
     let mut estimates = Vec::new();
@@ -150,7 +150,7 @@ fn classes(set: &AnalysisSet<'_>, holds: impl Fn(usize) -> bool) -> Basis {
 /// Share of predictions that the protocol's epsilon moves; the people behind it are those whose
 /// predictions are moved, and the others.
 fn clipped_share(part: &Part<'_>) -> (Found, Basis) {
-    let epsilon = part.set.protocol.clip.epsilon;
+    let epsilon = part.set.protocol.clip_epsilon();
     let moved = |row: usize| {
         let p = part.score[row];
         p < epsilon || p > 1.0 - epsilon

@@ -351,7 +351,7 @@ pub fn measure(
         for model in 0..protocol.model.len() {
             let place = blocks.len();
             let score = set.score.get(model).ok_or(StepFault::Rows)?;
-            let logits = ClippedLogits::of(score, protocol.clip.epsilon);
+            let logits = ClippedLogits::of(score, protocol.clip_epsilon());
             let rows = Rows {
                 lp: logits.ok_or(StepFault::Rows)?.lp,
                 set: &set,

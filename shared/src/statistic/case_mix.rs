@@ -63,7 +63,7 @@ fn carried(set: &AnalysisSet<'_>, influence: &[f64]) -> f64 {
 
 fn spread(set: &AnalysisSet<'_>, score: &[f64], weights: Weights) -> (Found, f64) {
     let scale = Metric::PredictorSd.entry().scale;
-    let epsilon = set.protocol.clip.epsilon;
+    let epsilon = set.protocol.clip_epsilon();
     let predictor: Vec<f64> = score
         .iter()
         .filter_map(|p| logit(p.clamp(epsilon, 1.0 - epsilon)))

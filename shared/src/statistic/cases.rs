@@ -5,6 +5,8 @@
 //! From: `node::cohort`.
 //! To: every statistic's `measure`.
 
+use super::masks::MaskEndpoint;
+
 /// Eligible cases, one element per row in every column.
 pub struct Cases {
     /// Patient index of each row, `0..patients`; patients are the clusters of standard errors.
@@ -13,14 +15,43 @@ pub struct Cases {
     pub patients: u32,
     /// Outcome by endpoint (protocol order) and row; `None` without a reference standard.
     pub outcome: Vec<Vec<Option<bool>>>,
-    /// Prediction by model (protocol order) and row, in [0, 1]; `None` when there is none.
+    /// Prediction by model (protocol order) and row, in [0, 1]; `None` when there is none. In a
+    /// study of masks one empty column per model.
     pub score: Vec<Vec<Option<f64>>>,
+    /// By endpoint (protocol order), what its masks say; `None` where a column gives the outcome.
+    /// Empty in a study of probabilities.
+    pub masks: Vec<Option<MaskEndpoint>>,
     /// Level index by axis (protocol order) and row, in the order of `Axis::levels`.
     pub level: Vec<Vec<usize>>,
     /// Values by declared field (protocol order).
     pub column: Vec<Column>,
     /// What happened before eligibility was complete.
     pub intake: Intake,
+}
+
+impl Cases {
+    /// Whether the event occurred, or the structure is in the truth, at a row; `None` without a
+    /// reference standard.
+    pub fn truth(&self, endpoint: usize, row: usize) -> Option<bool> {
+        match self.masks.get(endpoint) {
+            Some(Some(masks)) => masks.present(row),
+            Some(None) | None => self.outcome.get(endpoint)?.get(row).copied()?,
+        }
+    }
+
+    /// The prediction of a model at a row: a probability, or of a mask the structure's volume in
+    /// millilitres; `None` when there is none.
+    pub fn prediction(&self, endpoint: usize, model: usize, row: usize) -> Option<f64> {
+        match self.masks.get(endpoint) {
+            Some(Some(masks)) => masks.case(model, row).map(|case| case.prediction_ml),
+            Some(None) | None => self.score.get(model)?.get(row).copied()?,
+        }
+    }
+
+    /// Whether every model has a prediction at a row.
+    pub fn is_predicted(&self, endpoint: usize, row: usize) -> bool {
+        (0..self.score.len()).all(|model| self.prediction(endpoint, model, row).is_some())
+    }
 }
 
 /// The values of one declared field.

@@ -8,7 +8,7 @@
 //!
 //! Intervals come from the patient bootstrap with the protocol's seed, bias-corrected and
 //! accelerated (Efron 1987, doi 10.1080/01621459.1987.10478410), the percentile interval where
-//! that has no ends; above [`BOOTSTRAP_PATIENTS`] patients they are normal on the logit scale.
+//! that has no ends; above 5,000 patients they are normal on the logit scale.
 //! The variance of pooling is linearised by patient. One class only, or a score without
 //! overlap of the classes, is no value or no variance.
 //!
@@ -19,22 +19,19 @@
 //! From: `cases`.
 //! To: report page "discrimination".
 
-use super::analysis_set::{AnalysisSet, LEVEL};
+use super::analysis_set::AnalysisSet;
 use super::auc::{Areas, area_basis};
-use super::estimate::{Estimate, EstimateKey, Found, IntervalMethod};
+use super::estimate::{Estimate, EstimateKey, Found};
 use super::histogram::bin_of;
 use super::metric::{Metric, Scale};
+use super::resample::{interval, of_patients};
 use super::stage::{Basis, Exact, Undefined};
-use crate::numeric::bootstrap::{self, Bootstrap, BootstrapStatus};
+use crate::numeric::bootstrap::Bootstrap;
 use crate::numeric::influence::{self, Influence};
 use crate::numeric::ranked::Ranked;
 use crate::numeric::roc::{self, Focus, Step};
 use crate::numeric::sum::sum_iter;
 use crate::study::{BootstrapPlan, PartialRange, SamplingDesign};
-
-/// Patients above which the linearised interval takes the bootstrap's place: there both agree,
-/// and resampling a million rows takes minutes.
-pub const BOOTSTRAP_PATIENTS: u32 = 5000;
 
 /// Partial area (if the protocol has a range), average precision, largest Youden index and
 /// where it lies, for the model with index `model`.
@@ -99,7 +96,7 @@ impl Curve<'_> {
             roc::average_precision(&self.steps),
             self.partial(&self.steps),
         ];
-        let [precision, partial] = resampled(&self.ranked, &self.plan, values, statistics);
+        let [precision, partial] = of_patients(self.ranked.patients(), &self.plan, values, statistics);
         let forbidden = self.set.protocol.sampling.design == SamplingDesign::OutcomeDependent;
         let precision = if forbidden {
             let found = Found::undefined(Undefined::DesignForbids);
@@ -185,7 +182,7 @@ impl Curve<'_> {
             let steps = ranked.steps(weights);
             [roc::youden(&steps).map(|best| best.index)]
         };
-        let [resamples] = resampled(&ranked, &self.plan, [Some(best.index)], index);
+        let [resamples] = of_patients(ranked.patients(), &self.plan, [Some(best.index)], index);
         let maximum = match resamples {
             None => Found::bare(Ok(best.index), Undefined::NoVariance),
             Some(bootstrap) => Found {
@@ -201,55 +198,6 @@ impl Curve<'_> {
             starts.next().map_or(0.0, |(edge, _)| *edge)
         });
         Some([maximum, Found::bare(Ok(edge), Undefined::NoVariance)])
-    }
-}
-
-/// Resamples and jackknife of `K` statistics; `None` where there are too many patients.
-fn resampled<const K: usize>(
-    ranked: &Ranked,
-    plan: &BootstrapPlan,
-    values: [Option<f64>; K],
-    statistics: impl Fn(&[u32]) -> [Option<f64>; K],
-) -> [Option<Bootstrap>; K] {
-    let patients = ranked.patients();
-    if patients > BOOTSTRAP_PATIENTS {
-        return [None; K];
-    }
-    let numbers = 0..plan.resamples;
-    let replicates = bootstrap::replicate(patients, plan.seed, numbers, &statistics);
-    let leavings = bootstrap::jackknife(patients, &statistics);
-    let mut place = 0;
-    values.map(|value| {
-        let column = place;
-        place += 1;
-        Some(Bootstrap::of(
-            value,
-            &replicates[column],
-            &leavings[column],
-            LEVEL,
-        ))
-    })
-}
-
-/// The bootstrap's interval and its method, with no value and no variance yet.
-fn interval(found: &Bootstrap, plan: &BootstrapPlan) -> Found {
-    let (resamples, seed) = (plan.resamples, plan.seed);
-    let why = match found.status {
-        BootstrapStatus::NoEstimate => Undefined::OneClass,
-        BootstrapStatus::NoSpread => Undefined::Boundary,
-        BootstrapStatus::Degenerate
-        | BootstrapStatus::TooFewResamples
-        | BootstrapStatus::Estimated => Undefined::NoVariance,
-    };
-    let method = match (found.bca, found.percentile) {
-        (Some(_), _) => IntervalMethod::Bca { resamples, seed },
-        (None, Some(_)) => IntervalMethod::Bootstrap { resamples, seed },
-        (None, None) => IntervalMethod::None,
-    };
-    Found {
-        interval: found.bca.or(found.percentile).ok_or(why),
-        method,
-        ..Found::undefined(why)
     }
 }
 

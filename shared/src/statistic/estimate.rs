@@ -42,6 +42,9 @@ pub struct EstimateKey {
     /// The declared prevalence of a target population, in (0, 1), where it replaces the site's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevalence: Option<f64>,
+    /// The tolerance of a surface Dice, millimetres.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance_mm: Option<f64>,
     /// The prespecified sensitivity analysis; absent for the primary analysis set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity: Option<String>,
@@ -59,6 +62,7 @@ impl EstimateKey {
             level: None,
             threshold: None,
             prevalence: None,
+            tolerance_mm: None,
             sensitivity: None,
         }
     }
@@ -77,6 +81,15 @@ impl EstimateKey {
     pub fn at(self, threshold: f64) -> Self {
         Self {
             threshold: Some(threshold),
+            ..self
+        }
+    }
+
+    /// The same at a tolerance of the surface Dice, millimetres.
+    #[must_use]
+    pub fn within_tolerance(self, tolerance_mm: f64) -> Self {
+        Self {
+            tolerance_mm: Some(tolerance_mm),
             ..self
         }
     }

@@ -66,9 +66,9 @@ impl Flow<Exact> {
     /// The flow of the endpoint with index `endpoint`.
     pub fn measure(protocol: &StudyProtocol, cases: &Cases, endpoint: usize) -> Option<Self> {
         let set = AnalysisSet::of(protocol, cases, endpoint)?;
-        let outcome = cases.outcome.get(endpoint)?;
         let eligible = |holds: &dyn Fn(usize) -> bool| count(&cases.patient, cases.patients, holds);
-        let predicted = |row: usize| cases.score.iter().all(|score| score[row].is_some());
+        let truth = |row: usize| cases.truth(endpoint, row);
+        let predicted = |row: usize| cases.is_predicted(endpoint, row);
         let excluded = cases
             .intake
             .excluded
@@ -84,8 +84,8 @@ impl Flow<Exact> {
             records: ExactCount::new(cases.intake.records.rows, cases.intake.records.patients),
             excluded,
             eligible: eligible(&|_| true),
-            without_reference: eligible(&|row| outcome[row].is_none()),
-            without_prediction: eligible(&|row| outcome[row].is_some() && !predicted(row)),
+            without_reference: eligible(&|row| truth(row).is_none()),
+            without_prediction: eligible(&|row| truth(row).is_some() && !predicted(row)),
             analysed: set
                 .count(|_| true)
                 .beside(overlap::nearest_endpoint(cases, endpoint)),

@@ -19,8 +19,9 @@ use super::permutation::Permutation;
 use super::subgroup::SubgroupTable;
 use super::{
     AnalysisSet, Cases, Exact, Statistic, accuracy, brier, calibration, case_mix, discrimination,
-    net_benefit, reclassification, sensitivity,
+    lesion, net_benefit, reclassification, segmentation, sensitivity,
 };
+use crate::statistic::segmentation::MaskSet;
 use crate::study::plan::StatisticKind;
 use crate::study::{ModelRole, StudyProtocol};
 
@@ -111,6 +112,8 @@ impl Planned<'_> {
                 .filter_map(|model| Permutation::measure(set, self.areas, model))
                 .map(Statistic::Permutation)
                 .collect(),
+            StatisticKind::Segmentation => self.masks(),
+            StatisticKind::Lesions => self.lesions(),
             // Measured step by step, by `calibration_block::measure`.
             StatisticKind::CalibrationBlock => Vec::new(),
             StatisticKind::CaseMix => models
@@ -235,6 +238,38 @@ impl Planned<'_> {
             .filter_map(|axis| SubgroupTable::measure(self.set, index, axis, threshold))
             .map(Statistic::SubgroupTable)
             .collect()
+    }
+
+    /// The masks of every model, and of the index model against each comparator.
+    fn masks(&self) -> Vec<Statistic<Exact>> {
+        let Some(masks) = MaskSet::of(self.set, self.cases, self.endpoint) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for model in 0..self.protocol.model.len() {
+            let counts = segmentation::measure(&masks, model);
+            found.extend(counts.map(Statistic::Segmentation));
+            let means = segmentation::estimates(&masks, model).into_iter();
+            found.extend(means.map(Statistic::Estimate));
+        }
+        for (index, place) in self.pairs() {
+            let difference = segmentation::differences(&masks, index, place);
+            found.extend(difference.map(Statistic::Estimate));
+        }
+        found
+    }
+
+    fn lesions(&self) -> Vec<Statistic<Exact>> {
+        let Some(masks) = MaskSet::of(self.set, self.cases, self.endpoint) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for model in 0..self.protocol.model.len() {
+            found.extend(lesion::measure(&masks, model).map(Statistic::Lesions));
+            let ratios = lesion::estimates(&masks, model).into_iter();
+            found.extend(ratios.map(Statistic::Estimate));
+        }
+        found
     }
 
     fn tables(&self) -> Vec<Statistic<Exact>> {

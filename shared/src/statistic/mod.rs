@@ -26,6 +26,8 @@ pub mod disparity;
 pub mod estimate;
 pub mod flow;
 pub mod histogram;
+pub mod lesion;
+pub mod masks;
 pub mod measure;
 pub mod metric;
 pub mod missing;
@@ -36,7 +38,9 @@ pub mod overlap;
 pub mod paired_auc;
 pub mod permutation;
 pub mod reclassification;
+mod resample;
 pub mod sampling;
+pub mod segmentation;
 pub mod sensitivity;
 pub mod stage;
 pub mod subgroup;
@@ -88,6 +92,10 @@ pub enum Statistic<S: Stage> {
     CalibrationBlock(calibration_block::CalibrationBlock<S>),
     /// Absent predictions and reference standards.
     Missing(missing::Missing<S>),
+    /// Masks of one structure.
+    Segmentation(segmentation::Segmentation<S>),
+    /// Lesions of one structure.
+    Lesions(lesion::Lesions<S>),
 }
 
 macro_rules! readers {
@@ -134,4 +142,8 @@ readers! {
     calibration_block = CalibrationBlock, calibration_block::CalibrationBlock<S>;
     /// The counts of what is absent, if it is one.
     missing = Missing, missing::Missing<S>;
+    /// The masks of one structure, if they are.
+    segmentation = Segmentation, segmentation::Segmentation<S>;
+    /// The lesions of one structure, if they are.
+    lesions = Lesions, lesion::Lesions<S>;
 }

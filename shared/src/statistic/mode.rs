@@ -74,9 +74,12 @@ fn merge(kind: StatisticKind) -> Merge {
         | StatisticKind::Confusion
         | StatisticKind::Discordance
         | StatisticKind::Contingency
-        | StatisticKind::Missing => Merge::Sums,
+        | StatisticKind::Missing
+        | StatisticKind::Lesions => Merge::Sums,
         StatisticKind::Characteristics => Merge::Moments,
-        StatisticKind::Histogram | StatisticKind::CalibrationBins => Merge::Histogram,
+        StatisticKind::Histogram
+        | StatisticKind::CalibrationBins
+        | StatisticKind::Segmentation => Merge::Histogram,
         StatisticKind::Permutation => Merge::Permutation,
         StatisticKind::CalibrationBlock => Merge::Newton,
         StatisticKind::Auc
@@ -148,6 +151,16 @@ fn leaves(kind: StatisticKind) -> (&'static str, &'static str) {
         StatisticKind::Missing => (
             "the parts of each count, where all of them are large",
             "every count",
+        ),
+        StatisticKind::Segmentation => (
+            "means with interval and variance where enough patients are behind them and left \
+             out of them; the four counts, small ones hidden; distributions in large blocks",
+            "every mean, count and bin",
+        ),
+        StatisticKind::Lesions => (
+            "rates with interval and variance where enough patients stand on both sides; no \
+             count of lesions",
+            "every count and rate",
         ),
         StatisticKind::Sensitivity => (
             "the same as in the primary analysis, where enough patients stand elsewhere",

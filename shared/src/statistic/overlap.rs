@@ -98,15 +98,11 @@ fn levels_of(set: &AnalysisSet<'_>, axis: usize) -> usize {
 /// Distinct patients by which the analysis set of `endpoint` differs from that of an earlier
 /// endpoint, the fewest of them.
 pub(crate) fn nearest_endpoint(cases: &Cases, endpoint: usize) -> u64 {
-    let known = |index: usize, row: usize| {
-        cases
-            .outcome
-            .get(index)
-            .is_some_and(|outcome| outcome[row].is_some())
+    let analysed = |index: usize, row: usize| {
+        cases.truth(index, row).is_some() && cases.is_predicted(index, row)
     };
-    let complete = |row: usize| cases.score.iter().all(|score| score[row].is_some());
     let apart = |earlier: usize| {
-        let differs = |row: usize| complete(row) && known(earlier, row) != known(endpoint, row);
+        let differs = |row: usize| analysed(earlier, row) != analysed(endpoint, row);
         super::analysis_set::count(&cases.patient, cases.patients, differs).patients
     };
     (0..endpoint)

@@ -32,6 +32,10 @@ pub struct Field {
     /// Smallest and largest plausible value of a number; values outside are an error at the site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<[f64; 2]>,
+    /// The DICOM attribute of the case's image that gives the value; the site's table then needs
+    /// no column for it. With it the study declares exactly one field of kind `image`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<AcquisitionTag>,
     /// Edges that cut a number into bands `[edge, next)`; the last band includes its upper edge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bands: Vec<f64>,
@@ -53,6 +57,114 @@ pub enum FieldKind {
     Number,
     /// One of the declared levels.
     Category,
+    /// Path of a mask file or folder; stays at the site.
+    Mask,
+    /// Path of an image file or folder, read for its acquisition only; stays at the site.
+    Image,
+    /// Path of a list of candidates with scores; stays at the site.
+    Candidates,
+}
+
+impl FieldKind {
+    /// Whether values are paths of files, which never leave.
+    pub fn is_path(self) -> bool {
+        match self {
+            Self::Mask | Self::Image | Self::Candidates => true,
+            Self::Identifier
+            | Self::Binary
+            | Self::Probability
+            | Self::Integer
+            | Self::Number
+            | Self::Category => false,
+        }
+    }
+}
+
+/// Acquisition attributes that may become an axis: the whole list. All of them are kept by the
+/// basic profile of DICOM PS3.15 (annex E); nothing that it removes or empties can be asked for.
+#[derive(
+    Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum AcquisitionTag {
+    /// Modality (0008,0060), such as `CT`.
+    Modality,
+    /// Manufacturer (0008,0070), its spellings made one.
+    Manufacturer,
+    /// Manufacturer's model name (0008,1090).
+    ModelName,
+    /// Slice thickness (0018,0050), millimetres.
+    SliceThickness,
+    /// Spacing between slices (0018,0088), millimetres.
+    SpacingBetweenSlices,
+    /// Pixel spacing (0028,0030), the smaller of the two, millimetres.
+    PixelSpacing,
+    /// Magnetic field strength (0018,0087), tesla.
+    MagneticFieldStrength,
+    /// Peak kilovoltage (0018,0060).
+    Kvp,
+    /// Body part examined (0018,0015).
+    BodyPart,
+    /// View position (0018,5101).
+    ViewPosition,
+    /// Laterality (0020,0060).
+    Laterality,
+    /// Convolution kernel (0018,1210).
+    ConvolutionKernel,
+}
+
+impl AcquisitionTag {
+    /// Every attribute.
+    pub const ALL: &'static [Self] = &[
+        Self::Modality,
+        Self::Manufacturer,
+        Self::ModelName,
+        Self::SliceThickness,
+        Self::SpacingBetweenSlices,
+        Self::PixelSpacing,
+        Self::MagneticFieldStrength,
+        Self::Kvp,
+        Self::BodyPart,
+        Self::ViewPosition,
+        Self::Laterality,
+        Self::ConvolutionKernel,
+    ];
+
+    /// The word in protocols.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Modality => "modality",
+            Self::Manufacturer => "manufacturer",
+            Self::ModelName => "model-name",
+            Self::SliceThickness => "slice-thickness",
+            Self::SpacingBetweenSlices => "spacing-between-slices",
+            Self::PixelSpacing => "pixel-spacing",
+            Self::MagneticFieldStrength => "magnetic-field-strength",
+            Self::Kvp => "kvp",
+            Self::BodyPart => "body-part",
+            Self::ViewPosition => "view-position",
+            Self::Laterality => "laterality",
+            Self::ConvolutionKernel => "convolution-kernel",
+        }
+    }
+
+    /// Whether its values are numbers.
+    pub fn is_number(self) -> bool {
+        match self {
+            Self::SliceThickness
+            | Self::SpacingBetweenSlices
+            | Self::PixelSpacing
+            | Self::MagneticFieldStrength
+            | Self::Kvp => true,
+            Self::Modality
+            | Self::Manufacturer
+            | Self::ModelName
+            | Self::BodyPart
+            | Self::ViewPosition
+            | Self::Laterality
+            | Self::ConvolutionKernel => false,
+        }
+    }
 }
 
 /// One eligibility condition. Constants lie on declared bands or levels.
@@ -257,6 +369,7 @@ mod tests {
             unit: None,
             levels: vec![],
             range: None,
+            tag: None,
             bands: vec![18.0, 50.0, 60.0, 120.0],
         };
         assert_eq!(field.band_labels(), ["up to 49", "50 to 59", "60 and over"]);

@@ -230,7 +230,11 @@ impl FormulaTerm {
                     "declare the field's range with a lower end above 0, or use another power",
                 );
             }
-            FieldKind::Identifier | FieldKind::Probability => unless(
+            FieldKind::Identifier
+            | FieldKind::Probability
+            | FieldKind::Mask
+            | FieldKind::Image
+            | FieldKind::Candidates => unless(
                 false,
                 "the field is neither a number, nor binary, nor a category",
                 "use declared clinical columns, not keys or predictions",
@@ -256,6 +260,7 @@ mod tests {
                 Vec::new()
             },
             range: Some([0.0, 120.0]),
+            tag: None,
             bands: Vec::new(),
         }
     }

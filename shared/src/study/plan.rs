@@ -72,6 +72,10 @@ kinds! {
     Missing = "missing", "cases without a prediction by outcome, and cases without a reference standard by score band";
     /// Prespecified sensitivity analyses.
     Sensitivity = "sensitivity", "the main measures again under each prespecified sensitivity analysis";
+    /// Masks of each structure.
+    Segmentation = "segmentation", "per structure: in how many cases truth and prediction have it; mean overlap and surface distances with standard errors by patient, by size of the structure and by subgroup; distributions on fixed edges";
+    /// Lesions of each structure.
+    Lesions = "lesions", "per structure with a matching rule: lesions of the truth found and not found, false positives, and the rates that follow, with intervals from resampled patients";
 }
 
 impl StatisticKind {
@@ -83,6 +87,9 @@ impl StatisticKind {
 
 /// The kinds that `protocol` plans for the one release of the first exchange, in its order.
 pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
+    if protocol.is_segmentation() {
+        return of_masks(protocol);
+    }
     StatisticKind::ALL
         .iter()
         .copied()
@@ -114,9 +121,27 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
                 !protocol.subgroup.is_empty() && !protocol.threshold.is_empty()
             }
             StatisticKind::Contingency => !protocol.subgroup.is_empty(),
-            StatisticKind::CalibrationBlock => false,
+            StatisticKind::CalibrationBlock
+            | StatisticKind::Segmentation
+            | StatisticKind::Lesions => false,
         })
         .collect()
+}
+
+/// The kinds that a study of masks plans.
+fn of_masks(protocol: &StudyProtocol) -> Vec<StatisticKind> {
+    let mut structures = protocol.endpoint.iter();
+    let lesions = structures.any(|endpoint| {
+        let structure = endpoint.structure.as_ref();
+        structure.is_some_and(|structure| structure.lesions.is_some())
+    });
+    let mut kinds = vec![
+        StatisticKind::Flow,
+        StatisticKind::Characteristics,
+        StatisticKind::Segmentation,
+    ];
+    kinds.extend(lesions.then_some(StatisticKind::Lesions));
+    kinds
 }
 
 /// Whether some comparator has a threshold to pair with one of the index model's.

@@ -9,12 +9,14 @@ mod cases;
 mod conduct;
 mod model;
 mod pooling;
+mod segmentation;
 
 pub use analysis::*;
 pub use cases::*;
 pub use conduct::*;
 pub use model::*;
 pub use pooling::*;
+pub use segmentation::*;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,10 +84,15 @@ pub struct StudyProtocol {
     /// What is asked of comparisons beyond the usual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<ComparisonPlan>,
-    /// The score histogram's grid.
+    /// The score histogram's grid; left out of a study of masks.
+    #[serde(default, skip_serializing_if = "Grid::is_empty")]
     pub histogram: Grid,
-    /// Clipping of probabilities before a logit is taken.
-    pub clip: Clip,
+    /// Clipping of probabilities before a logit is taken; left out of a study of masks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<Clip>,
+    /// Conventions of a study of masks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segmentation: Option<SegmentationPlan>,
     /// What is done with missing values.
     pub missing: Missing,
     /// Subgroup axes.
@@ -205,6 +212,17 @@ impl StudyProtocol {
         self.model
             .iter()
             .find(|model| model.role == ModelRole::Index)
+    }
+
+    /// Whether the study is about masks instead of probabilities.
+    pub fn is_segmentation(&self) -> bool {
+        self.segmentation.is_some()
+    }
+
+    /// Probabilities are moved into `[epsilon, 1 - epsilon]` before a logit; 0 in a study of
+    /// masks, which takes none.
+    pub fn clip_epsilon(&self) -> f64 {
+        self.clip.map_or(0.0, |clip| clip.epsilon)
     }
 
     /// Models the index model is compared with.

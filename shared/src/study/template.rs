@@ -6,8 +6,11 @@
 /// External validation of a model that predicts a binary outcome, against a clinical comparator.
 pub const BINARY: &str = include_str!("template/binary.toml");
 
+/// External validation of a model that outlines structures.
+pub const SEGMENTATION: &str = include_str!("template/segmentation.toml");
+
 /// Every template by name.
-pub const ALL: &[(&str, &str)] = &[("binary", BINARY)];
+pub const ALL: &[(&str, &str)] = &[("binary", BINARY), ("segmentation", SEGMENTATION)];
 
 /// The template called `name`.
 pub fn find(name: &str) -> Option<&'static str> {

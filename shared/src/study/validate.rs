@@ -17,7 +17,10 @@ use crate::numeric::distribution::inverse_logit;
 mod extra;
 mod formula;
 mod intervals;
+mod segmentation;
 mod utility;
+
+pub use segmentation::SIZE_AXIS;
 
 /// Most thresholds per model and endpoint (rule D7).
 pub const THRESHOLDS_MAX: usize = 5;
@@ -49,6 +52,10 @@ pub struct Problem {
 /// the digests of formulas.
 pub fn expand(protocol: &StudyProtocol) -> StudyProtocol {
     let mut expanded = protocol.clone();
+    if protocol.is_segmentation() {
+        axis::expand(&mut expanded);
+        return expanded;
+    }
     let mut edges = grid_edges(&protocol.histogram);
     edges.extend(protocol.threshold.iter().map(|threshold| threshold.value));
     if protocol.histogram.edges.is_empty() {
@@ -139,6 +146,7 @@ pub fn check(protocol: &StudyProtocol) -> Vec<Problem> {
     sites(protocol, &mut found);
     sample_size(protocol, &mut found);
     extra::check(protocol, &mut found);
+    segmentation::check(protocol, &mut found);
     found.0
 }
 
@@ -333,6 +341,9 @@ fn models(protocol: &StudyProtocol, found: &mut Found) {
     for model in &protocol.model {
         let place = format!("model \"{}\"", model.id);
         match model.run {
+            _ if protocol.is_segmentation() => {
+                segmentation::model(protocol, model, &place, found);
+            }
             ModelRun::PredictionsTable => predictions(protocol, model, &place, found),
             ModelRun::Formula => formula::check(protocol, model, &place, found),
         }
@@ -395,13 +406,21 @@ fn endpoints(protocol: &StudyProtocol, found: &mut Found) {
     );
     for endpoint in &protocol.endpoint {
         let place = format!("endpoint \"{}\"", endpoint.id);
-        let valid = kind_of(protocol, &endpoint.field) == Some(FieldKind::Binary);
-        found.unless(
-            valid,
-            &place,
-            "its field is not a declared binary field",
-            "declare [[field]] with this name and kind = \"binary\"",
-        );
+        let (kind, what, fix) = if protocol.is_segmentation() {
+            (
+                FieldKind::Mask,
+                "its field is not a declared mask",
+                "declare [[field]] with this name and kind = \"mask\"",
+            )
+        } else {
+            (
+                FieldKind::Binary,
+                "its field is not a declared binary field",
+                "declare [[field]] with this name and kind = \"binary\"",
+            )
+        };
+        let valid = kind_of(protocol, &endpoint.field) == Some(kind);
+        found.unless(valid, &place, what, fix);
     }
 }
 
@@ -523,6 +542,9 @@ fn thresholds(protocol: &StudyProtocol, found: &mut Found) {
 }
 
 fn grid(protocol: &StudyProtocol, found: &mut Found) {
+    if protocol.is_segmentation() {
+        return;
+    }
     let grid = &protocol.histogram;
     let by_rule = grid.spacing.is_some() || grid.bins.is_some();
     if by_rule && !grid.edges.is_empty() {
@@ -547,7 +569,7 @@ fn grid(protocol: &StudyProtocol, found: &mut Found) {
         "edges are not increasing numbers strictly between 0 and 1",
         "leave the edges to the lock: spacing = \"logit\", bins = 128",
     );
-    let epsilon = protocol.clip.epsilon;
+    let epsilon = protocol.clip_epsilon();
     found.unless(
         epsilon > 0.0 && epsilon < 0.01,
         "clip.epsilon",
@@ -574,12 +596,15 @@ fn analysis(protocol: &StudyProtocol, found: &mut Found) {
     let bound = primary.acceptance.at_least;
     let valid = match primary.metric {
         PrimaryMetric::Auc => bound > 0.5 && bound < 1.0,
+        PrimaryMetric::Dice | PrimaryMetric::Nsd | PrimaryMetric::LesionSensitivity => {
+            bound > 0.0 && bound < 1.0
+        }
     };
     found.unless(
         valid,
         "analysis.primary.acceptance.at_least",
-        "an AUC bound lies between 0.5 and 1",
-        "choose the smallest AUC that would still be useful",
+        "a bound lies between 0 and 1, that of an AUC above 0.5",
+        "choose the smallest value that would still be useful",
     );
     let pooling = &protocol.pooling;
     found.unless(

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::masks::size_rows;
 use super::{Gate, MANY};
 use crate::disclosure::audit::{Audit, CellIndex};
 use crate::disclosure::policy::Policy;
@@ -17,6 +18,7 @@ use crate::statistic::contingency::{Contingency, ContingencyKind};
 use crate::statistic::stage::{Exact, ExactCount};
 use crate::statistic::subgroup::SubgroupTable;
 use crate::study::AxisRule;
+use crate::study::validate::SIZE_AXIS;
 
 /// What may be shown of each level; each part lies within the one before it.
 #[derive(Clone, Default)]
@@ -36,6 +38,14 @@ pub(super) struct Visible {
 }
 
 impl Visible {
+    /// Hides every level unless `holds`.
+    pub(super) fn keep_if(&mut self, holds: bool) {
+        if !holds {
+            let parts = [&mut self.cases, &mut self.classes, &mut self.quarters];
+            parts.into_iter().for_each(|shown| shown.fill(false));
+        }
+    }
+
     fn all_or_nothing(&mut self, parents: &[Visible]) {
         let every = |whole: fn(&Visible) -> bool| parents.iter().all(whole);
         self.cases_whole &= every(|axis| axis.cases_whole);
@@ -75,6 +85,10 @@ impl Gate<'_> {
                 self.know_rows(&mut axes, one);
             } else if let Some(one) = statistic.contingency() {
                 self.know_table(&mut axes, one);
+            } else if let Some(one) = statistic.segmentation() {
+                let key = (one.endpoint.to_string(), SIZE_AXIS.to_owned());
+                let rows = size_rows(one).into_iter().map(|row| vec![row]);
+                axes.entry(key).or_default().cases = rows.collect();
             }
         }
         self.axes = axes

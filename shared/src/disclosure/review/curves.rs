@@ -164,7 +164,7 @@ impl Gate<'_> {
         }
     }
 
-    fn class(
+    pub(super) fn class(
         &mut self,
         name: &str,
         bins: Vec<Block<Exact>>,

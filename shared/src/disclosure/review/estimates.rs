@@ -10,6 +10,7 @@ use crate::statistic::metric::{Leaves, Metric, Scale};
 use crate::statistic::sampling::Weights;
 use crate::statistic::stage::{Cell, Disclosed, Exact, ExactCount, Form, Undefined};
 use crate::statistic::{auc, observed_expected, paired_auc, permutation};
+use crate::study::validate::SIZE_AXIS;
 use crate::study::{AxisId, ModelId};
 
 impl Gate<'_> {
@@ -238,10 +239,20 @@ impl Gate<'_> {
 
     fn level_shown(&self, key: &EstimateKey, axis: &AxisId, level: &str) -> bool {
         let declared = self.protocol.subgroup.iter().find(|one| one.id == *axis);
-        let place = declared.and_then(|one| {
-            let levels = one.levels(self.protocol.find_field(&one.field)?);
-            levels.iter().position(|name| name == level)
-        });
+        let levels = match declared {
+            Some(one) => {
+                let field = self.protocol.find_field(&one.field);
+                field.map(|field| one.levels(field))
+            }
+            // The size bins of a structure are no axis of the protocol.
+            None => {
+                let endpoint = self.protocol.find_endpoint(&key.endpoint);
+                let structure = endpoint.and_then(|one| one.structure.as_ref());
+                let sizes = structure.map(|structure| structure.size_labels());
+                sizes.filter(|_| axis.as_str() == SIZE_AXIS)
+            }
+        };
+        let place = levels.and_then(|levels| levels.iter().position(|name| name == level));
         let plan = self.axis_plan(key.endpoint.as_str(), axis.as_str());
         let shown = if key.threshold.is_some() {
             plan.quarters
@@ -289,6 +300,9 @@ fn estimate_words(
 /// What an estimate is called before staff: `Brier score of p_b, sex = female, at 0.5`.
 fn key_words(key: &EstimateKey) -> String {
     let mut words = format!("{} of {}", key.metric.entry().name, key.model);
+    if let Some(tolerance) = key.tolerance_mm {
+        words.push_str(&format!(", within {tolerance} mm"));
+    }
     if let Some(comparator) = &key.comparator {
         words.push_str(&format!(" against {comparator}"));
     }

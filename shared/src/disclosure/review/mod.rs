@@ -19,6 +19,7 @@ mod axes;
 mod contingency;
 mod curves;
 mod estimates;
+mod masks;
 mod missing;
 mod pairs;
 mod steps;
@@ -86,7 +87,7 @@ pub fn review(
     statistics: Vec<Statistic<Exact>>,
     clustered: bool,
 ) -> Reviewed {
-    let decision = decide(policy, &statistics);
+    let decision = decide(policy, protocol, &statistics);
     let mut gate = Gate {
         policy,
         protocol,
@@ -95,11 +96,13 @@ pub fn review(
         shown_cuts: Vec::new(),
         shown_pairs: Vec::new(),
         axes: BTreeMap::new(),
+        presences: BTreeMap::new(),
     };
     // 2x2 tables come first: the histogram's blocks depend on which of them are shown.
     gate.note_tables(&statistics);
     gate.note_pairs(&statistics);
     gate.note_axes(&statistics);
+    gate.note_masks(&statistics);
     let statistics = statistics
         .into_iter()
         .map(|statistic| gate.statistic(statistic))
@@ -120,7 +123,11 @@ pub fn review(
 }
 
 /// D1, for every endpoint; one that fails withholds the release as a whole.
-fn decide(policy: &Policy, statistics: &[Statistic<Exact>]) -> Decision {
+fn decide(
+    policy: &Policy,
+    protocol: &StudyProtocol,
+    statistics: &[Statistic<Exact>],
+) -> Decision {
     let flows = statistics.iter().filter_map(Statistic::flow);
     let mut blocks = statistics.iter().filter_map(Statistic::calibration_block);
     if let Some(verdict) = blocks.find_map(|block| steps::objection(policy, block)) {
@@ -131,16 +138,30 @@ fn decide(policy: &Policy, statistics: &[Statistic<Exact>]) -> Decision {
         .any(|statistic| statistic.calibration_block().is_some());
     for flow in flows {
         seen = true;
-        let (events, others) = (flow.events.patients, flow.non_events.patients);
+        let (events, others) = if protocol.is_segmentation() {
+            // A structure that everybody has makes no classes; its counts have rules of their own.
+            (u64::MAX, u64::MAX)
+        } else {
+            (flow.events.patients, flow.non_events.patients)
+        };
         if !admission::admits(policy, flow.patients.patients, events, others) {
-            let why = format!(
-                "endpoint {}: {} patients, {events} with the event, {others} without; the policy \
-                 asks for {} patients and {} in each class",
-                flow.endpoint,
-                flow.patients.patients,
-                policy.min_patients(),
-                policy.min_class()
-            );
+            let why = if protocol.is_segmentation() {
+                format!(
+                    "endpoint {}: {} patients; the policy asks for {}",
+                    flow.endpoint,
+                    flow.patients.patients,
+                    policy.min_patients()
+                )
+            } else {
+                format!(
+                    "endpoint {}: {} patients, {events} with the event, {others} without; the \
+                     policy asks for {} patients and {} in each class",
+                    flow.endpoint,
+                    flow.patients.patients,
+                    policy.min_patients(),
+                    policy.min_class()
+                )
+            };
             return Decision::Withhold {
                 rule: Rule::Admission,
                 why,
@@ -184,6 +205,8 @@ struct Gate<'a> {
     shown_pairs: Vec<pairs::Pair>,
     /// Per endpoint and axis: the levels that are shown.
     axes: BTreeMap<(String, String), axes::Visible>,
+    /// Per endpoint of masks: which of the four counts are shown.
+    presences: BTreeMap<String, masks::Presences>,
 }
 
 impl Gate<'_> {
@@ -212,6 +235,8 @@ impl Gate<'_> {
                 Statistic::CalibrationBlock(self.calibration_block(one))
             }
             Statistic::Missing(one) => Statistic::Missing(self.missing(one)),
+            Statistic::Segmentation(one) => Statistic::Segmentation(self.segmentation(one)),
+            Statistic::Lesions(one) => Statistic::Lesions(self.lesions(one)),
         }
     }
 
@@ -327,10 +352,18 @@ impl Gate<'_> {
         let mut parts: Vec<Cell<u64>> = excluded.iter().map(|entry| entry.count).collect();
         parts.push(eligible);
         let records = self.margin("rows read", &one.records, &parts);
+        let [events, non_events] = if self.protocol.is_segmentation() {
+            self.classes_of_masks(&one.endpoint, [&one.events, &one.non_events])
+        } else {
+            [
+                self.count("analysed cases with the event", &one.events),
+                self.count("analysed cases without the event", &one.non_events),
+            ]
+        };
         flow::Flow {
             patients: self.count("distinct patients analysed", &one.patients),
-            events: self.count("analysed cases with the event", &one.events),
-            non_events: self.count("analysed cases without the event", &one.non_events),
+            events,
+            non_events,
             endpoint: one.endpoint,
             records,
             excluded,

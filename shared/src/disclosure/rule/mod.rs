@@ -46,6 +46,9 @@ pub enum Rule {
     /// D10: exact sums of a several-step job, in the clear under `open-data` and `dua` only.
     #[serde(rename = "D10")]
     Block,
+    /// D11: values of cases leave as large blocks on fixed edges and as means, lesions as rates.
+    #[serde(rename = "D11")]
+    CaseValue,
 }
 
 impl Rule {
@@ -62,6 +65,7 @@ impl Rule {
             Self::Estimate => "D8",
             Self::Moment => "D9",
             Self::Block => "D10",
+            Self::CaseValue => "D11",
         }
     }
 }

@@ -92,7 +92,9 @@ fn short(metric: Metric) -> &'static str {
             | Topic::Calibration
             | Topic::Threshold
             | Topic::Utility
-            | Topic::CaseMix,
+            | Topic::CaseMix
+            | Topic::Segmentation
+            | Topic::Lesions,
             _,
         ) => entry.name,
     }

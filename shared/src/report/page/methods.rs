@@ -107,7 +107,7 @@ fn estimation(view: View<'_>) -> String {
          (1927), of differences of proportions after Newcombe (1998). O:E and Brier score used \
          unclipped predictions; before logits, predictions were moved into [{e}, 1 − {e}]. \
          {clusters} Tests in contingency tables were computed on exact rows.",
-        e = view.study.protocol.clip.epsilon
+        e = view.study.protocol.clip_epsilon()
     )
 }
 

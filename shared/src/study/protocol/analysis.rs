@@ -44,7 +44,7 @@ pub struct ComparisonPlan {
 
 /// The score histogram's grid, agreed before data are seen. Bin `j` holds `edges[j-1] <= p <
 /// edges[j]`; the first bin starts at 0 and the last ends at 1, both included.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grid {
     /// Spacing in TOML source, expanded to `edges` by the lock: `logit` over [-14, 14].
@@ -56,6 +56,13 @@ pub struct Grid {
     /// The inner edges as numbers, strictly increasing in (0, 1); always present once locked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edges: Vec<f64>,
+}
+
+impl Grid {
+    /// True when nothing is said.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How edges are spaced.
@@ -190,12 +197,18 @@ pub struct PrimaryAnalysis {
     pub acceptance: Acceptance,
 }
 
-/// Metrics that may be primary.
+/// Metrics that may be primary; of each, higher is better.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PrimaryMetric {
-    /// Area under the ROC curve; higher is better.
+    /// Area under the ROC curve.
     Auc,
+    /// Mean Dice overlap of a study of masks.
+    Dice,
+    /// Mean surface Dice at the first tolerance of a study of masks.
+    Nsd,
+    /// Share of true lesions found, of a study of masks.
+    LesionSensitivity,
 }
 
 /// The acceptance bound: met when the interval's lower end is at or above it, refuted when the

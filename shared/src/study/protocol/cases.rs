@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Structure;
 use crate::study::{EndpointId, FieldName, Term};
 
 /// One endpoint with its reference standard.
@@ -17,10 +18,13 @@ pub struct Endpoint {
     pub id: EndpointId,
     /// Name for people.
     pub label: String,
-    /// The declared binary column.
+    /// The declared binary column; in a study of masks, the column with the truth's masks.
     pub field: FieldName,
-    /// What counts as an event, in words.
+    /// What counts as an event, in words; of masks, what the structure is.
     pub event: String,
+    /// In a study of masks: which voxels the endpoint is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structure: Option<Structure>,
     /// How the truth was established.
     pub reference_standard: ReferenceStandard,
 }

@@ -134,7 +134,12 @@ fn failure(protocol: &StudyProtocol, found: &mut Found) {
     let fits = field.is_some_and(|field| match field.kind {
         FieldKind::Category => true,
         FieldKind::Integer | FieldKind::Number => field.bands.len() > 1,
-        FieldKind::Identifier | FieldKind::Binary | FieldKind::Probability => false,
+        FieldKind::Identifier
+        | FieldKind::Binary
+        | FieldKind::Probability
+        | FieldKind::Mask
+        | FieldKind::Image
+        | FieldKind::Candidates => false,
     });
     found.unless(
         fits,
