@@ -184,6 +184,7 @@ const RARE: &[&str] = &[
 fn protocol() -> StudyProtocol {
     let mut protocol = random::protocol(&[], &THRESHOLDS);
     protocol.site = vec![StudySite {
+        moderators: Default::default(),
         slug: "a".parse().unwrap(),
         display_name: "a".to_owned(),
         role: SiteRole::External,

@@ -236,7 +236,6 @@ async fn jobs_that_may_not_run_are_refused_and_nothing_else_is_said() {
     let protocol = Digest::of(&study);
     lair.publish(protocol, study.clone());
     let mut cases = Cases {
-        masks: Vec::new(),
         lair: &lair,
         consortium: &consortium,
         protocol,

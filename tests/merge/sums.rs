@@ -39,6 +39,7 @@ pub fn pooled(releases: &[ReceivedRelease]) -> PooledStudy {
     protocol.site = names
         .into_iter()
         .map(|slug| StudySite {
+            moderators: Default::default(),
             display_name: slug.to_string(),
             slug,
             role: SiteRole::External,

@@ -62,8 +62,14 @@ fn zero_and_small_look_the_same() {
         };
         let hidden = book.said.iter().filter(|said| said.cell.is_suppressed());
         for said in hidden {
+            // A small cell of a 2x2 table may say that it is small, and no hidden cell says more.
+            let of_table = ["tp.", "fn.", "fp.", "tn."]
+                .iter()
+                .any(|it| said.name.starts_with(it));
+            let small = Cell::Suppressed { lo: 0, hi: 9 };
             let whole = Cell::Suppressed { lo: 0, hi: 1 << 40 };
-            assert_eq!(said.cell, whole, "{}", said.name);
+            let fits = said.cell == whole || (of_table && said.patients < 10 && said.cell == small);
+            assert!(fits, "{}: {:?}", said.name, said.cell);
             zeros += usize::from(said.rows == 0);
             smalls += usize::from((1..10).contains(&said.rows));
         }

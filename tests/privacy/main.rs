@@ -7,6 +7,7 @@
 //! To: nothing.
 
 mod attack;
+mod bound;
 mod effect;
 mod said;
 mod seam;

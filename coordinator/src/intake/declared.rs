@@ -12,6 +12,7 @@ use shared::statistic::permutation::Permutation;
 use shared::statistic::subgroup::SubgroupTable;
 use shared::statistic::{Disclosed, EstimateKey, Metric, Statistic};
 use shared::study::plan::StatisticKind;
+use shared::study::validate::SIZE_AXIS;
 use shared::study::{AxisId, EndpointId, ModelId, ModelRole, StudyProtocol};
 
 use super::keys::levels;
@@ -41,6 +42,8 @@ pub(super) fn unknown(statistic: &Statistic<Disclosed>, protocol: &StudyProtocol
         Statistic::Contingency(it) => contingency(protocol, it, &mut wrong),
         Statistic::Discordance(it) => discordance(protocol, it, &mut wrong),
         Statistic::Permutation(it) => permutation(protocol, it, &mut wrong),
+        Statistic::Segmentation(it) => scored(protocol, &it.endpoint, &it.model, &mut wrong),
+        Statistic::Lesions(it) => scored(protocol, &it.endpoint, &it.model, &mut wrong),
     }
     wrong
 }
@@ -121,6 +124,13 @@ fn estimate(protocol: &StudyProtocol, key: &EstimateKey, wrong: &mut Vec<String>
     }
     match (&key.axis, &key.level) {
         (None, None) => {}
+        (Some(id), Some(level)) if protocol.is_segmentation() && id.as_str() == SIZE_AXIS => {
+            let endpoint = protocol.find_endpoint(&key.endpoint);
+            let structure = endpoint.and_then(|endpoint| endpoint.structure.as_ref());
+            if !structure.is_some_and(|one| one.size_labels().contains(level)) {
+                wrong.push(format!("size bin \"{level}\" is not declared"));
+            }
+        }
         (Some(id), Some(level)) => {
             axis(protocol, id, wrong);
             if !levels(protocol, id).contains(level) {
@@ -130,6 +140,12 @@ fn estimate(protocol: &StudyProtocol, key: &EstimateKey, wrong: &mut Vec<String>
         (Some(_), None) | (None, Some(_)) => {
             wrong.push("an axis and a level go together".into());
         }
+    }
+    let tolerances = protocol.segmentation.as_ref();
+    let tolerances = tolerances.map_or(&[][..], |plan| plan.tolerance_mm.as_slice());
+    let at_tolerance = matches!(key.metric, Metric::Nsd | Metric::NsdPresent);
+    if at_tolerance != key.tolerance_mm.is_some_and(|mm| tolerances.contains(&mm)) {
+        wrong.push("its tolerance is not one that the protocol declares".into());
     }
     let at_prevalence = matches!(
         key.metric,

@@ -167,6 +167,8 @@ fn means_inside(
                 (&brier.value, classes)
             }
             Statistic::Flow(_)
+            | Statistic::Segmentation(_)
+            | Statistic::Lesions(_)
             | Statistic::Characteristics(_)
             | Statistic::Confusion(_)
             | Statistic::Auc(_)

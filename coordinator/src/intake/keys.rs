@@ -63,6 +63,8 @@ fn kind(statistic: &Statistic<Disclosed>) -> StatisticKind {
         Statistic::Permutation(_) => StatisticKind::Permutation,
         Statistic::CalibrationBlock(_) => StatisticKind::CalibrationBlock,
         Statistic::Missing(_) => StatisticKind::Missing,
+        Statistic::Segmentation(_) => StatisticKind::Segmentation,
+        Statistic::Lesions(_) => StatisticKind::Lesions,
     }
 }
 
@@ -93,7 +95,7 @@ fn key(statistic: &Statistic<Disclosed>) -> Key {
         Statistic::Estimate(it) => Key {
             sub: it.key.metric.entry().slug,
             other: estimate_other(&it.key),
-            threshold: it.key.threshold.map(f64::to_bits),
+            threshold: it.key.threshold.or(it.key.tolerance_mm).map(f64::to_bits),
             ..scored(&it.key.endpoint, &it.key.model)
         },
         Statistic::CalibrationBins(it) => scored(&it.endpoint, &it.model),
@@ -120,6 +122,8 @@ fn key(statistic: &Statistic<Disclosed>) -> Key {
             ..scored(&it.endpoint, &it.model)
         },
         Statistic::Permutation(it) => scored(&it.endpoint, &it.model),
+        Statistic::Segmentation(it) => scored(&it.endpoint, &it.model),
+        Statistic::Lesions(it) => scored(&it.endpoint, &it.model),
     }
 }
 

@@ -12,10 +12,12 @@ use shared::statistic::contingency::Contingency;
 use shared::statistic::discordance::Discordance;
 use shared::statistic::flow::Flow;
 use shared::statistic::histogram::Histogram;
+use shared::statistic::lesion::Lesions;
 use shared::statistic::missing::Missing;
 use shared::statistic::observed_expected::ObservedExpected;
 use shared::statistic::paired_auc::PairedAuc;
 use shared::statistic::permutation::Permutation;
+use shared::statistic::segmentation::Segmentation;
 use shared::statistic::subgroup::{SubgroupRow, SubgroupTable};
 use shared::statistic::{Cell, Disclosed, Estimate, Statistic};
 
@@ -44,8 +46,41 @@ pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
         Statistic::Permutation(it) => permutation(&mut out, it),
         Statistic::CalibrationBlock(it) => calibration_block(&mut out, it),
         Statistic::Missing(it) => missing(&mut out, it),
+        Statistic::Segmentation(it) => segmentation(&mut out, it),
+        Statistic::Lesions(it) => lesions(&mut out, it),
     }
     out
+}
+
+fn segmentation<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Segmentation<Disclosed>) {
+    let named = [
+        ("both", &it.both),
+        ("missed", &it.missed),
+        ("false_alarm", &it.false_alarm),
+        ("neither", &it.neither),
+    ];
+    counts(out, &named);
+    for row in &it.sizes {
+        counts(out, &[("size", &row.n)]);
+    }
+    for block in it.distributions.iter().flat_map(|part| &part.blocks) {
+        counts(out, &[("bin", &block.count)]);
+    }
+}
+
+fn lesions<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Lesions<Disclosed>) {
+    let named = [
+        ("scans", &it.scans),
+        ("truth", &it.truth),
+        ("found", &it.found),
+        ("not_found", &it.not_found),
+        ("hits", &it.hits),
+        ("false_positives", &it.false_positives),
+    ];
+    counts(out, &named);
+    for row in &it.sizes {
+        counts(out, &[("found", &row.found), ("not_found", &row.not_found)]);
+    }
 }
 
 fn auc<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Auc<Disclosed>) {

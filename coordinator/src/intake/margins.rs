@@ -31,6 +31,8 @@ pub(super) fn check(
         Statistic::Flow(_)
         | Statistic::SubgroupTable(_)
         | Statistic::Contingency(_)
+        | Statistic::Segmentation(_)
+        | Statistic::Lesions(_)
         | Statistic::CalibrationBlock(_) => {}
         Statistic::Characteristics(it) => {
             if let Some(flow) = flow_of(&it.endpoint) {

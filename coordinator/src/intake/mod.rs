@@ -16,6 +16,7 @@ mod histogram;
 mod keys;
 mod listing;
 mod margins;
+mod masks;
 mod performance;
 mod recomputed;
 mod related;
@@ -103,6 +104,7 @@ pub fn check(release: &ReceivedRelease, protocol: &StudyProtocol) -> Vec<Finding
     calibration::check(release, protocol, &mut findings);
     subgroups::check(release, protocol, &mut findings);
     contingency::check(release, protocol, &mut findings);
+    masks::check(release, protocol, &mut findings);
     findings
 }
 

@@ -67,6 +67,8 @@ pub(super) fn check(
             | Statistic::SubgroupTable(_)
             | Statistic::Contingency(_)
             | Statistic::Missing(_)
+            | Statistic::Segmentation(_)
+            | Statistic::Lesions(_)
             | Statistic::CalibrationBlock(_) => {}
             Statistic::Discordance(it) => utility::crossed(it, release, &at, findings),
         }

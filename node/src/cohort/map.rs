@@ -90,7 +90,13 @@ fn codes_fault(field: &Field, source: &TableSource) -> Option<Fault> {
     let levels: Vec<&str> = match field.kind {
         FieldKind::Binary => vec!["1", "0"],
         FieldKind::Category => field.levels.iter().map(String::as_str).collect(),
-        FieldKind::Identifier | FieldKind::Probability | FieldKind::Integer | FieldKind::Number => {
+        FieldKind::Identifier
+        | FieldKind::Probability
+        | FieldKind::Integer
+        | FieldKind::Number
+        | FieldKind::Mask
+        | FieldKind::Image
+        | FieldKind::Candidates => {
             return wrong(
                 format!("codes are given for \"{}\"", field.name),
                 "only categories and binary fields have codes",

@@ -99,7 +99,10 @@ impl Checker<'_> {
         let rows = self.table.rows();
         let Some(cells) = position.and_then(|position| self.table.column.get(position)) else {
             return match field.kind {
-                FieldKind::Identifier => Column::Withheld,
+                FieldKind::Identifier
+                | FieldKind::Mask
+                | FieldKind::Image
+                | FieldKind::Candidates => Column::Withheld,
                 FieldKind::Category => Column::Category(vec![None; rows]),
                 FieldKind::Binary
                 | FieldKind::Probability
@@ -353,9 +356,13 @@ fn bounds(field: &Field) -> [f64; 2] {
     match field.kind {
         FieldKind::Probability => [0.0, 1.0],
         FieldKind::Integer => field.range.unwrap_or([-WHOLE_MAX, WHOLE_MAX]),
-        FieldKind::Number | FieldKind::Binary | FieldKind::Category | FieldKind::Identifier => {
-            field.range.unwrap_or([f64::MIN, f64::MAX])
-        }
+        FieldKind::Number
+        | FieldKind::Binary
+        | FieldKind::Category
+        | FieldKind::Identifier
+        | FieldKind::Mask
+        | FieldKind::Image
+        | FieldKind::Candidates => field.range.unwrap_or([f64::MIN, f64::MAX]),
     }
 }
 

@@ -13,6 +13,7 @@ mod failure;
 mod fairness;
 mod mean;
 pub mod meta_regression;
+pub mod moderator;
 pub mod one_stage;
 mod permutation;
 pub mod random_effects;

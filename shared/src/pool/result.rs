@@ -12,6 +12,7 @@ pub use super::fairness::{
     AdjustedGap, AxisFairness, AxisRepresentation, BetweenSites, Interaction, MergedLevel,
     MergedLevels, MergedSpread, SiteDisparities, SiteRepresentation,
 };
+use super::moderator::ModeratorAnalysis;
 use super::one_stage::OneStage;
 pub use super::permutation::{PooledPermutation, SitePermutation};
 pub use super::robustness::{
@@ -92,6 +93,9 @@ pub struct PooledStudy {
     /// Errors of the model under validation by level, over external sites, the worst first.
     #[serde(default)]
     pub failures: Vec<Failure>,
+    /// Analyses against the protocol's properties of sites; empty when it declares none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moderators: Vec<ModeratorAnalysis>,
 }
 
 /// Errors at one level of an axis, summed over external sites.

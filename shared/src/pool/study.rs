@@ -7,8 +7,8 @@
 use super::one_stage::{self, Exchange};
 use super::result::{PooledStudy, SiteOutcome, SiteResult};
 use super::{
-    analysis, calibration, curve, failure, fairness, permutation, summary_point, table, utility,
-    verdict, withheld,
+    analysis, calibration, curve, failure, fairness, moderator, permutation, summary_point, table,
+    utility, verdict, withheld,
 };
 use crate::disclosure::ReceivedRelease;
 use crate::identity::Digest;
@@ -96,6 +96,7 @@ pub fn pool_with_steps(
         representation: fairness::representation(&sites),
         permutation: permutation::all(&sites),
         failures: failure::all(protocol, &sites),
+        moderators: moderator::all(protocol, &analyses),
         analyses,
         protocol: protocol.clone(),
         protocol_digest: facts.protocol_digest,

@@ -7,6 +7,7 @@
 use super::result::{SiteOutcome, SiteResult, Withheld};
 use crate::disclosure::review::MANY;
 use crate::statistic::characteristics::Characteristics;
+use crate::statistic::confusion::Confusion;
 use crate::statistic::contingency::Contingency;
 use crate::statistic::discordance::Discordance;
 use crate::statistic::metric::{Leaves, Pooling};
@@ -51,6 +52,29 @@ pub fn outcome_words(outcome: SiteOutcome) -> &'static str {
         SiteOutcome::Refused => "the site did not accept the job",
         SiteOutcome::NoAnswer => "no answer before the round closed",
         SiteOutcome::Quarantined => "received, but contradicts itself; kept for a person",
+    }
+}
+
+/// What a hidden 2x2 table still says: one-sided bounds of its rates.
+fn bounds_of_rates(one: &Confusion<Disclosed>) -> String {
+    let known = one.rates.iter().filter_map(|rate| match rate.value {
+        Cell::Suppressed { lo, .. } if lo > 0.0 => {
+            Some(format!("{} at least {lo:.3}", rate.measure.words()))
+        }
+        Cell::Suppressed { hi, .. } if hi < 1.0 => {
+            Some(format!("{} at most {hi:.3}", rate.measure.words()))
+        }
+        Cell::Suppressed { .. }
+        | Cell::Value { .. }
+        | Cell::Rounded { .. }
+        | Cell::Zero
+        | Cell::NotComputed { .. } => None,
+    });
+    let known: Vec<String> = known.collect();
+    if known.is_empty() {
+        "no bound".to_owned()
+    } else {
+        known.join(", ")
     }
 }
 
@@ -104,7 +128,7 @@ impl Walk<'_> {
                 let effect = "no rate of this site at this threshold; sites with few errors are \
                               hidden first, so the others look worse than all would";
                 if one.true_positive.is_suppressed() {
-                    self.push(item, "no bound".to_owned(), effect);
+                    self.push(item, bounds_of_rates(one), effect);
                 }
             }
             Statistic::Auc(one) => {

@@ -3,7 +3,8 @@
 //!
 //! From: `pool::result`.
 //! To: `estimates.csv`, `curves.csv`, `counts.csv`, `sites.csv`, `tests.csv`, `meta_input.csv`,
-//! `robustness.csv`, `summary_points.csv`.
+//! `robustness.csv`, `summary_points.csv`; where the protocol asks, `meta_regression.csv`,
+//! `one_stage.csv`.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ mod counts;
 mod curves;
 mod estimates;
 mod meta;
+mod moderator;
 mod one_stage;
 mod robustness;
 mod sites;
@@ -34,6 +36,9 @@ pub(super) fn files(view: View<'_>) -> Vec<(&'static str, String)> {
         ("summary_points.csv", robustness::summary_points(view)),
         ("tests.csv", testing::table(view)),
     ];
+    if !view.study.moderators.is_empty() {
+        files.push(("meta_regression.csv", moderator::table(view)));
+    }
     if !view.study.one_stage.is_empty() {
         files.push(("one_stage.csv", one_stage::table(view)));
     }
@@ -60,6 +65,9 @@ pub fn slug(key: &EstimateKey) -> String {
     }
     if let Some(prevalence) = key.prevalence {
         parts.push(format!("prevalence-{prevalence}"));
+    }
+    if let Some(tolerance) = key.tolerance_mm {
+        parts.push(format!("within-{tolerance}-mm"));
     }
     if let Some(sensitivity) = &key.sensitivity {
         parts.push(plain(sensitivity));

@@ -218,8 +218,21 @@ pub(super) fn value(cell: &Cell<f64>, style: Style) -> Shown {
                 .with(format!("({})", range(*lo, *hi, style)))
         }
         Cell::Zero => Shown::of(State::Zero, real(0.0, style)),
-        Cell::Suppressed { .. } => Shown::of(State::Suppressed, "withheld"),
+        Cell::Suppressed { lo, hi } => Shown::of(State::Suppressed, hidden_value(*lo, *hi, style)),
         Cell::NotComputed { reason } => undefined(*reason),
+    }
+}
+
+/// `withheld`, or for a share that is known on one side `withheld, at least 91.0%`.
+fn hidden_value(lo: f64, hi: f64, style: Style) -> String {
+    if style != Style::Percent {
+        return "withheld".to_owned();
+    }
+    match (lo > 0.0, hi < 1.0) {
+        (false, false) => "withheld".to_owned(),
+        (true, false) => format!("withheld, at least {}", real(lo, style)),
+        (false, true) => format!("withheld, at most {}", real(hi, style)),
+        (true, true) => format!("withheld, {}", range(lo, hi, style)),
     }
 }
 

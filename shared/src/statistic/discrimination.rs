@@ -96,7 +96,8 @@ impl Curve<'_> {
             roc::average_precision(&self.steps),
             self.partial(&self.steps),
         ];
-        let [precision, partial] = of_patients(self.ranked.patients(), &self.plan, values, statistics);
+        let [precision, partial] =
+            of_patients(self.ranked.patients(), &self.plan, values, statistics);
         let forbidden = self.set.protocol.sampling.design == SamplingDesign::OutcomeDependent;
         let precision = if forbidden {
             let found = Found::undefined(Undefined::DesignForbids);

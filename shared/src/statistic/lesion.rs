@@ -316,7 +316,13 @@ pub(crate) fn estimates(masks: &MaskSet<'_>, model: usize) -> Vec<Estimate<Exact
             let found = found(*metric, *ratio, &patients, total, (bootstrap, plan));
             let key = EstimateKey::whole(*metric, id.clone(), masks.set.endpoint.clone());
             let present = masks.set.count(|at| masks.set.outcome[at]).beside(0);
-            Estimate::new(key, scans.scans(), present, found, basis(&scans, *ratio).and(masks.apart(model)))
+            Estimate::new(
+                key,
+                scans.scans(),
+                present,
+                found,
+                basis(&scans, *ratio).and(masks.apart(model)),
+            )
         })
         .collect()
 }

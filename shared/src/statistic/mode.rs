@@ -77,9 +77,9 @@ fn merge(kind: StatisticKind) -> Merge {
         | StatisticKind::Missing
         | StatisticKind::Lesions => Merge::Sums,
         StatisticKind::Characteristics => Merge::Moments,
-        StatisticKind::Histogram
-        | StatisticKind::CalibrationBins
-        | StatisticKind::Segmentation => Merge::Histogram,
+        StatisticKind::Histogram | StatisticKind::CalibrationBins | StatisticKind::Segmentation => {
+            Merge::Histogram
+        }
         StatisticKind::Permutation => Merge::Permutation,
         StatisticKind::CalibrationBlock => Merge::Newton,
         StatisticKind::Auc

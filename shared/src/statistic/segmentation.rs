@@ -188,13 +188,14 @@ impl<'a> MaskSet<'a> {
 pub(crate) fn measure(masks: &MaskSet<'_>, model: usize) -> Option<Segmentation<Exact>> {
     let set = masks.set;
     let id = set.protocol.model.get(model)?.id.clone();
-    let is = |wanted| {
-        set.count(|at| masks.case(model, at).map(MaskCase::presence) == Some(wanted))
-    };
+    let is = |wanted| set.count(|at| masks.case(model, at).map(MaskCase::presence) == Some(wanted));
     let labels = masks.structure.size_labels();
     let bin = |at: usize| {
         let case = masks.case(model, at)?;
-        masks.structure.size_bin(case.truth_ml).filter(|_| case.truth_ml > 0.0)
+        masks
+            .structure
+            .size_bin(case.truth_ml)
+            .filter(|_| case.truth_ml > 0.0)
     };
     let counts = set.counts(labels.len(), |at| bin(at).unwrap_or(labels.len()));
     let sizes = labels.into_iter().zip(counts);
@@ -231,4 +232,3 @@ fn distribution(masks: &MaskSet<'_>, model: usize, quantity: Quantity) -> Distri
         blocks: blocks.collect(),
     }
 }
-

@@ -20,7 +20,8 @@ mod timestamp;
 pub mod validate;
 
 pub use field::{
-    AcquisitionTag, Axis, AxisRule, Field, FieldKind, NOT_RECORDED, Operator, Scalar, Term, pair_levels,
+    AcquisitionTag, Axis, AxisRule, Field, FieldKind, NOT_RECORDED, Operator, Scalar, Term,
+    pair_levels,
 };
 pub use formula::{Formula, FormulaTerm, Link};
 pub use id::{

@@ -693,6 +693,52 @@ fn design(protocol: &StudyProtocol, found: &mut Found) {
     );
 }
 
+/// Most moderators: each takes a degree of freedom from few sites.
+const MODERATORS_MAX: usize = 3;
+
+fn moderators(protocol: &StudyProtocol, found: &mut Found) {
+    let declared = &protocol.pooling.moderator;
+    let place = "pooling.moderator";
+    found.unique(place, declared.iter().map(|one| one.id.as_str()));
+    found.unless(
+        declared.len() <= MODERATORS_MAX,
+        place,
+        "more than three moderators",
+        "keep the properties of hospitals that were expected to matter",
+    );
+    let plain =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+    for one in declared {
+        found.unless(
+            (1..=40).contains(&one.id.len())
+                && one.id.chars().all(plain)
+                && !one.label.trim().is_empty(),
+            place,
+            "a moderator needs an id of lower-case letters, digits and underscores, and a label",
+            "write for example id = \"beds\", label = \"Beds, hundreds\"",
+        );
+    }
+    for site in &protocol.site {
+        let known = |id: &String| declared.iter().any(|one| one.id == *id);
+        found.unless(
+            site.moderators.keys().all(known)
+                && site.moderators.values().all(|one| one.is_finite()),
+            &format!("site \"{}\"", site.slug),
+            "it has a value of a moderator that is not declared, or one that is no number",
+            "declare it as [[pooling.moderator]], or remove it",
+        );
+        let complete = declared
+            .iter()
+            .all(|one| site.moderators.contains_key(&one.id));
+        found.unless(
+            complete || site.role != super::SiteRole::External,
+            &format!("site \"{}\"", site.slug),
+            "it has no value of a declared moderator",
+            "write for example moderators = { beds = 9 } at every external site",
+        );
+    }
+}
+
 /// The start is a constant and the steps are few: a requester may not choose where a site
 /// evaluates its rows, nor how often (decision P4).
 fn one_stage(protocol: &StudyProtocol, found: &mut Found) {
@@ -728,6 +774,7 @@ fn sites(protocol: &StudyProtocol, found: &mut Found) {
         "declare [[site]]",
     );
     found.unique("site", protocol.site.iter().map(|site| site.slug.as_str()));
+    moderators(protocol, found);
     for data in &protocol.public_dataset {
         found.unless(
             is_sha256(&data.sha256),

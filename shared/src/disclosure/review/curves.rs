@@ -5,12 +5,12 @@
 //! To: the release's statistics.
 
 use super::Gate;
-use crate::disclosure::rule::{Rule, blocks};
+use crate::disclosure::rule::{Rule, blocks, rounding, small_cell};
 use crate::statistic::Statistic;
 use crate::statistic::calibration_bins::{CalibrationBins, PredictionBin};
-use crate::statistic::confusion::{Confusion, Rate};
+use crate::statistic::confusion::{Confusion, Rate, RateMeasure};
 use crate::statistic::histogram::{Block, Histogram, bin_of};
-use crate::statistic::stage::{Disclosed, Exact, ExactCount};
+use crate::statistic::stage::{Cell, Disclosed, Exact, ExactCount};
 
 impl Gate<'_> {
     /// D7 with decision P2: a 2x2 table is shown when its four cells are large enough and, between
@@ -104,7 +104,12 @@ impl Gate<'_> {
         let shown = self.table_shown(one.model.as_str(), one.endpoint.as_str(), one.threshold);
         let name = format!("{} at {}", one.model, one.threshold);
         let rule = Rule::OperatingPoint;
+        let bounds = self.bounds_of_small(&one, shown);
         let mut cell = |what: &str, count: &ExactCount| {
+            // A cell that is hidden because it is small says so, and no more (decision C1).
+            let known = bounds.as_ref().is_some_and(|known| known.tells(what));
+            let small = known && !small_cell::shows(self.policy, count.patients);
+            let rule = if small { Rule::SmallCell } else { rule };
             self.count_if(&format!("{name}: {what}"), count, shown, rule)
         };
         let true_positive = cell("true positives", &one.true_positive);
@@ -116,9 +121,12 @@ impl Gate<'_> {
             .into_iter()
             .map(|rate| {
                 let name = format!("{name}: {}", rate.measure.words());
+                let value = self.real_if(&name, rate.value, Rule::Rate, shown);
                 Rate {
                     n: self.count_if(&format!("{name}, cases"), &rate.n, shown, rule),
-                    value: self.real_if(&name, rate.value, Rule::Rate, shown),
+                    value: bounds
+                        .as_ref()
+                        .map_or(value, |known| known.of(rate.measure, value)),
                     low: self.real_if(&format!("{name}, lower end"), rate.low, Rule::Rate, shown),
                     high: self.real_if(&format!("{name}, upper end"), rate.high, Rule::Rate, shown),
                     measure: rate.measure,
@@ -135,6 +143,29 @@ impl Gate<'_> {
             true_negative,
             rates,
         }
+    }
+
+    /// What small cells say about the rates of a table that is not shown: only that they are
+    /// small, against the class totals as they are released. Nothing is said of a class so small
+    /// that both its cells could be, since each would bound the other; nor where patients repeat,
+    /// since few patients may own many cases.
+    fn bounds_of_small(&self, one: &Confusion<Exact>, shown: bool) -> Option<SmallCells> {
+        if shown || self.clustered || !self.policy.protects() {
+            return None;
+        }
+        let small = |count: &ExactCount| !small_cell::shows(self.policy, count.patients);
+        let total = |a: &ExactCount, b: &ExactCount| {
+            let k = self.policy.min_cell();
+            let total = rounding::count(a.rows + b.rows, self.policy.rounding(), k);
+            total.bounds().map_or(0, |(least, _)| least)
+        };
+        Some(SmallCells {
+            most: self.policy.min_cell().saturating_sub(1),
+            events: total(&one.true_positive, &one.false_negative),
+            others: total(&one.true_negative, &one.false_positive),
+            sensitivity: [small(&one.false_negative), small(&one.true_positive)],
+            specificity: [small(&one.false_positive), small(&one.true_negative)],
+        })
     }
 
     pub(super) fn histogram(&mut self, one: Histogram<Exact>) -> Histogram<Disclosed> {
@@ -208,6 +239,61 @@ impl Gate<'_> {
         usize::try_from(by_size)
             .unwrap_or(usize::MAX)
             .clamp(1, self.policy.max_blocks())
+    }
+}
+
+/// Which cells of a hidden table are small, and the least that its class totals may be.
+struct SmallCells {
+    /// Largest count of a small cell.
+    most: u64,
+    /// Least number of events, as released.
+    events: u64,
+    /// Least number of non-events, as released.
+    others: u64,
+    /// Whether misses, and hits, among events are small.
+    sensitivity: [bool; 2],
+    /// Whether misses, and hits, among non-events are small.
+    specificity: [bool; 2],
+}
+
+impl SmallCells {
+    /// Whether a class of at least so many has at most one small cell.
+    fn is_telling(&self, least: u64) -> bool {
+        least > 2 * self.most
+    }
+
+    /// Whether the cell called `what` may say that it is small.
+    fn tells(&self, what: &str) -> bool {
+        let of_events = what == "true positives" || what == "false negatives";
+        self.is_telling(if of_events { self.events } else { self.others })
+    }
+
+    /// The one-sided bound of a rate whose misses (or hits) are fewer than k of a class of at
+    /// least so many; other rates stay as they are.
+    fn of(&self, measure: RateMeasure, cell: Cell<f64>) -> Cell<f64> {
+        let (least, small) = match measure {
+            RateMeasure::Sensitivity => (self.events, self.sensitivity),
+            RateMeasure::Specificity => (self.others, self.specificity),
+            RateMeasure::Ppv
+            | RateMeasure::Npv
+            | RateMeasure::SelectionRate
+            | RateMeasure::Prevalence => return cell,
+        };
+        let Cell::Suppressed { lo, hi } = cell else {
+            return cell;
+        };
+        if !self.is_telling(least) {
+            return cell;
+        }
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "counts of cases stay far below 2^53"
+        )]
+        let share = self.most as f64 / least as f64;
+        Cell::Suppressed {
+            lo: if small[0] { lo.max(1.0 - share) } else { lo },
+            hi: if small[1] { hi.min(share) } else { hi },
+        }
     }
 }
 

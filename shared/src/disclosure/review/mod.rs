@@ -123,11 +123,7 @@ pub fn review(
 }
 
 /// D1, for every endpoint; one that fails withholds the release as a whole.
-fn decide(
-    policy: &Policy,
-    protocol: &StudyProtocol,
-    statistics: &[Statistic<Exact>],
-) -> Decision {
+fn decide(policy: &Policy, protocol: &StudyProtocol, statistics: &[Statistic<Exact>]) -> Decision {
     let flows = statistics.iter().filter_map(Statistic::flow);
     let mut blocks = statistics.iter().filter_map(Statistic::calibration_block);
     if let Some(verdict) = blocks.find_map(|block| steps::objection(policy, block)) {

@@ -51,6 +51,7 @@ pub(super) fn page(view: View<'_>) -> Section {
             blocks.extend(robustness::blocks(view, &name, analysis));
         }
     }
+    blocks.extend(super::moderator::blocks(view));
     blocks.extend(precision::measures(view));
     for (model, endpoint) in curve_keys(view) {
         curves(view, &model, &endpoint, &mut blocks);

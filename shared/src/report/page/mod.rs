@@ -16,6 +16,7 @@ mod fairness;
 mod flow;
 mod front;
 mod methods;
+mod moderator;
 mod one_stage;
 mod operating;
 mod precision;

@@ -147,7 +147,10 @@ impl Column<'_> {
         let (rest_mean, other) = mean_and_influence(&rest.value);
         let mut patient = self.patient();
         patient.extend(rest.patient());
-        let influence: Vec<f64> = own.into_iter().chain(other.iter().map(|one| -one)).collect();
+        let influence: Vec<f64> = own
+            .into_iter()
+            .chain(other.iter().map(|one| -one))
+            .collect();
         let variance = clustered_variance(&influence, &patient)
             .filter(|variance| *variance > 0.0)
             .ok_or(Undefined::NoVariance);
@@ -241,7 +244,9 @@ type PairMetric = (Metric, fn(&Pair) -> f64);
 const PAIRED: [PairMetric; 8] = [
     (Metric::IouPresent, |pair| pair.iou),
     (Metric::VolumeSimilarity, |pair| pair.volume_similarity),
-    (Metric::RelativeVolumeError, |pair| pair.relative_volume_error),
+    (Metric::RelativeVolumeError, |pair| {
+        pair.relative_volume_error
+    }),
     (Metric::Hd, |pair| pair.hd_mm),
     (Metric::Hd95, |pair| pair.hd95_mm),
     (Metric::Assd, |pair| pair.assd_mm),
@@ -356,7 +361,11 @@ impl<'a> Teller<'a> {
             let hits = column.patients_where(|value| value == 1.0);
             let others = column.patients_where(|value| value == 0.0);
             let found = column.share_of_cases();
-            self.estimate(self.key(metric), column.n(), (found, Basis::of(hits.min(others))))
+            self.estimate(
+                self.key(metric),
+                column.n(),
+                (found, Basis::of(hits.min(others))),
+            )
         };
         vec![
             share(Metric::MissedShare, true, Presence::Missed),
@@ -374,8 +383,8 @@ impl<'a> Teller<'a> {
         labels
             .map(|(bin, label)| {
                 let column = self.masks.column(self.place, |case| {
-                    let inside = case.truth_ml > 0.0
-                        && structure.size_bin(case.truth_ml) == Some(bin);
+                    let inside =
+                        case.truth_ml > 0.0 && structure.size_bin(case.truth_ml) == Some(bin);
                     let value = self.masks.headline(case, |pair| pair.dice);
                     value.filter(|_| inside)
                 });
@@ -421,11 +430,9 @@ pub(crate) fn differences(
 ) -> Option<Estimate<Exact>> {
     let teller = Teller::of(masks, index)?;
     let other = masks.set.protocol.model.get(comparator)?.id.clone();
-    let dice = |model: usize, at: usize| {
-        masks.headline(masks.case(model, at)?, |pair| pair.dice)
-    };
-    let each = (0..masks.set.len())
-        .filter_map(|at| Some((at, dice(index, at)? - dice(comparator, at)?)));
+    let dice = |model: usize, at: usize| masks.headline(masks.case(model, at)?, |pair| pair.dice);
+    let each =
+        (0..masks.set.len()).filter_map(|at| Some((at, dice(index, at)? - dice(comparator, at)?)));
     let (place, value) = each.unzip();
     let column = Column {
         set: masks.set,

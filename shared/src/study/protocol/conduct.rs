@@ -4,6 +4,8 @@
 //! From: `study.toml`.
 //! To: `lock`, `plan`, and every reader of the analysis plan.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +48,9 @@ pub struct StudySite {
     pub display_name: String,
     /// Its relation to the model (decision C9).
     pub role: SiteRole,
+    /// Values of the study's moderators: properties of the hospital, never of its patients.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub moderators: BTreeMap<String, f64>,
 }
 
 /// A site's relation to the model (decision C9). Only `external` sites enter a pool.

@@ -20,6 +20,20 @@ pub struct Pooling {
     pub level: f64,
     /// Fewer external sites than this: no pool. At least 2.
     pub min_sites: usize,
+    /// Properties of sites that their results are regressed on, at most three; used from ten
+    /// external sites on (decision C16).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moderator: Vec<Moderator>,
+}
+
+/// A property of sites, a number that each external site declares in `[[site]]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Moderator {
+    /// Id that keys its values: lower-case letters, digits and underscores.
+    pub id: String,
+    /// Name on the report, with its unit.
+    pub label: String,
 }
 
 /// Pooling models.

@@ -31,10 +31,7 @@ pub struct SegmentationPlan {
     pub distance_cap_mm: Option<f64>,
     /// False positives per scan at which the detection sensitivity is read, ascending; the seven
     /// points of LUNA16 by default.
-    #[serde(
-        default = "luna16_points",
-        skip_serializing_if = "is_luna16"
-    )]
+    #[serde(default = "luna16_points", skip_serializing_if = "is_luna16")]
     pub false_positives_per_scan: Vec<f64>,
 }
 

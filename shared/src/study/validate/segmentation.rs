@@ -76,7 +76,9 @@ fn tabular(protocol: &StudyProtocol, found: &mut Found) {
 
 fn tags(protocol: &StudyProtocol, found: &mut Found) {
     let images = protocol.field.iter();
-    let images = images.filter(|field| field.kind == FieldKind::Image).count();
+    let images = images
+        .filter(|field| field.kind == FieldKind::Image)
+        .count();
     found.unless(
         images <= 1,
         "field",
@@ -130,7 +132,8 @@ fn conventions(plan: &SegmentationPlan, found: &mut Found) {
         "write for example tolerance_mm = [1, 2]",
     );
     found.unless(
-        plan.distance_cap_mm.is_none_or(|cap| cap > 0.0 && cap <= 10_000.0),
+        plan.distance_cap_mm
+            .is_none_or(|cap| cap > 0.0 && cap <= 10_000.0),
         "segmentation.distance_cap_mm",
         "the cap is not a length in (0, 10000] mm",
         "write one length for the whole study, such as 100",
@@ -253,8 +256,16 @@ fn lesions(plan: &LesionPlan, place: &str, found: &mut Found) {
     connectivity(plan.connectivity, &place, found);
     let asked = [
         (LesionRule::IouOneToOne, plan.iou.is_some(), "iou"),
-        (LesionRule::BratsDilation, plan.dilations.is_some(), "dilations"),
-        (LesionRule::CentreDistance, plan.distance_mm.is_some(), "distance_mm"),
+        (
+            LesionRule::BratsDilation,
+            plan.dilations.is_some(),
+            "dilations",
+        ),
+        (
+            LesionRule::CentreDistance,
+            plan.distance_mm.is_some(),
+            "distance_mm",
+        ),
     ];
     for (rule, given, key) in asked {
         found.unless(
