@@ -88,6 +88,7 @@ impl Law {
             normal_sf(marker - if class { separation } else { 0.0 })
         };
         let (hit, alarm) = (above(true), above(false));
+        let odds = threshold.map(|at| at / (1.0 - at));
         let rates = hit
             .zip(alarm)
             .map(|(hit, alarm)| (event * hit, other * alarm));
@@ -124,10 +125,11 @@ impl Law {
             "selection-rate" => event * hit? + other * alarm?,
             "ppv" => event * hit? / (event * hit? + other * alarm?),
             "npv" => other * (1.0 - alarm?) / (event * (1.0 - hit?) + other * (1.0 - alarm?)),
-            "net-benefit" => {
-                let threshold = threshold?;
-                event * hit? - other * alarm? * threshold / (1.0 - threshold)
-            }
+            "net-benefit" => event * hit? - other * alarm? * odds?,
+            "net-benefit-treat-all" => event - other * odds?,
+            "net-benefit-over-treat-all" => other * (1.0 - alarm?) * odds? - event * (1.0 - hit?),
+            "interventions-avoided" => other * (1.0 - alarm?) - event * (1.0 - hit?) / odds?,
+            "standardised-net-benefit" => hit? - other * alarm? * odds? / event,
             _ => return None,
         })
     }

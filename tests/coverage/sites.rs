@@ -10,13 +10,16 @@ use harness::path;
 use harness::random::{self, Draw};
 use shared::disclosure::ReceivedRelease;
 use shared::study::plan::{self, StatisticKind};
-use shared::study::{SiteRole, StudyProtocol, StudySite};
+use shared::study::{DecisionCurve, SiteRole, StudyProtocol, StudySite};
 
 use crate::law::Law;
 use crate::table::Line;
 
 /// Predictions at or above these are positive.
 const THRESHOLDS: [f64; 2] = [0.2, 0.5];
+
+/// A threshold of the decision curve that few predictions lie below.
+const LOW_THRESHOLD: f64 = 0.1;
 
 /// A population, and where theory promises the nominal level.
 #[derive(Clone, Debug)]
@@ -148,8 +151,21 @@ pub fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Normal intervals of bounded, skewed measures of agreement: thirty events are too few.
-const SMALL: &[&str] = &["f1", "kappa", "mcc"];
+/// Normal intervals of bounded, skewed measures of agreement: thirty events are too few; and of
+/// what a low threshold gains over treating everybody, which rests on the few below it.
+const SMALL: &[&str] = &[
+    "f1",
+    "interventions-avoided",
+    "kappa",
+    "mcc",
+    "net-benefit-over-treat-all",
+];
+
+/// What few predictions lie below: the gain over treating everybody rests on these few.
+const SPARSE: &[&str] = &[
+    "interventions-avoided at 0.1",
+    "net-benefit-over-treat-all at 0.1",
+];
 
 /// With a dozen events, or forty patients who repeat, no interval here has its level for sure.
 const RARE: &[&str] = &[
@@ -163,6 +179,7 @@ const RARE: &[&str] = &[
     "citl",
     "diagnostic-odds-ratio",
     "f1",
+    "interventions-avoided",
     "joint-intercept",
     "kappa",
     "likelihood-ratio-negative",
@@ -170,6 +187,8 @@ const RARE: &[&str] = &[
     "log-loss",
     "mcc",
     "net-benefit",
+    "net-benefit-over-treat-all",
+    "net-benefit-treat-all",
     "npv",
     "observed-expected",
     "ppv",
@@ -178,6 +197,7 @@ const RARE: &[&str] = &[
     "selection-rate",
     "sensitivity",
     "specificity",
+    "standardised-net-benefit",
     "youden-index",
 ];
 
@@ -189,6 +209,9 @@ fn protocol() -> StudyProtocol {
         display_name: "a".to_owned(),
         role: SiteRole::External,
     }];
+    protocol.decision_curve = Some(DecisionCurve {
+        thresholds: vec![LOW_THRESHOLD],
+    });
     // No interval reads the histogram; the fewer bins, the quicker a replicate.
     protocol.histogram.edges.truncate(1);
     protocol
@@ -235,7 +258,8 @@ pub fn simulate(scenario: &Scenario, replicates: usize) -> Vec<Line> {
                 let Some(truth) = scenario.law.truth(metric, 0, key.threshold) else {
                     continue;
                 };
-                let promised = !scenario.described.contains(&metric);
+                let described = scenario.described.contains(&metric);
+                let promised = !described && !SPARSE.contains(&name.as_str());
                 let line = Line::new(scenario.name, &name, promised);
                 lines.insert(name.clone(), (line, truth));
             }

@@ -77,6 +77,10 @@ pub fn protocol(levels: &[usize], thresholds: &[f64]) -> StudyProtocol {
         field(json!({ "name": "p_b", "kind": "probability" })),
         field(json!({ "name": "age", "kind": "number", "range": [0, 120] })),
     ];
+    // Tests add the sections that they are about.
+    protocol.decision_curve = None;
+    protocol.target_prevalence.clear();
+    protocol.sensitivity.clear();
     // Enough for an interval, few enough for thousands of releases.
     protocol.bootstrap.resamples = 100;
     protocol.subgroup.clear();

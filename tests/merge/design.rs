@@ -309,6 +309,28 @@ fn a_sample_by_outcome_speaks_about_its_source() {
     let called: Vec<&Row> = all.iter().filter(|row| row.score(0) >= 0.5).collect();
     let hits: f64 = called.iter().filter(|row| row.event()).map(weight).sum();
     let total: f64 = called.iter().map(weight).sum();
+    // Net benefit at the source: every case stands for those of its class not sampled.
+    let source: f64 = all.iter().map(|row| weight(&row)).sum();
+    let alarms: f64 = called.iter().filter(|row| !row.event()).map(weight).sum();
+    let benefit = value(&out, Metric::NetBenefit, None, Some(0.5));
+    close(
+        benefit,
+        (hits - alarms) / source,
+        "net benefit at the source",
+    );
+    let events: f64 = all
+        .iter()
+        .filter(|row| row.event())
+        .map(|row| weight(&row))
+        .sum();
+    let standardised = value(&out, Metric::StandardisedNetBenefit, None, Some(0.5));
+    close(
+        standardised,
+        (hits - alarms) / events,
+        "standardised at the source",
+    );
+    let forbidden = find(&forbidden, Metric::NetBenefit, None, Some(0.5)).unwrap();
+    assert_eq!(forbidden.value, Cell::NotComputed { reason });
     let ppv = rate(&out);
     close(
         ppv.value.number().unwrap(),

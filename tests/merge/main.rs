@@ -7,6 +7,7 @@
 mod brute;
 mod degenerate;
 mod design;
+mod paired;
 mod parts;
 mod sums;
 mod value;

@@ -56,7 +56,7 @@ pub(super) fn check(
                 if it.key.metric == Metric::Brier && it.key.is_whole() && !weighted {
                     brier(it, release, &at, slack, findings);
                 }
-                utility::follows(it, release, &at, findings);
+                utility::follows(it, release, protocol, &at, findings);
                 related::check(it, release, protocol, &at, findings);
             }
             Statistic::Permutation(it) => permutation(it, release, &at, slack, findings),

@@ -9,8 +9,9 @@ use shared::numeric::mcnemar::Discordant;
 use shared::numeric::net_benefit::{Decided, Prevalence, Question};
 use shared::statistic::confusion::Confusion;
 use shared::statistic::discordance::{Crossed, Discordance};
+use shared::statistic::sampling::Weights;
 use shared::statistic::{Disclosed, Estimate, EstimateKey, Metric, Statistic};
-use shared::study::{EndpointId, ModelId};
+use shared::study::{EndpointId, ModelId, StudyProtocol};
 
 use super::finding::{Finding, near, sums_to, within};
 
@@ -54,6 +55,7 @@ fn question(metric: Metric) -> Option<Question> {
 pub(super) fn follows(
     it: &Estimate<Disclosed>,
     release: &ReceivedRelease,
+    protocol: &StudyProtocol,
     at: &str,
     findings: &mut Vec<Finding>,
 ) {
@@ -70,10 +72,14 @@ pub(super) fn follows(
     let (Some(question), Some(threshold)) = (question(it.key.metric), it.key.threshold) else {
         return;
     };
-    let prevalence = it
-        .key
-        .prevalence
-        .map_or(Prevalence::Observed, Prevalence::Declared);
+    let observed = match Weights::of_design(protocol) {
+        Ok(weights) if !weights.is_plain() => Prevalence::Sampled {
+            event: weights.event,
+            non_event: weights.non_event,
+        },
+        Ok(_) | Err(_) => Prevalence::Observed,
+    };
+    let prevalence = it.key.prevalence.map_or(observed, Prevalence::Declared);
     let counts = table(release, model, endpoint, threshold).and_then(decided);
     let answer = counts.and_then(|counts| counts.estimate(question, threshold, prevalence));
     let rule = "utility-follows";

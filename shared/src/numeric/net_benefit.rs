@@ -11,7 +11,8 @@
 //! `[a (1 - a) + w^2 b (1 - b) + 2 w a b] / n`, `a = TP/n`, `b = FP/n`.
 //!
 //! At a declared prevalence the classes are weighted to it and their sizes are taken as fixed;
-//! at the observed one the prevalence is an estimate too. Thresholds 0 and 1 have no harm to
+//! at the observed one the prevalence is an estimate too, also where cases were sampled by
+//! outcome at known rates and are weighted back to their source. Thresholds 0 and 1 have no harm to
 //! weigh and are refused, never moved to the next number.
 //!
 //! From: `statistic::net_benefit` (rows at a site), `pool` (summed counts).
@@ -32,6 +33,14 @@ pub enum Prevalence {
     Observed,
     /// As declared, strictly between 0 and 1: classes are weighted to it.
     Declared(f64),
+    /// As in the source of a sample drawn by outcome: each patient stands for this many of the
+    /// class, both above 0.
+    Sampled {
+        /// Weight of an event.
+        event: f64,
+        /// Weight of a non-event.
+        non_event: f64,
+    },
 }
 
 /// Patients with the same outcome and the same decisions, and what is counted for each.
@@ -96,6 +105,15 @@ pub fn mean(cells: &[Cell], prevalence: Prevalence) -> Option<Linearised> {
             let value = (sum1 + sum0) / n;
             linearised(cells, value, |cell| (cell.utility - value) / n)
         }
+        Prevalence::Sampled { event, non_event } => {
+            let n = event * n1 + non_event * n0;
+            (n > 0.0).then_some(())?;
+            let value = (event * sum1 + non_event * sum0) / n;
+            linearised(cells, value, |cell| {
+                let weight = if cell.event { event } else { non_event };
+                weight * (cell.utility - value) / n
+            })
+        }
         Prevalence::Declared(share) => {
             (share > 0.0 && share < 1.0 && n1 > 0.0 && n0 > 0.0).then_some(())?;
             let (mean1, mean0) = (sum1 / n1, sum0 / n0);
@@ -122,6 +140,19 @@ pub fn standardised(cells: &[Cell], prevalence: Prevalence) -> Option<Linearised
             linearised(cells, value, |cell| {
                 let share = if cell.event { value } else { 0.0 };
                 (cell.utility - share) / events
+            })
+        }
+        Prevalence::Sampled { event, non_event } => {
+            let events = event * patients(cells, true);
+            (events > 0.0).then_some(())?;
+            let value = (event * total(cells, true) + non_event * total(cells, false)) / events;
+            linearised(cells, value, |cell| {
+                let weighted = if cell.event {
+                    event * (cell.utility - value)
+                } else {
+                    non_event * cell.utility
+                };
+                weighted / events
             })
         }
         Prevalence::Declared(share) => {

@@ -2,8 +2,8 @@
 //! same, `-` as minus, empty where there is no number, and a column that says why.
 //!
 //! From: `pool::result`.
-//! To: `estimates.csv`, `curves.csv`, `counts.csv`, `sites.csv`, `tests.csv`, `meta_input.csv`,
-//! `robustness.csv`, `summary_points.csv`; where the protocol asks, `meta_regression.csv`,
+//! To: `estimates.csv`, `curves.csv`, `counts.csv`, `failures.csv`, `sites.csv`, `tests.csv`,
+//! `meta_input.csv`, `robustness.csv`, `summary_points.csv`; where the protocol asks, `meta_regression.csv`,
 //! `one_stage.csv`.
 
 use std::collections::BTreeMap;
@@ -17,6 +17,7 @@ use crate::statistic::Cell;
 mod counts;
 mod curves;
 mod estimates;
+mod failures;
 mod meta;
 mod moderator;
 mod one_stage;
@@ -30,6 +31,7 @@ pub(super) fn files(view: View<'_>) -> Vec<(&'static str, String)> {
         ("counts.csv", counts::table(view)),
         ("curves.csv", curves::table(view)),
         ("estimates.csv", estimates::table(view)),
+        ("failures.csv", failures::table(view)),
         ("meta_input.csv", meta::table(view)),
         ("robustness.csv", robustness::table(view)),
         ("sites.csv", sites::table(view)),

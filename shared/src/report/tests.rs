@@ -385,6 +385,7 @@ fn csv_rows_are_as_wide_as_their_heads() {
             "estimates.csv",
             "curves.csv",
             "counts.csv",
+            "failures.csv",
             "sites.csv",
             "tests.csv",
             "meta_input.csv",

@@ -6,7 +6,8 @@
 //! treated non-event (Vickers and Elkin 2006, doi 10.1177/0272989X06295361; standardised after
 //! Kerr et al. 2016, doi 10.1200/JCO.2015.65.5654). Differences are means of paired utilities,
 //! so they carry the covariance. At a declared prevalence the classes are weighted to it; with
-//! sampling by outcome only those forms exist (decision C3).
+//! sampling by outcome at known fractions each case stands for those not sampled, and without
+//! the fractions only the declared forms exist (decision C3).
 //!
 //! Merge class T: pooled by random effects without transformation, since net benefit depends on
 //! each hospital's prevalence (Wynants et al. 2018, doi 10.1002/sim.7653); the 2x2 counts behind
@@ -21,6 +22,7 @@ use super::analysis_set::{AnalysisSet, clustered_variance, dominance};
 use super::auc::Areas;
 use super::estimate::{Estimate, EstimateKey, Found};
 use super::metric::{Metric, Scale};
+use super::sampling::Weights;
 use super::stage::{Basis, Exact, ExactCount, Undefined};
 use crate::numeric::net_benefit::{
     BothDecided, Cell, Decided, Linearised, Prevalence, Question, mean,
@@ -132,7 +134,7 @@ fn key(
     let key = EstimateKey::whole(metric, model.clone(), set.endpoint.clone()).at(threshold);
     EstimateKey {
         prevalence: match prevalence {
-            Prevalence::Observed => None,
+            Prevalence::Observed | Prevalence::Sampled { .. } => None,
             Prevalence::Declared(share) => Some(share),
         },
         ..key
@@ -201,7 +203,12 @@ impl Whole {
 
     fn prevalences(&self, set: &AnalysisSet<'_>) -> Vec<Prevalence> {
         let declared = set.protocol.target_prevalences(&set.endpoint);
-        let mut all = vec![Prevalence::Observed];
+        let sampled = Weights::of(set).ok().filter(|weights| !weights.is_plain());
+        let observed = sampled.map_or(Prevalence::Observed, |weights| Prevalence::Sampled {
+            event: weights.event,
+            non_event: weights.non_event,
+        });
+        let mut all = vec![observed];
         all.extend(declared.into_iter().map(Prevalence::Declared));
         all
     }
