@@ -147,16 +147,22 @@ impl Search {
         for (place, room) in state.iter().enumerate() {
             // What the later places can still take.
             let later: u32 = state[place + 1..].iter().sum();
+            let ends = |left: u32| (left.saturating_sub(later), left.min(*room));
+            // Counted before any is made: one place of a large table has millions.
+            let ways = open.iter().map(|(_, left, _)| {
+                let (least, most) = ends(*left);
+                u64::from((most + 1).saturating_sub(least))
+            });
+            self.spend(ways.sum())?;
             let mut next = Vec::new();
             for (filled, left, weight) in &open {
-                let least = left.saturating_sub(later);
-                for cell in least..=(*left).min(*room) {
+                let (least, most) = ends(*left);
+                for cell in least..=most {
                     let mut filled = filled.clone();
                     filled.push(room - cell);
                     next.push((filled, left - cell, weight - self.log_factorial(cell)));
                 }
             }
-            self.spend(next.len() as u64)?;
             open = next;
         }
         let sorted = open.into_iter().map(|(mut state, _, weight)| {
