@@ -17,3 +17,4 @@ pub mod limit;
 pub mod mask;
 pub mod refusal;
 pub mod segmentation;
+pub mod surface;
