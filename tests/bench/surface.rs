@@ -53,6 +53,7 @@ fn organ(shape: [usize; 3], spacing: [f64; 3], shift: f64) -> Segmentation {
         }
     }
     Segmentation {
+        is_open: false,
         geometry: Geometry {
             shape,
             spacing,

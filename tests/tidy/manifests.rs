@@ -6,7 +6,7 @@ use toml::Table;
 
 use crate::{report, tree};
 
-const MEMBERS: [&str; 4] = ["shared", "node", "coordinator", "tests"];
+const MEMBERS: [&str; 5] = ["shared", "node", "node/imaging", "coordinator", "tests"];
 /// A workspace of its own, since a fuzzer needs another toolchain.
 const FUZZ: &str = "tests/fuzz";
 /// The Node package of the browser checks.
@@ -30,7 +30,7 @@ fn dependencies(manifest: &Table) -> Vec<(String, toml::Value)> {
 }
 
 fn is_ours(name: &str) -> bool {
-    MEMBERS.contains(&name) || name == "fedval-tests"
+    MEMBERS.contains(&name) || ["imaging", "fedval-tests"].contains(&name)
 }
 
 /// The names of every crate and package we depend on directly.
@@ -99,6 +99,10 @@ fn packages_point_one_way() {
             ][..],
         ),
         ("node", &["coordinator", "bincode", "statrs"]),
+        (
+            "node/imaging",
+            &["shared", "node", "coordinator", "tokio", "quinn", "rustls"],
+        ),
         ("coordinator", &["node", "bincode", "statrs"]),
     ];
     let mut findings = Vec::new();
@@ -112,7 +116,7 @@ fn packages_point_one_way() {
         }
     }
     report(
-        "shared knows neither end, the ends do not know each other.",
+        "shared knows neither end, the ends do not know each other, images know none of them.",
         &findings,
     );
 }

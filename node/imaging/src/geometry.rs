@@ -67,6 +67,82 @@ impl Geometry {
     }
 }
 
+impl Geometry {
+    /// Voxels from this grid's first voxel to the other's, where both are parts of one grid.
+    ///
+    /// # Errors
+    /// `geometry-mismatch` where spacing or directions differ, the other starts before this grid,
+    /// or lies between its voxels.
+    pub fn offset_of(&self, other: &Self) -> Result<[usize; 3], Refusal> {
+        let steps = self.steps_to(other)?;
+        let mut offset = [0; 3];
+        for (offset, step) in offset.iter_mut().zip(steps) {
+            *offset = usize::try_from(step).map_err(|_| {
+                let why = "the segmentation starts before the other volume";
+                Refusal::new(Reason::GeometryMismatch, why)
+            })?;
+        }
+        Ok(offset)
+    }
+
+    /// The smallest grid that holds both parts of one grid.
+    ///
+    /// # Errors
+    /// `geometry-mismatch`.
+    pub fn joined(&self, other: &Self) -> Result<Self, Refusal> {
+        let steps = self.steps_to(other)?;
+        let mut joined = self.clone();
+        for axis in 0..3 {
+            let before = usize::try_from(-steps[axis]).unwrap_or(0);
+            let after = usize::try_from(steps[axis]).unwrap_or(0);
+            let own = before + self.shape[axis];
+            joined.shape[axis] = own.max(after + other.shape[axis]);
+            if let Some(affine) = &mut joined.affine {
+                #[allow(
+                    clippy::cast_precision_loss,
+                    reason = "voxels along an axis stay far below 2^53"
+                )]
+                for row in affine {
+                    row[3] -= row[axis] * before as f64;
+                }
+            }
+        }
+        Ok(joined)
+    }
+
+    fn steps_to(&self, other: &Self) -> Result<[i64; 3], Refusal> {
+        let mismatch = |why: &str| Refusal::new(Reason::GeometryMismatch, why);
+        let (Some(one), Some(two)) = (&self.affine, &other.affine) else {
+            return Err(mismatch("one of the volumes has no position"));
+        };
+        for (a, b) in one.iter().zip(two) {
+            if a[..3].iter().zip(&b[..3]).any(|(a, b)| !close(*a, *b)) {
+                return Err(mismatch("spacing or directions differ"));
+            }
+        }
+        let mut steps = [0; 3];
+        for (axis, steps) in steps.iter_mut().enumerate() {
+            // Directions are perpendicular, so that each axis has its own share of the way.
+            let (mut along, mut length) = (0.0, 0.0);
+            for (a, b) in one.iter().zip(two) {
+                along += a[axis] * (b[3] - a[3]);
+                length += a[axis] * a[axis];
+            }
+            let way = along / length;
+            if !((way - way.round()).abs() <= ABSOLUTE_MM.max(0.01) && way.abs() < 1e9) {
+                return Err(mismatch("the volumes lie between each other's voxels"));
+            }
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "checked to be below a thousand million"
+            )]
+            let whole = way.round() as i64;
+            *steps = whole;
+        }
+        Ok(steps)
+    }
+}
+
 fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= ABSOLUTE_MM.max(RELATIVE * a.abs().max(b.abs()))
 }

@@ -12,9 +12,14 @@
 //! From: files of one hospital.
 //! To: `node::imaging`.
 
+pub mod dicom;
+pub mod file;
 pub mod geometry;
 pub mod limit;
 pub mod mask;
+pub mod nifti;
+pub mod orient;
+pub mod png;
 pub mod refusal;
 pub mod segmentation;
 pub mod surface;

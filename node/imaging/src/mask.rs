@@ -146,6 +146,13 @@ impl Mask {
         })
     }
 
+    /// Moves the region, and the set with it.
+    pub fn shift(&mut self, by: [usize; 3]) {
+        for (origin, by) in self.region.origin.iter_mut().zip(by) {
+            *origin += by;
+        }
+    }
+
     /// The same set within `region`, which must hold every voxel of it that is wanted.
     #[must_use]
     pub fn within(&self, region: Region) -> Self {

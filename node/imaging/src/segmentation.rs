@@ -8,10 +8,14 @@ use std::collections::BTreeMap;
 
 use crate::geometry::Geometry;
 use crate::mask::{Mask, Region};
+use crate::refusal::{Reason, Refusal};
 
 /// Labelled voxels in canonical orientation; 0 is background.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segmentation {
+    /// Whether what lies beyond the volume along its slices is background, not unknown: a DICOM
+    /// segmentation leaves empty slices out.
+    pub is_open: bool,
     /// Shape, spacing, position.
     pub geometry: Geometry,
     /// The labels.
@@ -28,6 +32,45 @@ pub enum Voxels {
 }
 
 impl Segmentation {
+    /// Truth and prediction in one space, or why they are in none. An open segmentation is placed
+    /// on the other's grid where its slices fit onto it.
+    ///
+    /// # Errors
+    /// `geometry-mismatch`.
+    pub fn in_one_space(truth: Self, prediction: Self) -> Result<(Self, Self), Refusal> {
+        if truth.geometry.agree(&prediction.geometry).is_ok()
+            || !(truth.is_open || prediction.is_open)
+        {
+            truth.geometry.agree(&prediction.geometry)?;
+            return Ok((truth, prediction));
+        }
+        let grid = match (truth.is_open, prediction.is_open) {
+            (true, true) => truth.geometry.joined(&prediction.geometry)?,
+            (true, false) => prediction.geometry.clone(),
+            (false, _) => truth.geometry.clone(),
+        };
+        Ok((truth.placed(&grid)?, prediction.placed(&grid)?))
+    }
+
+    /// The same on a grid that holds it.
+    fn placed(mut self, grid: &Geometry) -> Result<Self, Refusal> {
+        let offset = grid.offset_of(&self.geometry)?;
+        if (0..3).any(|axis| offset[axis] + self.geometry.shape[axis] > grid.shape[axis]) {
+            let why = "the segmentation reaches beyond the other volume";
+            return Err(Refusal::new(Reason::GeometryMismatch, why));
+        }
+        if let Voxels::Segments(segments) = &mut self.voxels {
+            for mask in segments.values_mut() {
+                mask.shift(offset);
+            }
+        } else if offset != [0; 3] || self.geometry.shape != grid.shape {
+            let why = "a label map does not cover the other volume";
+            return Err(Refusal::new(Reason::GeometryMismatch, why));
+        }
+        self.geometry = grid.clone();
+        Ok(self)
+    }
+
     /// The labels that occur, each with its voxels, ascending; background left out.
     pub fn labels(&self) -> BTreeMap<u16, u64> {
         match &self.voxels {
@@ -134,10 +177,11 @@ mod tests {
 
     fn labelled() -> Segmentation {
         let mut labels = vec![0_u16; 70 * 4 * 3];
-        labels[(70 + 2) * 1 + 3] = 7;
+        labels[70 + 5] = 7;
         labels[(2 * 4 + 1) * 70 + 69] = 7;
         labels[(2 * 4 + 1) * 70 + 68] = 300;
         Segmentation {
+            is_open: false,
             geometry: Geometry {
                 shape: [70, 4, 3],
                 spacing: [1.0; 3],
@@ -152,6 +196,7 @@ mod tests {
         let map = labelled();
         let whole = Region::whole(map.geometry.shape);
         let segments = Segmentation {
+            is_open: false,
             geometry: map.geometry.clone(),
             voxels: Voxels::Segments(
                 [7, 300]

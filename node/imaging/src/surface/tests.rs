@@ -93,7 +93,7 @@ fn speckled(mask: &mut Mask, speckle: &Value, [width, height, depth]: [usize; 3]
             for z in 0..depth {
                 // The last axis is fastest in the recipes.
                 let linear = ((x * height + y) * depth + z) as u64;
-                if mixed(linear.wrapping_add(seed)) % modulus == 0 {
+                if mixed(linear.wrapping_add(seed)).is_multiple_of(modulus) {
                     mask.insert([x, y, z]);
                 }
             }

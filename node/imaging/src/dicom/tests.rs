@@ -1,0 +1,229 @@
+//! Every sample file is read, or refused for the right reason; counts are those that pydicom and
+//! nibabel find.
+
+use std::path::{Path, PathBuf};
+
+use super::attribute::{Attribute, Value};
+use super::*;
+use crate::file::read_mask;
+use crate::geometry::Geometry;
+use crate::mask::{Mask, Region};
+use crate::nifti;
+use crate::segmentation::Voxels;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/imaging")
+}
+
+/// What a file gives, in one line: shape, labels and set voxels, or why it is refused.
+fn outcome(path: &Path) -> String {
+    match read_mask(path, &Limits::default()) {
+        Err(refusal) => refusal.reason.slug().to_owned(),
+        Ok(mask) => {
+            let labels = mask.labels();
+            let total: u64 = labels.values().sum();
+            let [x, y, z] = mask.geometry.shape;
+            format!("{x}x{y}x{z} {} {total}", labels.len())
+        }
+    }
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    let entries = std::fs::read_dir(folder).unwrap();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_sample_is_read_or_refused_with_its_reason() {
+    let mut found = Vec::new();
+    files(&fixtures(), &mut found);
+    let table = std::fs::read_to_string(fixtures().join("samples.csv")).unwrap();
+    let mut expected: std::collections::BTreeMap<&str, &str> = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split_once(',').unwrap())
+        .collect();
+    for path in found {
+        let name = path
+            .strip_prefix(fixtures())
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let text = [".md", ".txt", ".json", ".csv"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        if !text {
+            let expected = expected.remove(name.as_str());
+            assert_eq!(Some(outcome(&path).as_str()), expected, "{name}");
+        }
+    }
+    assert!(
+        expected.is_empty(),
+        "files that are not there: {expected:?}"
+    );
+}
+
+#[test]
+fn acquisition_is_read_from_images() {
+    let read = |file: &str, wanted: &[Attribute]| {
+        let path = fixtures().join(file);
+        attribute::read(&path, wanted, &Limits::default()).unwrap()
+    };
+    let term = |text: &str| Some(Value::Term(text.to_owned()));
+    use Attribute::{Kvp, Manufacturer, Modality, SliceThickness};
+    let found = read(
+        "pydicom/CT_small.dcm",
+        &[Modality, Manufacturer, SliceThickness, Kvp],
+    );
+    let expected = [
+        term("CT"),
+        term("GE HealthCare"),
+        Some(Value::Number(5.0)),
+        Some(Value::Number(120.0)),
+    ];
+    assert_eq!(found, expected);
+    let found = read(
+        "nibabel/slicethickness_empty_string.dcm",
+        &[SliceThickness, Manufacturer],
+    );
+    assert_eq!(found, [None, term("Siemens Healthineers")]);
+}
+
+#[test]
+fn contours_are_refused_with_what_to_do_instead() {
+    let path = fixtures().join("pydicom/rtstruct.dcm");
+    let refusal = read_mask(&path, &Limits::default()).unwrap_err();
+    assert_eq!(refusal.reason, Reason::WrongObject);
+    assert!(refusal.detail.contains(RT_STRUCTURE_SET), "{refusal}");
+}
+
+fn seeded(shape: [usize; 3]) -> Segmentation {
+    let mut seed = 7_u64;
+    let voxels = shape.iter().product();
+    let mut labels = vec![0; voxels];
+    for (place, label) in labels.iter_mut().enumerate() {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let slice = place / (shape[0] * shape[1]);
+        // Some slices stay empty, one in the middle and the last.
+        if slice != 2 && slice + 1 != shape[2] {
+            *label = u16::try_from(seed >> 61).unwrap() % 4;
+        }
+    }
+    Segmentation {
+        is_open: false,
+        geometry: Geometry {
+            shape,
+            spacing: [0.7, 0.9, 2.5],
+            affine: Some([
+                [0.7, 0.0, 0.0, -30.0],
+                [0.0, 0.9, 0.0, 12.5],
+                [0.0, 0.0, 2.5, 100.0],
+            ]),
+        },
+        voxels: Voxels::Labels(labels),
+    }
+}
+
+const UIDS: Uids<'_> = Uids {
+    study: "1.2.826.0.1.3680043.8.498.1",
+    series: "1.2.826.0.1.3680043.8.498.2",
+    object: "1.2.826.0.1.3680043.8.498.3",
+    frame_of_reference: "1.2.826.0.1.3680043.8.498.4",
+};
+
+#[test]
+fn a_segmentation_written_as_dicom_and_as_nifti_is_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    // Frames of 13 x 7 pixels start at every bit of a byte.
+    let original = seeded([13, 7, 6]);
+    let (dicom, packed) = (folder.path().join("a.dcm"), folder.path().join("a.nii.gz"));
+    write(&dicom, &original, &UIDS).unwrap();
+    nifti::write(&packed, &original).unwrap();
+    let limits = Limits::default();
+    let from_nifti = read_mask(&packed, &limits).unwrap();
+    assert_eq!(from_nifti, original);
+    let from_dicom = read_mask(&dicom, &limits).unwrap();
+    assert!(from_dicom.is_open && from_dicom.geometry.shape == [13, 7, 5]);
+    let (truth, prediction) = Segmentation::in_one_space(from_nifti, from_dicom).unwrap();
+    let whole = Region::whole([13, 7, 6]);
+    for label in 1..4 {
+        let masks: [Mask; 2] = [&truth, &prediction].map(|one| one.structure(&[label], whole));
+        assert_eq!(masks[0], masks[1], "label {label}");
+    }
+    let bytes = std::fs::read(&dicom).unwrap();
+    write(&dicom, &original, &UIDS).unwrap();
+    assert_eq!(
+        std::fs::read(&dicom).unwrap(),
+        bytes,
+        "the same bytes again"
+    );
+}
+
+#[test]
+fn another_place_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let original = seeded([13, 7, 6]);
+    let mut moved = original.clone();
+    moved.geometry.affine.as_mut().unwrap()[0][3] += 0.3;
+    let path = folder.path().join("a.dcm");
+    write(&path, &moved, &UIDS).unwrap();
+    let moved = read_mask(&path, &Limits::default()).unwrap();
+    let refusal = Segmentation::in_one_space(original, moved).unwrap_err();
+    assert_eq!(refusal.reason, Reason::GeometryMismatch);
+}
+
+/// Bytes of a file cut, changed and lengthened are refused or read, and never end the process.
+#[test]
+fn damaged_files_are_refused() {
+    let limits = Limits {
+        voxels: 1 << 20,
+        ..Limits::default()
+    };
+    let samples = [
+        "highdicom/seg_image_ct_binary.dcm",
+        "highdicom/seg_image_sm_control_labelmap.dcm",
+        "pydicom/image_dfl.dcm",
+    ];
+    for sample in samples {
+        let bytes = std::fs::read(fixtures().join(sample)).unwrap();
+        let mut seed = 1_u64;
+        for round in 0..400 {
+            let mut damaged = bytes.clone();
+            for _ in 0..=round % 4 {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let place = usize::try_from(seed >> 33).unwrap() % damaged.len();
+                damaged[place] = u8::try_from(seed >> 25 & 255).unwrap();
+            }
+            damaged.truncate(damaged.len() - round % 97);
+            let _ = read_bytes(&damaged, &limits);
+        }
+    }
+}
+
+/// A sequence nested as deep as a file can make it.
+#[test]
+fn deep_nesting_is_refused_before_it_is_parsed() {
+    let head = std::fs::read(fixtures().join("pydicom/MR_small.dcm")).unwrap();
+    let start = 132
+        + head[132..]
+            .windows(4)
+            .position(|w| w == [8, 0, 5, 0] || w == [8, 0, 8, 0])
+            .unwrap();
+    let mut bytes = head[..start].to_vec();
+    for _ in 0..100_000 {
+        // (0008,1140) SQ of undefined length, and an item of undefined length.
+        bytes.extend([8, 0, 0x40, 0x11, b'S', b'Q', 0, 0, 255, 255, 255, 255]);
+        bytes.extend([0xFE, 0xFF, 0, 0xE0, 255, 255, 255, 255]);
+    }
+    let refusal = read_bytes(&bytes, &Limits::default()).unwrap_err();
+    assert_eq!(refusal.reason, Reason::Malformed, "{refusal}");
+}

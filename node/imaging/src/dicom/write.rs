@@ -1,0 +1,263 @@
+//! Writes a binary DICOM segmentation: frames packed back to back as one stream of bits, empty
+//! frames left out. The same segments and identifiers give the same bytes.
+//!
+//! Specification: PS3.3 section A.51, PS3.5 section 8.1.1.
+//!
+//! From: [`Segmentation`].
+//! To: the simulator's hospitals, tests.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use dicom_core::value::{DataSetSequence, PrimitiveValue, Value};
+use dicom_core::{DataElement, VR};
+use dicom_dictionary_std::tags;
+use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
+
+use super::SEGMENTATION;
+use crate::geometry::Geometry;
+use crate::mask::Region;
+use crate::segmentation::Segmentation;
+
+/// Identifiers of the object, unique by the caller's promise.
+pub struct Uids<'a> {
+    /// Of the study.
+    pub study: &'a str,
+    /// Of the series.
+    pub series: &'a str,
+    /// Of the object.
+    pub object: &'a str,
+    /// Of the space that images and segmentation share.
+    pub frame_of_reference: &'a str,
+}
+
+/// Writes every label of `segmentation` as a segment of its number.
+///
+/// # Errors
+/// What the file system says; `InvalidInput` for a volume without a position, or without labels.
+pub fn write(path: &Path, segmentation: &Segmentation, uids: &Uids<'_>) -> std::io::Result<()> {
+    let geometry = &segmentation.geometry;
+    let labels: Vec<u16> = segmentation.labels().into_keys().collect();
+    let invalid = |why: &str| std::io::Error::new(std::io::ErrorKind::InvalidInput, why);
+    let affine = geometry
+        .affine
+        .ok_or_else(|| invalid("a volume without a position"))?;
+    if labels.is_empty() {
+        return Err(invalid("a segmentation without labels"));
+    }
+    let mut bits = Bits::default();
+    let mut frames = Vec::new();
+    let [columns, rows, slices] = geometry.shape;
+    for label in &labels {
+        let mask = segmentation.structure(&[*label], Region::whole(geometry.shape));
+        for slice in 0..slices {
+            if (0..rows).all(|row| mask.row(row, slice).iter().all(|word| *word == 0)) {
+                continue;
+            }
+            for row in 0..rows {
+                let words = mask.row(row, slice);
+                (0..columns).for_each(|x| bits.push(words[x / 64] >> (x % 64) & 1 == 1));
+            }
+            frames.push(frame(*label, position(&affine, slice)));
+        }
+    }
+    let mut object = InMemDicomObject::new_empty();
+    head(&mut object, geometry, uids, frames.len());
+    object.put(sequence(
+        tags::SEGMENT_SEQUENCE,
+        labels.iter().map(|label| segment(*label)),
+    ));
+    let shared = shared(geometry, &affine);
+    object.put(sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, [shared]));
+    object.put(sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, frames));
+    let bytes = bits.finish();
+    object.put(DataElement::new(
+        tags::PIXEL_DATA,
+        VR::OB,
+        PrimitiveValue::from(bytes),
+    ));
+    let meta = FileMetaTableBuilder::new()
+        .media_storage_sop_class_uid(SEGMENTATION)
+        .media_storage_sop_instance_uid(uids.object)
+        .transfer_syntax("1.2.840.10008.1.2.1");
+    let failed =
+        |fault: &dyn std::error::Error| std::io::Error::other(super::dataset::chain(fault));
+    let file = object.with_meta(meta).map_err(|fault| failed(&fault))?;
+    let mut written = Vec::new();
+    file.write_all(&mut written)
+        .map_err(|fault| failed(&fault))?;
+    let mut out = std::fs::File::create(path)?;
+    out.write_all(&written)?;
+    out.sync_all()
+}
+
+/// A stream of bits, the first in the lowest place of the first byte.
+#[derive(Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    used: u32,
+}
+
+impl Bits {
+    fn push(&mut self, bit: bool) {
+        if self.used == 0 {
+            self.bytes.push(0);
+        }
+        if let Some(last) = self.bytes.last_mut() {
+            *last |= u8::from(bit) << self.used;
+        }
+        self.used = (self.used + 1) % 8;
+    }
+
+    /// The bytes, an even number of them.
+    fn finish(mut self) -> Vec<u8> {
+        if self.bytes.len() % 2 == 1 {
+            self.bytes.push(0);
+        }
+        self.bytes
+    }
+}
+
+fn sequence(
+    tag: dicom_core::Tag,
+    items: impl IntoIterator<Item = InMemDicomObject>,
+) -> DataElement<InMemDicomObject> {
+    let items: Vec<InMemDicomObject> = items.into_iter().collect();
+    DataElement::new(tag, VR::SQ, Value::from(DataSetSequence::from(items)))
+}
+
+fn text(object: &mut InMemDicomObject, tag: dicom_core::Tag, vr: VR, value: &str) {
+    object.put(DataElement::new(tag, vr, PrimitiveValue::from(value)));
+}
+
+fn short(object: &mut InMemDicomObject, tag: dicom_core::Tag, value: usize) {
+    let value = u16::try_from(value).unwrap_or(u16::MAX);
+    object.put(DataElement::new(tag, VR::US, PrimitiveValue::from(value)));
+}
+
+fn decimals(values: &[f64]) -> String {
+    // A decimal string has at most sixteen characters.
+    let one = |value: &f64| {
+        let plain = format!("{value}");
+        if plain.len() <= 16 {
+            plain
+        } else {
+            format!("{value:.9}")
+        }
+    };
+    values.iter().map(one).collect::<Vec<_>>().join("\\")
+}
+
+fn head(object: &mut InMemDicomObject, geometry: &Geometry, uids: &Uids<'_>, frames: usize) {
+    text(object, tags::SOP_CLASS_UID, VR::UI, SEGMENTATION);
+    text(object, tags::SOP_INSTANCE_UID, VR::UI, uids.object);
+    text(object, tags::STUDY_INSTANCE_UID, VR::UI, uids.study);
+    text(object, tags::SERIES_INSTANCE_UID, VR::UI, uids.series);
+    text(
+        object,
+        tags::FRAME_OF_REFERENCE_UID,
+        VR::UI,
+        uids.frame_of_reference,
+    );
+    text(object, tags::MODALITY, VR::CS, "SEG");
+    text(object, tags::IMAGE_TYPE, VR::CS, "DERIVED\\PRIMARY");
+    text(
+        object,
+        tags::PHOTOMETRIC_INTERPRETATION,
+        VR::CS,
+        "MONOCHROME2",
+    );
+    text(object, tags::SEGMENTATION_TYPE, VR::CS, "BINARY");
+    text(object, tags::NUMBER_OF_FRAMES, VR::IS, &frames.to_string());
+    text(object, tags::PATIENT_NAME, VR::PN, "");
+    text(object, tags::PATIENT_ID, VR::LO, "");
+    for (tag, value) in [
+        (tags::ROWS, geometry.shape[1]),
+        (tags::COLUMNS, geometry.shape[0]),
+        (tags::SAMPLES_PER_PIXEL, 1),
+        (tags::BITS_ALLOCATED, 1),
+        (tags::BITS_STORED, 1),
+        (tags::HIGH_BIT, 0),
+        (tags::PIXEL_REPRESENTATION, 0),
+    ] {
+        short(object, tag, value);
+    }
+}
+
+fn segment(label: u16) -> InMemDicomObject {
+    let mut item = InMemDicomObject::new_empty();
+    short(&mut item, tags::SEGMENT_NUMBER, usize::from(label));
+    text(
+        &mut item,
+        tags::SEGMENT_LABEL,
+        VR::LO,
+        &format!("label {label}"),
+    );
+    text(&mut item, tags::SEGMENT_ALGORITHM_TYPE, VR::CS, "AUTOMATIC");
+    item
+}
+
+/// Position of a slice's first voxel: left, posterior, superior.
+fn position(affine: &[[f64; 4]; 3], slice: usize) -> [f64; 3] {
+    std::array::from_fn(|row| {
+        #[allow(clippy::cast_precision_loss, reason = "slices stay far below 2^53")]
+        let place = affine[row][3] + affine[row][2] * slice as f64;
+        if row < 2 { -place } else { place }
+    })
+}
+
+fn frame(label: u16, position: [f64; 3]) -> InMemDicomObject {
+    let mut segment = InMemDicomObject::new_empty();
+    short(
+        &mut segment,
+        tags::REFERENCED_SEGMENT_NUMBER,
+        usize::from(label),
+    );
+    let mut place = InMemDicomObject::new_empty();
+    text(
+        &mut place,
+        tags::IMAGE_POSITION_PATIENT,
+        VR::DS,
+        &decimals(&position),
+    );
+    let mut item = InMemDicomObject::new_empty();
+    item.put(sequence(tags::SEGMENT_IDENTIFICATION_SEQUENCE, [segment]));
+    item.put(sequence(tags::PLANE_POSITION_SEQUENCE, [place]));
+    item
+}
+
+fn shared(geometry: &Geometry, affine: &[[f64; 4]; 3]) -> InMemDicomObject {
+    let direction = |axis: usize| -> [f64; 3] {
+        std::array::from_fn(|row| {
+            let part = affine[row][axis] / geometry.spacing[axis];
+            if row < 2 { -part } else { part }
+        })
+    };
+    let mut directions = direction(0).to_vec();
+    directions.extend(direction(1));
+    let mut orientation = InMemDicomObject::new_empty();
+    text(
+        &mut orientation,
+        tags::IMAGE_ORIENTATION_PATIENT,
+        VR::DS,
+        &decimals(&directions),
+    );
+    let mut measures = InMemDicomObject::new_empty();
+    let spacing = [geometry.spacing[1], geometry.spacing[0]];
+    text(
+        &mut measures,
+        tags::PIXEL_SPACING,
+        VR::DS,
+        &decimals(&spacing),
+    );
+    text(
+        &mut measures,
+        tags::SPACING_BETWEEN_SLICES,
+        VR::DS,
+        &decimals(&geometry.spacing[2..]),
+    );
+    let mut item = InMemDicomObject::new_empty();
+    item.put(sequence(tags::PLANE_ORIENTATION_SEQUENCE, [orientation]));
+    item.put(sequence(tags::PIXEL_MEASURES_SEQUENCE, [measures]));
+    item
+}
