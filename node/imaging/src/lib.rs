@@ -2,7 +2,8 @@
 //!
 //! Read in the order of a case: [`nifti`], [`png`] and [`dicom`] (bytes to voxels), [`geometry`]
 //! (same space or refused), [`segmentation`] (labels to one [`mask`] per structure), [`surface`]
-//! and [`component`] (what the masks say about each other), [`lesion`] and [`detection`] (matches).
+//! (how far the masks lie apart), [`component`] and [`lesion`] (lesions
+//! and their matches).
 //!
 //! The crate is a leaf: it knows no protocol, policy, network or clock. It runs in the node's
 //! parser process, where whatever it reads is hostile until proved otherwise: every size is
@@ -12,9 +13,11 @@
 //! From: files of one hospital.
 //! To: `node::imaging`.
 
+pub mod component;
 pub mod dicom;
 pub mod file;
 pub mod geometry;
+pub mod lesion;
 pub mod limit;
 pub mod mask;
 pub mod nifti;
