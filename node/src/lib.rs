@@ -15,6 +15,7 @@ pub mod cohort;
 pub mod config;
 pub mod daemon;
 pub mod exchange;
+mod images;
 pub mod ledger;
 pub mod link;
 pub mod measure;

@@ -226,8 +226,7 @@ mod tests {
             let path = fixtures().join(format!("synthetic/{case}_{which}.nii.gz"));
             read_mask(&path, &Limits::default()).unwrap()
         };
-        let (truth, prediction) =
-            Segmentation::in_one_space(read("truth"), read("prediction")).unwrap();
+        let (truth, prediction) = (read("truth"), read("prediction"));
         let whole = Region::whole(truth.geometry.shape);
         let spacing = truth.geometry.spacing;
         (

@@ -4,6 +4,7 @@
 //! From: `nifti`, `png`, `dicom`.
 //! To: `surface`, `component`, by way of one [`Mask`] per structure.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::geometry::Geometry;
@@ -37,29 +38,36 @@ impl Segmentation {
     ///
     /// # Errors
     /// `geometry-mismatch`.
-    pub fn in_one_space(truth: Self, prediction: Self) -> Result<(Self, Self), Refusal> {
+    pub fn in_one_space<'a>(
+        truth: &'a Self,
+        prediction: &'a Self,
+    ) -> Result<(Cow<'a, Self>, Cow<'a, Self>), Refusal> {
         if truth.geometry.agree(&prediction.geometry).is_ok()
             || !(truth.is_open || prediction.is_open)
         {
             truth.geometry.agree(&prediction.geometry)?;
-            return Ok((truth, prediction));
+            return Ok((Cow::Borrowed(truth), Cow::Borrowed(prediction)));
         }
         let grid = match (truth.is_open, prediction.is_open) {
             (true, true) => truth.geometry.joined(&prediction.geometry)?,
             (true, false) => prediction.geometry.clone(),
             (false, _) => truth.geometry.clone(),
         };
-        Ok((truth.placed(&grid)?, prediction.placed(&grid)?))
+        Ok((
+            Cow::Owned(truth.placed(&grid)?),
+            Cow::Owned(prediction.placed(&grid)?),
+        ))
     }
 
     /// The same on a grid that holds it.
-    fn placed(mut self, grid: &Geometry) -> Result<Self, Refusal> {
+    fn placed(&self, grid: &Geometry) -> Result<Self, Refusal> {
         let offset = grid.offset_of(&self.geometry)?;
         if (0..3).any(|axis| offset[axis] + self.geometry.shape[axis] > grid.shape[axis]) {
             let why = "the segmentation reaches beyond the other volume";
             return Err(Refusal::new(Reason::GeometryMismatch, why));
         }
-        if let Voxels::Segments(segments) = &mut self.voxels {
+        let mut placed = self.clone();
+        if let Voxels::Segments(segments) = &mut placed.voxels {
             for mask in segments.values_mut() {
                 mask.shift(offset);
             }
@@ -67,8 +75,8 @@ impl Segmentation {
             let why = "a label map does not cover the other volume";
             return Err(Refusal::new(Reason::GeometryMismatch, why));
         }
-        self.geometry = grid.clone();
-        Ok(self)
+        placed.geometry = grid.clone();
+        Ok(placed)
     }
 
     /// The labels that occur, each with its voxels, ascending; background left out.

@@ -83,6 +83,9 @@ enum Verb {
     Ledger(ledger::Ledger),
     /// Compute what would be sent for a study, without any coordinator.
     Measure(measure::Measure),
+    /// Read images for this program; not for people.
+    #[command(name = "read-images", hide = true)]
+    ReadImages,
     /// Print a shell completion script.
     Completion {
         /// The shell.
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
         Verb::Data(verb) => verb.run(&cli, &output),
         Verb::Ledger(verb) => verb.run(&cli, &output),
         Verb::Measure(verb) => verb.run(&cli, &output),
+        Verb::ReadImages => return crate::images::worker::serve(),
         Verb::Completion { shell } => generate::completion(*shell, &mut Cli::command()),
         Verb::Man { out } => generate::man(out, Cli::command()),
     };
@@ -132,6 +136,7 @@ impl Verb {
             Self::Data(_) => "data check",
             Self::Ledger(verb) => verb.word(),
             Self::Measure(_) => "measure",
+            Self::ReadImages => "read-images",
             Self::Completion { .. } => "completion",
             Self::Man { .. } => "man",
         }

@@ -25,6 +25,9 @@ pub(crate) fn check(
     if cases.patient.is_empty() {
         return Err(vec![nobody(study, cases)]);
     }
+    if study.is_segmentation() {
+        return masks(study, cases, findings);
+    }
     let mut faults = Vec::new();
     for (endpoint, outcome) in study.endpoint.iter().zip(&cases.outcome) {
         let events = outcome.iter().filter(|one| **one == Some(true)).count();
@@ -78,6 +81,44 @@ pub(crate) fn check(
             ));
         }
     }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
+}
+
+/// Every model under validation has a mask that lies in one space with a truth, in some case.
+fn masks(study: &StudyProtocol, cases: &Cases, findings: &[Finding]) -> Result<(), Vec<Fault>> {
+    let rows = cases.patient.len();
+    let is_measured = |model: usize| {
+        let mut pairs = cases.masks.iter().flatten();
+        pairs.any(|masks| (0..rows).any(|row| masks.case(model, row).is_some()))
+    };
+    let without = study
+        .model
+        .iter()
+        .enumerate()
+        .filter(|(at, model)| model.role == ModelRole::Index && !is_measured(*at));
+    let faults: Vec<Fault> = without
+        .map(|(_, model)| {
+            let seen = findings.iter().filter_map(|finding| {
+                let field = finding.field.as_ref()?;
+                Some(format!("{field}: {} ({} rows)", finding.what, finding.rows))
+            });
+            let seen: Vec<String> = seen.collect();
+            Fault::new(
+                Code::NoCases,
+                format!("no eligible case has a truth and a mask of \"{}\" that can be compared", model.id),
+                if seen.is_empty() {
+                    "no row names both files".to_owned()
+                } else {
+                    seen.join("; ")
+                },
+                "check the paths: they start at the table's folder, or are absolute; fedval-node data check names files",
+            )
+        })
+        .collect();
     if faults.is_empty() {
         Ok(())
     } else {

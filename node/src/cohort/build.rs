@@ -5,7 +5,7 @@
 
 use shared::fault::{Code, Fault};
 use shared::statistic::cases::{Cases, Column, Intake};
-use shared::study::{Axis, AxisId, AxisRule, Field, FieldName, Model, StudyProtocol};
+use shared::study::{Axis, AxisId, AxisRule, Field, FieldName, Model, ModelOutput, StudyProtocol};
 
 use super::formula;
 use super::precheck::Typed;
@@ -40,7 +40,11 @@ pub(crate) fn build(
     let outcome = study
         .endpoint
         .iter()
-        .map(|endpoint| keep(builder.numbers(&endpoint.field)))
+        .map(|endpoint| match endpoint.structure {
+            // What masks say comes with the images.
+            Some(_) => Vec::new(),
+            None => keep(builder.numbers(&endpoint.field)),
+        })
         .map(|values| {
             values
                 .iter()
@@ -51,7 +55,10 @@ pub(crate) fn build(
     let score = study
         .model
         .iter()
-        .map(|model| keep(builder.score(model)))
+        .map(|model| match model.output {
+            ModelOutput::Mask => Vec::new(),
+            ModelOutput::Probability => keep(builder.score(model)),
+        })
         .collect();
     let level = study
         .subgroup

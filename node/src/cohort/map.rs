@@ -19,10 +19,21 @@ pub(crate) struct Selection {
     pub(crate) column: Vec<usize>,
     /// By declared field, index into `column`; `None` for identifiers and absent fields.
     pub(crate) field: Vec<Option<usize>>,
+    /// By declared field, for files whose paths follow a pattern: its pieces.
+    pub(crate) pattern: Vec<Option<Vec<Piece>>>,
     /// Index into `column` of the case's key.
     pub(crate) key: usize,
     /// Index into `column` of the patient's key.
     pub(crate) cluster: usize,
+}
+
+/// A piece of a pattern of paths.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Piece {
+    /// As it is.
+    Text(String),
+    /// The cell of a column, by its index into `Selection::column`.
+    Cell(usize),
 }
 
 /// Chooses columns from a header.
@@ -185,21 +196,44 @@ pub(crate) fn select(
         .iter()
         .map(|field| finder.field(field))
         .collect();
+    let pattern: Vec<Option<Vec<Piece>>> = study
+        .field
+        .iter()
+        .map(|field| finder.pattern(field))
+        .collect();
     finder.outcomes_are_not_scores(&field);
     let (Some(cluster), Some(key), true) = (cluster, key, finder.faults.is_empty()) else {
         return Err(finder.faults);
     };
     let mut column: Vec<usize> = field.iter().flatten().copied().collect();
     column.extend([cluster, key]);
+    for piece in pattern.iter().flatten().flatten() {
+        if let Piece::Cell(position) = piece {
+            column.push(*position);
+        }
+    }
     column.sort_unstable();
     column.dedup();
     let kept = |position: usize| column.binary_search(&position).unwrap_or_default();
     Ok(Selection {
         field: field.into_iter().map(|found| found.map(kept)).collect(),
+        pattern: pattern
+            .into_iter()
+            .map(|pieces| Some(pieces?.into_iter().map(|piece| piece.kept(kept)).collect()))
+            .collect(),
         key: kept(key),
         cluster: kept(cluster),
         column,
     })
+}
+
+impl Piece {
+    fn kept(self, kept: impl Fn(usize) -> usize) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(text),
+            Self::Cell(position) => Self::Cell(kept(position)),
+        }
+    }
 }
 
 struct Finder<'a> {
@@ -263,8 +297,52 @@ impl Finder<'_> {
         ));
     }
 
+    /// Whether the site's mapping is a pattern of paths, such as `masks/{patient}.nii.gz`.
+    fn has_pattern(&self, field: &Field) -> bool {
+        let name = self.source.map.get(&field.name);
+        field.kind.is_path() && name.is_some_and(|name| name.contains('{'))
+    }
+
+    fn pattern_of(&self, name: &FieldName) -> Option<&String> {
+        let text = self.source.map.get(name)?;
+        text.contains('{').then_some(text)
+    }
+
+    fn pattern(&mut self, field: &Field) -> Option<Vec<Piece>> {
+        let text = self.source.map.get(&field.name)?.clone();
+        if !self.has_pattern(field) {
+            return None;
+        }
+        let mut pieces = Vec::new();
+        let mut rest = text.as_str();
+        while let Some((before, after)) = rest.split_once('{') {
+            let Some((name, end)) = after.split_once('}') else {
+                self.faults.push(Fault::new(
+                    Code::ConfigInvalid,
+                    format!("the pattern of \"{}\" has no end", field.name),
+                    format!("a brace opens in {} and does not close", quote(&text)),
+                    "write the column's name between braces: masks/{patient}.nii.gz",
+                ));
+                return None;
+            };
+            pieces.push(Piece::Text(before.to_owned()));
+            pieces.push(Piece::Cell(self.named(
+                name,
+                &format!("\"{}\"", field.name),
+                "map",
+            )?));
+            rest = end;
+        }
+        pieces.push(Piece::Text(rest.to_owned()));
+        Some(pieces)
+    }
+
     fn field(&mut self, field: &Field) -> Option<usize> {
-        if field.kind == FieldKind::Identifier || self.source.absent.contains(&field.name) {
+        let elsewhere = field.tag.is_some() || self.has_pattern(field);
+        if elsewhere
+            || field.kind == FieldKind::Identifier
+            || self.source.absent.contains(&field.name)
+        {
             return None;
         }
         let what = format!("\"{}\"", field.name);
@@ -352,6 +430,15 @@ impl Finder<'_> {
         for endpoint in &self.study.endpoint {
             for model in &self.study.model {
                 let Some(field) = &model.field else { continue };
+                let (one, two) = (self.pattern_of(&endpoint.field), self.pattern_of(field));
+                if one.is_some() && one == two {
+                    faults.push(Fault::new(
+                        Code::ConfigInvalid,
+                        format!("\"{}\" and \"{field}\" are the same files", endpoint.field),
+                        "a model would be compared with its own masks",
+                        format!("mend {}", self.source.origin.place("map")),
+                    ));
+                }
                 let column = of(field).filter(|column| of(&endpoint.field) == Some(*column));
                 if let Some(name) = column.and_then(|column| self.header.get(column)) {
                     faults.push(Fault::new(

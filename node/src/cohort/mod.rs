@@ -16,6 +16,7 @@ mod fixture;
 mod formula;
 mod identifier;
 mod map;
+mod path;
 mod precheck;
 mod raw;
 mod read_csv;
@@ -24,10 +25,11 @@ mod read_parquet;
 mod source;
 mod value;
 
+pub(crate) use file::Sha256;
 pub use finding::Finding;
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
-use shared::statistic::cases::Cases;
+use shared::statistic::cases::{Cases, Column};
 use shared::study::StudyProtocol;
 pub use source::{Caps, MISSING, Origin, TableSource, Transform};
 
@@ -35,11 +37,14 @@ use file::Format;
 use map::Selection;
 use raw::RawTable;
 
+use crate::images::{self, Images};
+
 /// A table that may be analysed. It holds patient values: it cannot be printed or serialised.
 pub struct Loaded {
     /// The eligible cases.
     pub cases: Cases,
-    /// SHA-256 of the file's bytes as they were parsed.
+    /// SHA-256 of the file's bytes as they were parsed; in a study of masks, of that and of the
+    /// bytes of every mask of the eligible cases.
     pub fingerprint: Digest,
     /// Remarks for the people at the site.
     pub findings: Vec<Finding>,
@@ -54,16 +59,31 @@ pub struct Loaded {
 /// mapping or the protocol is at fault.
 pub fn load(study: &StudyProtocol, source: &TableSource) -> Result<Loaded, Vec<Fault>> {
     map::check(study, source)?;
-    let (table, selection, fingerprint) = read(study, source)?;
+    let (table, selection, mut fingerprint) = read(study, source)?;
     if let Some(expected) = source.sha256
         && expected != fingerprint
     {
         return Err(vec![mismatch(source, expected, fingerprint)]);
     }
     let mut findings = Vec::new();
-    let typed = precheck::check(study, source, &table, &selection, &mut findings)?;
-    let (rows, intake) = eligible::select(study, &typed).map_err(|fault| vec![fault])?;
-    let cases = build::build(study, &table, &typed, &rows, intake)?;
+    let mut typed = precheck::check(study, source, &table, &selection, &mut findings)?;
+    let one = |fault| vec![fault];
+    let files = path::files(study, source, &table, &selection);
+    let images = Images {
+        files: &files,
+        place: &|row| table.name_of(row),
+    };
+    let acquired = images::acquired(study, &images, &mut findings).map_err(one)?;
+    for (column, acquired) in typed.column.iter_mut().zip(acquired) {
+        *column = acquired.unwrap_or_else(|| std::mem::replace(column, Column::Withheld));
+    }
+    let (rows, intake) = eligible::select(study, &typed).map_err(one)?;
+    let mut cases = build::build(study, &table, &typed, &rows, intake)?;
+    let masks = images::masks(study, &images, &rows, &mut findings).map_err(one)?;
+    if let Some((masks, digest)) = masks {
+        cases.masks = masks;
+        fingerprint = Digest::of_list(&[fingerprint.as_bytes(), digest.as_bytes()]);
+    }
     adequacy::check(study, &cases, &mut findings)?;
     Ok(Loaded {
         cases,

@@ -76,6 +76,12 @@ impl TextColumn {
 }
 
 impl RawTable {
+    /// How people find a row: `line 4`.
+    pub(crate) fn name_of(&self, row: usize) -> String {
+        let place = self.place.get(row).copied().unwrap_or_default();
+        format!("{} {place}", self.noun)
+    }
+
     /// Number of rows.
     pub(crate) fn rows(&self) -> usize {
         self.place.len()
@@ -115,10 +121,7 @@ impl Examples {
         let mut text = self
             .shown
             .iter()
-            .map(|(row, cell)| {
-                let place = table.place.get(*row).copied().unwrap_or_default();
-                format!("{} {place}: {cell}", table.noun)
-            })
+            .map(|(row, cell)| format!("{}: {cell}", table.name_of(*row)))
             .collect::<Vec<_>>()
             .join(", ");
         if self.count > self.shown.len() as u64 {

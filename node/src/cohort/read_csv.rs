@@ -60,6 +60,7 @@ fn parse(
         record: ByteRecord::new(),
         ragged: 0,
         ragged_lines: Vec::new(),
+        behind: 0,
     };
     let header = scan.header(&mut reader).map_err(|fault| vec![fault])?;
     let selection = select(&header)?;
@@ -124,6 +125,9 @@ struct Scan<'a> {
     record: ByteRecord,
     ragged: u64,
     ragged_lines: Vec<String>,
+    /// Lines by which the reader is behind: it counts the second character of the line ends
+    /// `\r\n` only with the next row.
+    behind: u64,
 }
 
 impl Scan<'_> {
@@ -161,6 +165,8 @@ impl Scan<'_> {
             ));
         }
         self.limits()?;
+        let one_line = !self.record.as_slice().contains(&b'\n');
+        self.behind = u64::from(one_line && reader.position().line() == self.line());
         let names = (0..self.record.len())
             .map(|index| self.cell(index).map(|name| name.trim().to_owned()))
             .collect::<Result<Vec<_>, _>>()?;
@@ -228,7 +234,8 @@ impl Scan<'_> {
     }
 
     fn line(&self) -> u64 {
-        self.record.position().map_or(0, csv::Position::line)
+        let counted = self.record.position().map_or(0, csv::Position::line);
+        counted + self.behind
     }
 
     fn cell(&self, index: usize) -> Result<&str, Fault> {
@@ -330,6 +337,7 @@ mod tests {
 
     fn everything(header: &[String]) -> Result<Selection, Vec<Fault>> {
         Ok(Selection {
+            pattern: vec![],
             column: (0..header.len()).collect(),
             field: vec![],
             key: 0,
@@ -380,6 +388,9 @@ mod tests {
     #[test]
     fn lines_are_those_an_editor_shows() {
         let table = read_text(b"a,b\n\"x\ny\",2\n3,4\n", Caps::default()).unwrap();
+        assert_eq!(table.place, [2, 4]);
+        let windows = b"a,b\r\n\"x\r\ny\",2\r\n3,4\r\n";
+        let table = read_text(windows, Caps::default()).unwrap();
         assert_eq!(table.place, [2, 4]);
     }
 

@@ -153,7 +153,7 @@ fn a_segmentation_written_as_dicom_and_as_nifti_is_the_same() {
     assert_eq!(from_nifti, original);
     let from_dicom = read_mask(&dicom, &limits).unwrap();
     assert!(from_dicom.is_open && from_dicom.geometry.shape == [13, 7, 5]);
-    let (truth, prediction) = Segmentation::in_one_space(from_nifti, from_dicom).unwrap();
+    let (truth, prediction) = Segmentation::in_one_space(&from_nifti, &from_dicom).unwrap();
     let whole = Region::whole([13, 7, 6]);
     for label in 1..4 {
         let masks: [Mask; 2] = [&truth, &prediction].map(|one| one.structure(&[label], whole));
@@ -177,7 +177,7 @@ fn another_place_is_refused() {
     let path = folder.path().join("a.dcm");
     write(&path, &moved, &UIDS).unwrap();
     let moved = read_mask(&path, &Limits::default()).unwrap();
-    let refusal = Segmentation::in_one_space(original, moved).unwrap_err();
+    let refusal = Segmentation::in_one_space(&original, &moved).unwrap_err();
     assert_eq!(refusal.reason, Reason::GeometryMismatch);
 }
 

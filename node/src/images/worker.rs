@@ -1,0 +1,106 @@
+//! The reader process: it takes files in and gives numbers out, line by line. Before it opens
+//! anything it gives up what a reader does not need: memory beyond a limit, writing files, the
+//! network, other programs. What a hostile file can then reach is its own answer.
+//!
+//! From: `pool`, through a pipe.
+//! To: `pool`, through another.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use imaging::limit::Limits;
+use rustix::process::{Resource, Rlimit, setrlimit};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+
+use super::answer::Answer;
+use super::question::{Files, Plan};
+use super::score;
+
+/// Address space of one reader: three volumes at the limit, and what measuring them takes.
+const MEMORY: u64 = 6 << 30;
+/// Files open at once.
+const OPEN_FILES: u64 = 64;
+
+/// Answers until its input ends.
+pub(crate) fn serve() -> ExitCode {
+    if confine().is_none() {
+        return ExitCode::FAILURE;
+    }
+    // A panic is one case's failure, and its message could hold what a file holds.
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut lines = std::io::stdin().lock().lines();
+    let Some(plan) = lines.next().and_then(|line| read::<Plan>(line.ok()?)) else {
+        return ExitCode::FAILURE;
+    };
+    let limits = Limits::default();
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        let Some(files) = line.ok().and_then(read::<Files>) else {
+            return ExitCode::FAILURE;
+        };
+        let scored = catch_unwind(AssertUnwindSafe(|| score::case(&plan, &files, &limits)));
+        let Ok(answer) = scored else {
+            return ExitCode::FAILURE;
+        };
+        if write(&mut out, &answer).is_none() {
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn read<T: serde::de::DeserializeOwned>(line: String) -> Option<T> {
+    serde_json::from_str(&line).ok()
+}
+
+fn write(out: &mut impl Write, answer: &Answer) -> Option<()> {
+    let text = serde_json::to_string(answer).ok()?;
+    writeln!(out, "{text}").ok()?;
+    out.flush().ok()
+}
+
+/// Gives up everything that is not needed; `None` where the machine does not let it.
+fn confine() -> Option<()> {
+    let at_most = |resource: Resource, most: u64| {
+        let limit = Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        setrlimit(resource, limit).ok()
+    };
+    at_most(Resource::As, MEMORY)?;
+    at_most(Resource::Nofile, OPEN_FILES)?;
+    at_most(Resource::Fsize, 0)?;
+    at_most(Resource::Core, 0)?;
+    let denied = [
+        libc::SYS_socket,
+        libc::SYS_socketpair,
+        libc::SYS_connect,
+        libc::SYS_bind,
+        libc::SYS_listen,
+        libc::SYS_execve,
+        libc::SYS_execveat,
+        libc::SYS_ptrace,
+        libc::SYS_process_vm_readv,
+        libc::SYS_process_vm_writev,
+        libc::SYS_kill,
+        libc::SYS_tkill,
+        libc::SYS_io_uring_setup,
+        libc::SYS_unlinkat,
+        libc::SYS_renameat2,
+        libc::SYS_mkdirat,
+        libc::SYS_mount,
+        libc::SYS_bpf,
+    ];
+    let rules: BTreeMap<i64, Vec<_>> = denied.iter().map(|call| (*call, Vec::new())).collect();
+    let filter = SeccompFilter::new(
+        rules,
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::EPERM.unsigned_abs()),
+        std::env::consts::ARCH.try_into().ok()?,
+    );
+    let program: BpfProgram = filter.ok()?.try_into().ok()?;
+    seccompiler::apply_filter(&program).ok()
+}
