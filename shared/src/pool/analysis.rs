@@ -28,7 +28,8 @@ const OPEN_END: f64 = 1e6;
 pub(super) fn all(protocol: &StudyProtocol, sites: &[SiteResult]) -> Vec<Analysis> {
     let all = Builder { protocol, sites };
     let mut analyses = Vec::new();
-    for endpoint in &protocol.endpoint {
+    let predicted = protocol.endpoint.iter();
+    for endpoint in predicted.filter(|endpoint| endpoint.structure.is_none()) {
         for model in &protocol.model {
             analyses.extend(all.model(endpoint, model));
         }
@@ -285,8 +286,13 @@ impl<'a> Builder<'a> {
         let primary = &self.protocol.analysis.primary;
         let metric = Metric::of_primary(primary.metric);
         let index = self.protocol.find_model(&key.model).map(|model| model.role);
+        let first_tolerance = || {
+            let plan = self.protocol.segmentation.as_ref()?;
+            plan.tolerance_mm.first().copied()
+        };
         let same = key.is_whole()
             && key.metric == metric
+            && (key.tolerance_mm.is_none() || key.tolerance_mm == first_tolerance())
             && key.model == primary.model
             && key.endpoint == primary.endpoint
             && index == Some(ModelRole::Index);

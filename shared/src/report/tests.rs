@@ -128,7 +128,7 @@ fn every_file_is_there_and_the_manifest_holds_its_digest() {
         let out = bundle(&study, &provenance()).unwrap();
         let manifest: serde_json::Value =
             serde_json::from_slice(&out.files["manifest.json"]).unwrap();
-        assert_eq!(out.files.len(), 12);
+        assert_eq!(out.files.len(), 13);
         for (path, bytes) in out
             .files
             .iter()

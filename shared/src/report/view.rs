@@ -3,7 +3,7 @@
 //! From: `pool::result`.
 //! To: the pages and the CSV files.
 
-use crate::pool::result::{Analysis, PooledStudy, SiteOutcome, SiteResult};
+use crate::pool::result::{Analysis, AnalysisRole, PooledStudy, SiteOutcome, SiteResult};
 use crate::statistic::{Cell, Disclosed, Metric, Statistic};
 use crate::statistic::{confusion::Confusion, flow::Flow};
 use crate::study::{AxisId, EndpointId, ModelId, SiteRole, SiteSlug};
@@ -99,13 +99,8 @@ impl<'a> View<'a> {
 
     /// The primary analysis.
     pub(super) fn primary(&self) -> Option<&'a Analysis> {
-        let wanted = &self.study.protocol.analysis.primary;
-        self.study.analyses.iter().find(|analysis| {
-            analysis.key.metric == Metric::Auc
-                && analysis.key.model == wanted.model
-                && analysis.key.endpoint == wanted.endpoint
-                && analysis.key.is_whole()
-        })
+        let mut analyses = self.study.analyses.iter();
+        analyses.find(|analysis| analysis.role == AnalysisRole::Primary)
     }
 
     /// Analyses of one metric over all cases.

@@ -263,12 +263,13 @@ pub(super) fn answer_paragraphs(view: View<'_>) -> Vec<String> {
         return out;
     };
     let style = style(primary.key.metric);
+    let name = metric(primary.key.metric);
     let external: Vec<&SiteEstimate> = primary
         .sites
         .iter()
         .filter(|site| site.role == SiteRole::External)
         .collect();
-    if let Some(text) = site_sentence(view, &external, style) {
+    if let Some(text) = site_sentence(view, &external, (name, style)) {
         out.push(text);
     }
     let verdict = &view.study.verdict;
@@ -277,7 +278,7 @@ pub(super) fn answer_paragraphs(view: View<'_>) -> Vec<String> {
     match &primary.pool {
         PoolOutcome::Pooled(pooled) => {
             out.push(format!(
-                "Over {} the random-effects mean AUC of {model} for {endpoint} was {}.",
+                "Over {} the random-effects mean {name} of {model} for {endpoint} was {}.",
                 plural(pooled.k, "external hospital", "external hospitals"),
                 with_interval(
                     pooled.estimate,
@@ -293,7 +294,7 @@ pub(super) fn answer_paragraphs(view: View<'_>) -> Vec<String> {
         PoolOutcome::TooFewSites { sites, minimum } => out.push(format!(
             "There is no pooled result. {} gave a usable estimate for the primary analysis; the \
              protocol requires at least {minimum}. Each hospital's result is shown on its own, \
-             and whether the mean AUC reaches {} is not answered.",
+             and whether the mean {name} reaches {} is not answered.",
             sentence_count(*sites, "external hospital", "external hospitals"),
             real(verdict.at_least, Style::Plain(2)),
         )),
@@ -316,7 +317,11 @@ fn sentence_count(count: usize, one: &str, many: &str) -> String {
 }
 
 /// One sentence with every external hospital's result, for few hospitals; a range for many.
-fn site_sentence(view: View<'_>, sites: &[&SiteEstimate], style: Style) -> Option<String> {
+fn site_sentence(
+    view: View<'_>,
+    sites: &[&SiteEstimate],
+    (name, style): (&str, Style),
+) -> Option<String> {
     let usable: Vec<(&SiteEstimate, f64)> = sites
         .iter()
         .filter_map(|site| Some((*site, site.estimate.number()?)))
@@ -339,7 +344,7 @@ fn site_sentence(view: View<'_>, sites: &[&SiteEstimate], style: Style) -> Optio
                 )
             })
             .collect();
-        return Some(format!("The AUC was {}.", join(&parts)));
+        return Some(format!("The {name} was {}.", join(&parts)));
     }
     let low = usable
         .iter()
@@ -348,7 +353,7 @@ fn site_sentence(view: View<'_>, sites: &[&SiteEstimate], style: Style) -> Optio
         .iter()
         .fold(f64::NEG_INFINITY, |high, (_, value)| high.max(*value));
     Some(format!(
-        "Across {} the AUC ranged from {} to {}.",
+        "Across {} the {name} ranged from {} to {}.",
         plural(usable.len(), "external hospital", "external hospitals"),
         real(low, style),
         real(high, style)
@@ -360,14 +365,15 @@ pub(super) fn verdict_sentence(view: View<'_>) -> String {
     let verdict = &view.study.verdict;
     let acceptance = view.study.protocol.analysis.primary.acceptance;
     let bound = real(verdict.at_least, Style::Plain(3));
+    let name = view.primary().map_or("", |one| metric(one.key.metric));
     let (interval, subject) = match acceptance.estimand {
         Estimand::Mean => (
             "confidence interval of the mean",
-            "the mean AUC over hospitals",
+            format!("the mean {name} over hospitals"),
         ),
         Estimand::NextSite => (
             "prediction interval",
-            "the AUC of the next exchangeable hospital",
+            format!("the {name} of the next exchangeable hospital"),
         ),
     };
     let ends = verdict.interval.map_or_else(String::new, |[low, high]| {

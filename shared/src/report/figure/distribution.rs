@@ -54,6 +54,9 @@ pub(in crate::report) fn rebin(blocks: impl Iterator<Item = (f64, f64, f64)>) ->
     bars
 }
 
+/// Panels up to which each axis shows its quarters.
+const FEW: usize = 12;
+
 /// The drawing of `panels`, three in a row.
 pub(in crate::report) fn draw(
     id: &str,
@@ -75,12 +78,16 @@ pub(in crate::report) fn draw(
             LEFT + len(index % columns) * (PANEL.0 + GAP.0),
             TOP + len(index / columns) * (PANEL.1 + GAP.1),
         );
-        draw_panel(&mut svg, panel, corner, peak, index == 0);
+        draw_panel(&mut svg, panel, corner, peak);
+        draw_panel_axis(&mut svg, panel, corner, panels.len() <= FEW);
+        if index == 0 {
+            draw_names(&mut svg, corner);
+        }
     }
     svg.finish(id, title, description)
 }
 
-fn draw_panel(svg: &mut Svg, panel: &Panel, corner: (f64, f64), peak: f64, named: bool) {
+fn draw_panel(svg: &mut Svg, panel: &Panel, corner: (f64, f64), peak: f64) {
     let (left, top) = corner;
     let middle = top + PANEL.1 / 2.0;
     let half = PANEL.1 / 2.0 - 4.0;
@@ -114,10 +121,10 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, corner: (f64, f64), peak: f64, named
         (left + PANEL.0, middle),
         Stroke::solid(INK, 1.0),
     );
-    draw_panel_axis(svg, panel, corner, named);
 }
 
-fn draw_panel_axis(svg: &mut Svg, panel: &Panel, (left, top): (f64, f64), named: bool) {
+/// The axis of a panel; with `fine` also its quarters.
+fn draw_panel_axis(svg: &mut Svg, panel: &Panel, (left, top): (f64, f64), fine: bool) {
     for threshold in &panel.thresholds {
         let x = left + threshold * PANEL.0;
         svg.line(
@@ -132,13 +139,10 @@ fn draw_panel_axis(svg: &mut Svg, panel: &Panel, (left, top): (f64, f64), named:
         (left + PANEL.0, bottom),
         Stroke::solid("#8a8a8a", 1.0),
     );
-    for (share, text) in [
-        (0.0, "0"),
-        (0.25, "0.25"),
-        (0.5, "0.5"),
-        (0.75, "0.75"),
-        (1.0, "1"),
-    ] {
+    let halves: &[(f64, &str)] = &[(0.0, "0"), (0.5, "0.5"), (1.0, "1")];
+    let quarters: &[(f64, &str)] = &[(0.25, "0.25"), (0.75, "0.75")];
+    let ticks = halves.iter().chain(quarters.iter().filter(|_| fine));
+    for (share, text) in ticks {
         let x = left + share * PANEL.0;
         svg.line(
             (x, bottom),
@@ -152,20 +156,21 @@ fn draw_panel_axis(svg: &mut Svg, panel: &Panel, (left, top): (f64, f64), named:
             text,
         );
     }
-    if named {
-        svg.text(
-            (left + 4.0, top + 13.0),
-            Anchor::Start,
-            LABEL.size(12.0).fill("#9a4400"),
-            "events ▲",
-        );
-        svg.text(
-            (left + PANEL.0 - 4.0, bottom - 6.0),
-            Anchor::End,
-            LABEL.size(12.0).fill("#005a8c"),
-            "non-events ▼",
-        );
-    }
+}
+
+fn draw_names(svg: &mut Svg, (left, top): (f64, f64)) {
+    svg.text(
+        (left + 4.0, top + 13.0),
+        Anchor::Start,
+        LABEL.size(12.0).fill("#9a4400"),
+        "events ▲",
+    );
+    svg.text(
+        (left + PANEL.0 - 4.0, top + PANEL.1 - 6.0),
+        Anchor::End,
+        LABEL.size(12.0).fill("#005a8c"),
+        "non-events ▼",
+    );
 }
 
 fn len(count: usize) -> f64 {

@@ -275,7 +275,7 @@ fn roc_caption(
 /// The points behind the curves; fewer of them for many hospitals.
 fn points_table(view: View<'_>, title: &str, split: Split<'_>, many: bool) -> Table {
     let (external, apart, merged) = split;
-    let most = if many { 8 } else { 40 };
+    let most = if many { 6 } else { 40 };
     let mut points = Table::new(
         title,
         &[

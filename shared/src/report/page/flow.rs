@@ -126,22 +126,26 @@ fn figure(view: View<'_>, endpoint: &EndpointId, flows: &Flows<'_>) -> Figure {
         count: text(&counts[index]),
         leaves,
     });
+    let classes = super::segmentation::classes(view);
     let outcomes = [
-        ("Events".to_owned(), text(&events)),
-        ("Non-events".to_owned(), text(&others)),
+        (classes[0].to_owned(), text(&events)),
+        (classes[1].to_owned(), text(&others)),
     ];
     let label = view.endpoint(endpoint);
     let description = format!(
-        "Of {} rows at {} external hospitals, {} were eligible and {} were analysed: {} events \
-         and {} non-events.",
+        "Of {} rows at {} external hospitals, {} were eligible and {} were analysed; {}: {}, \
+         {}: {}.",
         text(&counts[0]),
         flows.len(),
         text(&counts[1]),
         text(&counts[2]),
+        classes[0],
         text(&events),
+        classes[1],
         text(&others)
     );
-    let mut data = data_table(&counts, &excluded, &missing, &[events, others]);
+    let outcome_counts = [(classes[0], events), (classes[1], others)];
+    let mut data = data_table(&counts, &excluded, &missing, &outcome_counts);
     data.label = "Data".to_owned();
     let id = format!("flow-{endpoint}");
     let title = format!("Participant flow for {label}");
@@ -162,7 +166,7 @@ fn data_table(
     counts: &[Cell<u64>; 3],
     excluded: &[(String, Cell<u64>)],
     missing: &[(String, Cell<u64>)],
-    outcomes: &[Cell<u64>; 2],
+    outcomes: &[(&str, Cell<u64>); 2],
 ) -> Table {
     let mut data = Table::new(
         "Participant flow, sums over external hospitals",
@@ -178,8 +182,9 @@ fn data_table(
     push("Eligible cases", &counts[1]);
     missing.iter().for_each(|(label, count)| push(label, count));
     push("Analysed cases", &counts[2]);
-    push("Events", &outcomes[0]);
-    push("Non-events", &outcomes[1]);
+    outcomes
+        .iter()
+        .for_each(|(label, count)| push(label, count));
     data
 }
 
@@ -195,8 +200,8 @@ fn table(view: View<'_>, endpoint: &EndpointId) -> Table {
             "No prediction",
             "Analysed",
             "Patients",
-            "Events",
-            "Non-events",
+            super::segmentation::classes(view)[0],
+            super::segmentation::classes(view)[1],
         ],
     );
     for site in view.released() {

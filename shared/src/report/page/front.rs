@@ -7,9 +7,10 @@ use super::super::document::{Front, Row, Table};
 use super::super::number::{self, Shown, range};
 use super::super::view::{self, View};
 use super::super::words::{self, join, plural};
+use super::segmentation;
 use crate::pool::result::{PoolOutcome, SiteOutcome};
 use crate::statistic::Cell;
-use crate::study::{Design, Model, ModelRole, SamplingDesign, SiteRole};
+use crate::study::{Design, Model, ModelOutput, ModelRole, SamplingDesign, SiteRole};
 
 /// The front page.
 pub(super) fn page(view: View<'_>) -> Front {
@@ -134,6 +135,7 @@ fn strip(view: View<'_>) -> Vec<(String, String, String)> {
             .as_ref()
             .map_or_else(String::new, |sub| format!("{sub}; "))
     };
+    let classes = segmentation::classes(view);
     let apart = view.released().len() - view.external().len();
     let mut sites = format!("of {} invited", view.invited_external());
     if apart > 0 {
@@ -155,12 +157,13 @@ fn strip(view: View<'_>) -> Vec<(String, String, String)> {
             ),
         ),
         (
-            "Events".to_owned(),
+            classes[0].to_owned(),
             events.text.clone(),
             format!(
-                "{}{} non-events",
+                "{}{} {}",
                 bounds(&events),
-                show(total(view, |flow| flow.non_events)).text
+                show(total(view, |flow| flow.non_events)).text,
+                classes[1].to_lowercase()
             ),
         ),
     ];
@@ -255,12 +258,24 @@ fn limits(view: View<'_>) -> Vec<String> {
             plural(external, "external hospital", "external hospitals")
         ));
     }
-    out.push(
-        "Benefit to patients: discrimination and calibration in the large were assessed, not \
-         decisions or outcomes of care."
-            .to_owned(),
-    );
-    out.push("Calibration across the range of predictions: only the total of predicted events was compared with the total observed.".to_owned());
+    let masks = protocol.is_segmentation();
+    out.push(format!(
+        "Benefit to patients: {} assessed, not decisions or outcomes of care.",
+        if masks {
+            "agreement of outlines was"
+        } else {
+            "discrimination and calibration in the large were"
+        }
+    ));
+    if masks {
+        out.push(
+            "Whether an outline is good enough to act on: overlap and distances do not say which \
+             errors matter, and references differ between readers too."
+                .to_owned(),
+        );
+    } else {
+        out.push("Calibration across the range of predictions: only the total of predicted events was compared with the total observed.".to_owned());
+    }
     if protocol.design == Design::Retrospective {
         out.push(
             "Prospective performance: cases were collected before the protocol was written."
@@ -300,7 +315,7 @@ fn limits(view: View<'_>) -> Vec<String> {
     }
     if !view.study.withheld.is_empty() {
         out.push(format!(
-            "{} withheld by the hospitals' policies; they are withheld, not at random (section 9).",
+            "{} withheld by the hospitals' policies; they are withheld, not at random (What was withheld).",
             plural(view.study.withheld.len(), "item was", "items were").replacen(
                 "1 item was",
                 "One item was",
@@ -347,7 +362,13 @@ fn facts(view: View<'_>) -> Table {
         format!("{}, {}", model.name, model.version)
     });
     row("Development", &|model| model.description.clone());
-    row("Output", &|_| "probability from 0 to 1".to_owned());
+    row("Output", &|model| {
+        match model.output {
+            ModelOutput::Probability => "probability from 0 to 1",
+            ModelOutput::Mask => "mask of the image",
+        }
+        .to_owned()
+    });
     row("Missing inputs", &|model| model.missing_inputs.clone());
     row("Thresholds", &|model| {
         let all: Vec<String> = protocol

@@ -99,6 +99,15 @@ fn estimation(view: View<'_>) -> String {
     } else {
         "Every patient contributed one case."
     };
+    if let Some(plan) = &view.study.protocol.segmentation {
+        return format!(
+            "Each hospital read its own images in processes without a network; only reviewed \
+             aggregates left it. {} Definitions are those of Metrics Reloaded (Maier-Hein et al. \
+             2024). Standard errors of means are clustered by patient; intervals of lesion rates \
+             are from resampled patients. {clusters}",
+            super::segmentation::conventions(plan)
+        );
+    }
     format!(
         "Each hospital computed its statistics on its own rows; only reviewed aggregates left it. \
          The AUC counted ties half; its variance followed DeLong (1988), as did the paired \

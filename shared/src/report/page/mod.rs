@@ -22,37 +22,54 @@ mod operating;
 mod precision;
 mod provenance;
 mod robustness;
+mod segmentation;
 mod sites;
 mod subgroups;
 mod utility;
 mod withheld;
 
 use super::Provenance;
-use super::document::Document;
+use super::document::{Document, Section};
 use super::view::View;
+
+/// The pages with results: of predicted probabilities, or of masks.
+fn results(view: View<'_>) -> Vec<Section> {
+    if view.study.protocol.is_segmentation() {
+        let compared = view.study.protocol.comparators().next().is_some();
+        let comparison = compared.then(|| comparison::page(view));
+        return [segmentation::page(view)]
+            .into_iter()
+            .chain(comparison)
+            .collect();
+    }
+    vec![
+        discrimination::page(view),
+        calibration::page(view),
+        operating::page(view),
+        utility::page(view),
+        case_mix::page(view),
+        comparison::page(view),
+        subgroups::page(view),
+        failure::page(view),
+        contingency::page(view),
+    ]
+}
 
 /// The whole report of one pooled study.
 pub(super) fn document(view: View<'_>, provenance: &Provenance) -> Document {
     let mut document = Document {
         title: view.study.protocol.title.clone(),
         front: front::page(view),
-        sections: vec![
-            flow::page(view),
-            sites::page(view),
-            discrimination::page(view),
-            calibration::page(view),
-            operating::page(view),
-            utility::page(view),
-            case_mix::page(view),
-            comparison::page(view),
-            subgroups::page(view),
-            failure::page(view),
-            contingency::page(view),
-            design::page(view),
-            withheld::page(view),
-            methods::page(view),
-            provenance::page(view, provenance),
-        ],
+        sections: std::iter::empty()
+            .chain([flow::page(view), sites::page(view)])
+            .chain(results(view))
+            .chain([
+                design::page(view),
+                withheld::page(view),
+                methods::page(view),
+                provenance::page(view, provenance),
+            ])
+            .collect(),
     };
     document.number();
     document

@@ -31,8 +31,13 @@ pub(super) fn page(view: View<'_>) -> Section {
         (
             format!("{}: reference standard", endpoint.label),
             format!(
-                "{} An event is {}. Assessors were {blind} to the model. Rationale: {}.",
+                "{} {} {}. Assessors were {blind} to the model. Rationale: {}.",
                 sentence(&read.definition),
+                if endpoint.structure.is_some() {
+                    "The structure is"
+                } else {
+                    "An event is"
+                },
                 endpoint.event,
                 read.rationale.trim_end_matches('.')
             ),
