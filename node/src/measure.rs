@@ -203,7 +203,7 @@ fn load(
             vec![Fault::new(
                 Code::OpenDataRefused,
                 "the policy profile open-data may not be used on this table",
-                fault.to_string(),
+                format!("{fault}; its digest is {}", loaded.fingerprint.hex()),
                 "use a policy with profile = \"standard\"; open-data is for published data only",
             )]
         })?;
