@@ -81,7 +81,10 @@ fn cases(protocol: &StudyProtocol, site: &str) -> Cases {
             .field
             .iter()
             .map(|field| match field.kind {
-                FieldKind::Identifier => Column::Withheld,
+                FieldKind::Identifier
+                | FieldKind::Mask
+                | FieldKind::Image
+                | FieldKind::Candidates => Column::Withheld,
                 FieldKind::Category => Column::Category(
                     level(field.name.as_str(), AxisRule::Level)
                         .into_iter()

@@ -79,10 +79,10 @@ pub fn load(study: &StudyProtocol, source: &TableSource) -> Result<Loaded, Vec<F
     }
     let (rows, intake) = eligible::select(study, &typed).map_err(one)?;
     let mut cases = build::build(study, &table, &typed, &rows, intake)?;
-    let masks = images::masks(study, &images, &rows, &mut findings).map_err(one)?;
-    if let Some((masks, digest)) = masks {
-        cases.masks = masks;
-        fingerprint = Digest::of_list(&[fingerprint.as_bytes(), digest.as_bytes()]);
+    let measured = images::masks(study, &images, &rows, &mut findings).map_err(one)?;
+    if let Some(measured) = measured {
+        cases.masks = measured.masks;
+        fingerprint = Digest::of_list(&[fingerprint.as_bytes(), measured.digest.as_bytes()]);
     }
     adequacy::check(study, &cases, &mut findings)?;
     Ok(Loaded {

@@ -28,8 +28,15 @@ pub(crate) struct Images<'a> {
     pub(crate) place: &'a dyn Fn(usize) -> String,
 }
 
-/// The masks of some rows, by endpoint, and the digest of every file among them; `None` in a
-/// study without masks.
+/// The masks of some rows, and the digest of every file among them.
+pub(crate) struct Measured {
+    /// By endpoint.
+    pub(crate) masks: Vec<Option<MaskEndpoint>>,
+    /// Of the files' bytes, in the order of the rows.
+    pub(crate) digest: Digest,
+}
+
+/// The masks of some rows; `None` in a study without masks.
 ///
 /// # Errors
 /// When no reader process can be started.
@@ -38,7 +45,7 @@ pub(crate) fn masks(
     images: &Images<'_>,
     rows: &[usize],
     findings: &mut Vec<Finding>,
-) -> Result<Option<(Vec<Option<MaskEndpoint>>, Digest)>, Fault> {
+) -> Result<Option<Measured>, Fault> {
     let Some(plan) = Plan::of_masks(study) else {
         return Ok(None);
     };
@@ -71,7 +78,8 @@ pub(crate) fn masks(
             }
         }
     }
-    Ok(Some((each.into_iter().map(Some).collect(), digest)))
+    let masks = each.into_iter().map(Some).collect();
+    Ok(Some(Measured { masks, digest }))
 }
 
 /// One digest of all masks that were read, in the order of the rows.

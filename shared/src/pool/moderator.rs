@@ -176,6 +176,10 @@ mod tests {
     use crate::statistic::Cell;
     use crate::study::{Moderator, PoolInterval, SiteRole, StudySite, source, template};
 
+    #[allow(
+        clippy::approx_constant,
+        reason = "one of the log odds is that of 1 in 11"
+    )]
     const YI: [f64; 19] = [
         -2.56494935746154,
         -1.75785791755237,

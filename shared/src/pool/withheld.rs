@@ -11,6 +11,7 @@ use crate::statistic::confusion::Confusion;
 use crate::statistic::contingency::Contingency;
 use crate::statistic::discordance::Discordance;
 use crate::statistic::metric::{Leaves, Pooling};
+use crate::statistic::missing::Missing;
 use crate::statistic::segmentation::{Distribution, Segmentation};
 use crate::statistic::stage::{Cell, Disclosed};
 use crate::statistic::subgroup::SubgroupTable;
@@ -171,19 +172,18 @@ impl Walk<'_> {
             }
             // A step is withheld as a whole; the exchange names the site.
             Statistic::CalibrationBlock(_) => {}
-            Statistic::Missing(one) => {
-                const ABSENT: &str = "the table of absent values has a gap";
-                let model = &one.model;
-                self.count(
-                    &format!("no prediction of {model}, by outcome"),
-                    &one.no_prediction_events,
-                    ABSENT,
-                );
-                if let Some(band) = one.no_reference.first() {
-                    let item = format!("no reference standard, by score of {model}");
-                    self.count(&item, &band.count, ABSENT);
-                }
-            }
+            Statistic::Missing(one) => self.missing(one),
+        }
+    }
+
+    fn missing(&mut self, one: &Missing<Disclosed>) {
+        const ABSENT: &str = "the table of absent values has a gap";
+        let model = &one.model;
+        let item = format!("no prediction of {model}, by outcome");
+        self.count(&item, &one.no_prediction_events, ABSENT);
+        if let Some(band) = one.no_reference.first() {
+            let item = format!("no reference standard, by score of {model}");
+            self.count(&item, &band.count, ABSENT);
         }
     }
 

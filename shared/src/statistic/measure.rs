@@ -116,11 +116,10 @@ impl Planned<'_> {
             StatisticKind::Lesions => self.lesions(),
             // Measured step by step, by `calibration_block::measure`.
             StatisticKind::CalibrationBlock => Vec::new(),
-            StatisticKind::CaseMix => models
-                .filter_map(|model| case_mix::measure(set, self.areas, model))
-                .flatten()
-                .map(Statistic::Estimate)
-                .collect(),
+            StatisticKind::CaseMix => {
+                let each = models.filter_map(|model| case_mix::measure(set, self.areas, model));
+                each.flatten().map(Statistic::Estimate).collect()
+            }
             StatisticKind::Missing => models
                 .filter_map(|model| {
                     Missing::measure(self.protocol, self.cases, self.endpoint, model)

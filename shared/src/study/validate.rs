@@ -579,6 +579,30 @@ fn grid(protocol: &StudyProtocol, found: &mut Found) {
 }
 
 fn analysis(protocol: &StudyProtocol, found: &mut Found) {
+    primary(protocol, found);
+    pooling(protocol, found);
+    found.unless(
+        protocol.disclosure.min_cell <= 1000,
+        "disclosure.min_cell",
+        "it is above 1000",
+        "ask for 10 unless a rule of yours says otherwise",
+    );
+    let shuffles = protocol.permutation.map(|plan| plan.shuffles);
+    found.unless(
+        shuffles.is_none_or(|count| (99..=100_000).contains(&count)),
+        "permutation.shuffles",
+        "it is not from 99 to 100000",
+        "write 9999",
+    );
+    found.unless(
+        (1..=3650).contains(&protocol.rounds.deadline_days),
+        "rounds.deadline_days",
+        "it is not from 1 to 3650",
+        "write for example 21",
+    );
+}
+
+fn primary(protocol: &StudyProtocol, found: &mut Found) {
     let primary = &protocol.analysis.primary;
     let model = protocol.find_model(&primary.model);
     found.unless(
@@ -606,6 +630,9 @@ fn analysis(protocol: &StudyProtocol, found: &mut Found) {
         "a bound lies between 0 and 1, that of an AUC above 0.5",
         "choose the smallest value that would still be useful",
     );
+}
+
+fn pooling(protocol: &StudyProtocol, found: &mut Found) {
     let pooling = &protocol.pooling;
     found.unless(
         pooling.level > 0.5 && pooling.level < 1.0,
@@ -619,7 +646,7 @@ fn analysis(protocol: &StudyProtocol, found: &mut Found) {
         "it is below 2",
         "write 3 or more",
     );
-    if primary.acceptance.estimand == Estimand::NextSite {
+    if protocol.analysis.primary.acceptance.estimand == Estimand::NextSite {
         found.unless(
             pooling.min_sites >= 5,
             "pooling.min_sites",
@@ -633,25 +660,6 @@ fn analysis(protocol: &StudyProtocol, found: &mut Found) {
             "write REML, or choose estimand = \"mean\"",
         );
     }
-    found.unless(
-        protocol.disclosure.min_cell <= 1000,
-        "disclosure.min_cell",
-        "it is above 1000",
-        "ask for 10 unless a rule of yours says otherwise",
-    );
-    let shuffles = protocol.permutation.map(|plan| plan.shuffles);
-    found.unless(
-        shuffles.is_none_or(|count| (99..=100_000).contains(&count)),
-        "permutation.shuffles",
-        "it is not from 99 to 100000",
-        "write 9999",
-    );
-    found.unless(
-        (1..=3650).contains(&protocol.rounds.deadline_days),
-        "rounds.deadline_days",
-        "it is not from 1 to 3650",
-        "write for example 21",
-    );
 }
 
 fn design(protocol: &StudyProtocol, found: &mut Found) {

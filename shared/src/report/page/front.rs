@@ -247,6 +247,25 @@ fn independence(view: View<'_>) -> String {
     text
 }
 
+/// What measures of masks, or of probabilities, leave open.
+fn not_assessed(masks: bool) -> [&'static str; 2] {
+    if masks {
+        [
+            "Benefit to patients: agreement of outlines was assessed, not decisions or outcomes \
+             of care.",
+            "Whether an outline is good enough to act on: overlap and distances do not say which \
+             errors matter, and references differ between readers too.",
+        ]
+    } else {
+        [
+            "Benefit to patients: discrimination and calibration in the large were assessed, not \
+             decisions or outcomes of care.",
+            "Calibration across the range of predictions: only the total of predicted events was \
+             compared with the total observed.",
+        ]
+    }
+}
+
 fn limits(view: View<'_>) -> Vec<String> {
     let protocol = &view.study.protocol;
     let external = view.external().len();
@@ -258,24 +277,7 @@ fn limits(view: View<'_>) -> Vec<String> {
             plural(external, "external hospital", "external hospitals")
         ));
     }
-    let masks = protocol.is_segmentation();
-    out.push(format!(
-        "Benefit to patients: {} assessed, not decisions or outcomes of care.",
-        if masks {
-            "agreement of outlines was"
-        } else {
-            "discrimination and calibration in the large were"
-        }
-    ));
-    if masks {
-        out.push(
-            "Whether an outline is good enough to act on: overlap and distances do not say which \
-             errors matter, and references differ between readers too."
-                .to_owned(),
-        );
-    } else {
-        out.push("Calibration across the range of predictions: only the total of predicted events was compared with the total observed.".to_owned());
-    }
+    out.extend(not_assessed(protocol.is_segmentation()).map(str::to_owned));
     if protocol.design == Design::Retrospective {
         out.push(
             "Prospective performance: cases were collected before the protocol was written."

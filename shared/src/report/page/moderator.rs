@@ -23,7 +23,7 @@ pub(super) fn blocks(view: View<'_>) -> Vec<Block> {
 fn block(view: View<'_>, one: &ModeratorAnalysis) -> Block {
     let name = words::metric(one.key.metric);
     match &one.outcome {
-        ModeratorOutcome::Fitted(fit) => Block::Table(table(view, &name, one, fit)),
+        ModeratorOutcome::Fitted(fit) => Block::Table(table(view, name, one, fit)),
         ModeratorOutcome::TooFewSites { sites, minimum } => Block::Text(format!(
             "{name} was not regressed on the declared properties of hospitals: {} have an \
              estimate, and a regression needs {minimum}; fewer fit any line.",
