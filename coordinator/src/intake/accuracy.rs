@@ -66,7 +66,9 @@ fn table(it: &Estimate<Disclosed>, release: &ReceivedRelease) -> Option<Calls> {
 
 fn measured(it: &Estimate<Disclosed>, calls: &Calls) -> Option<Measured> {
     let metric = it.key.metric;
-    if let Some(prevalence) = it.key.prevalence {
+    // Other measures at a declared prevalence do not follow from a table by Bayes' rule.
+    let predictive = [Metric::PpvAtPrevalence, Metric::NpvAtPrevalence].contains(&metric);
+    if let Some(prevalence) = it.key.prevalence.filter(|_| predictive) {
         let positive = metric == Metric::PpvAtPrevalence;
         return calls.predictive_value(positive, prevalence).ok();
     }

@@ -81,10 +81,7 @@ fn cases(protocol: &StudyProtocol, site: &str) -> Cases {
             .field
             .iter()
             .map(|field| match field.kind {
-                FieldKind::Identifier
-                | FieldKind::Mask
-                | FieldKind::Image
-                | FieldKind::Candidates => Column::Withheld,
+                FieldKind::Identifier | FieldKind::Mask | FieldKind::Image => Column::Withheld,
                 FieldKind::Category => Column::Category(
                     level(field.name.as_str(), AxisRule::Level)
                         .into_iter()

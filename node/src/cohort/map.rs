@@ -106,8 +106,7 @@ fn codes_fault(field: &Field, source: &TableSource) -> Option<Fault> {
         | FieldKind::Integer
         | FieldKind::Number
         | FieldKind::Mask
-        | FieldKind::Image
-        | FieldKind::Candidates => {
+        | FieldKind::Image => {
             return wrong(
                 format!("codes are given for \"{}\"", field.name),
                 "only categories and binary fields have codes",

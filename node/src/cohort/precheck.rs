@@ -99,10 +99,7 @@ impl Checker<'_> {
         let rows = self.table.rows();
         let Some(cells) = position.and_then(|position| self.table.column.get(position)) else {
             return match field.kind {
-                FieldKind::Identifier
-                | FieldKind::Mask
-                | FieldKind::Image
-                | FieldKind::Candidates => Column::Withheld,
+                FieldKind::Identifier | FieldKind::Mask | FieldKind::Image => Column::Withheld,
                 FieldKind::Category => Column::Category(vec![None; rows]),
                 FieldKind::Binary
                 | FieldKind::Probability
@@ -361,8 +358,7 @@ fn bounds(field: &Field) -> [f64; 2] {
         | FieldKind::Category
         | FieldKind::Identifier
         | FieldKind::Mask
-        | FieldKind::Image
-        | FieldKind::Candidates => field.range.unwrap_or([f64::MIN, f64::MAX]),
+        | FieldKind::Image => field.range.unwrap_or([f64::MIN, f64::MAX]),
     }
 }
 

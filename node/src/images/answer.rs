@@ -112,7 +112,6 @@ impl Case {
                 iou_sum: lesions.iou_sum,
                 by_size: lesions.by_size,
             }),
-            candidates: None,
         })
     }
 }

@@ -3,7 +3,7 @@
 //! live inside the node only; like `Cases` they can neither be printed nor serialised.
 //!
 //! From: `node::imaging`.
-//! To: `segmentation`, `lesion`, `froc`, by way of `Cases`.
+//! To: `segmentation`, `lesion`, by way of `Cases`.
 
 /// The cases of one endpoint of masks, rows in the order of `Cases`.
 pub struct MaskEndpoint {
@@ -36,8 +36,6 @@ pub struct MaskCase {
     pub pair: Option<Pair>,
     /// Lesions, where the protocol plans them.
     pub lesions: Option<LesionCounts>,
-    /// Candidates, where the protocol plans them and the model has a list.
-    pub candidates: Option<CandidateCounts>,
 }
 
 /// Which of truth and prediction have the structure.
@@ -105,13 +103,4 @@ pub struct LesionCounts {
     pub iou_sum: Option<f64>,
     /// Lesions of the truth by the protocol's size bins: how many, and how many found.
     pub by_size: Vec<(u32, u32)>,
-}
-
-/// Candidates of one case, counted on the protocol's score grid.
-#[derive(Clone)]
-pub struct CandidateCounts {
-    /// Lesions of the truth.
-    pub lesions: u32,
-    /// At each score threshold: lesions found and false positives of candidates at or above it.
-    pub at: Vec<(u32, u32)>,
 }

@@ -61,15 +61,13 @@ pub enum FieldKind {
     Mask,
     /// Path of an image file or folder, read for its acquisition only; stays at the site.
     Image,
-    /// Path of a list of candidates with scores; stays at the site.
-    Candidates,
 }
 
 impl FieldKind {
     /// Whether values are paths of files, which never leave.
     pub fn is_path(self) -> bool {
         match self {
-            Self::Mask | Self::Image | Self::Candidates => true,
+            Self::Mask | Self::Image => true,
             Self::Identifier
             | Self::Binary
             | Self::Probability

@@ -23,9 +23,6 @@ pub struct Model {
     /// The declared column with its predictions; absent where a formula computes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<FieldName>,
-    /// The declared column with its candidate lists, in a study of masks with scores.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub candidates: Option<FieldName>,
     /// SHA-256 of the model file, 64 hex digits, when there is one; of a formula, the digest of
     /// its canonical form, which the lock fills in.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! What a study of masks measures: structures, their conventions, lesions, candidate lists. A
+//! What a study of masks measures: structures, their conventions, lesions. A
 //! convention is a field here, so that it is hashed into every job and printed in the report:
 //! a bare "HD95" has five meanings (`docs/reference/statistics/segmentation.md`).
 //!
@@ -29,18 +29,6 @@ pub struct SegmentationPlan {
     /// length of the study, never the diagonal of an image. Without it there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distance_cap_mm: Option<f64>,
-    /// False positives per scan at which the detection sensitivity is read, ascending; the seven
-    /// points of LUNA16 by default.
-    #[serde(default = "luna16_points", skip_serializing_if = "is_luna16")]
-    pub false_positives_per_scan: Vec<f64>,
-}
-
-fn luna16_points() -> Vec<f64> {
-    vec![0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]
-}
-
-fn is_luna16(points: &Vec<f64>) -> bool {
-    *points == luna16_points()
 }
 
 /// The 95 % Hausdorff distance.
@@ -132,9 +120,6 @@ pub struct Structure {
     /// Whether and how single lesions are matched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lesions: Option<LesionPlan>,
-    /// Whether candidate lists with scores are compared with the truth's lesions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub candidates: Option<CandidatePlan>,
 }
 
 impl Structure {
@@ -229,32 +214,6 @@ impl LesionPlan {
     }
 }
 
-/// How candidates with scores are compared with true lesions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CandidatePlan {
-    /// A candidate within this distance of a true lesion's nearest voxel is a hit, millimetres; 0
-    /// asks for a point inside the lesion.
-    pub hit_distance_mm: f64,
-    /// What a second hit on one lesion is.
-    pub duplicates: Duplicates,
-    /// Score thresholds at which hits are counted, ascending, at most 200: the grid on which the
-    /// hospitals' curves add.
-    pub score_edges: Vec<f64>,
-    /// Neighbours that make voxels of the truth one lesion: 6, 18 or 26.
-    pub connectivity: u8,
-}
-
-/// A second hit on a lesion that is found already.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Duplicates {
-    /// It counts for nothing (LUNA16).
-    Ignored,
-    /// It counts as a false positive (nnDetection, COCO).
-    FalsePositives,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,7 +225,6 @@ mod tests {
             prediction_labels: vec![],
             size_edges_ml: vec![1.0, 5.0, 50.0],
             lesions: None,
-            candidates: None,
         };
         assert_eq!(
             structure.size_labels(),

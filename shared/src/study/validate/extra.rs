@@ -138,8 +138,7 @@ fn failure(protocol: &StudyProtocol, found: &mut Found) {
         | FieldKind::Binary
         | FieldKind::Probability
         | FieldKind::Mask
-        | FieldKind::Image
-        | FieldKind::Candidates => false,
+        | FieldKind::Image => false,
     });
     found.unless(
         fits,

@@ -1,4 +1,4 @@
-//! Studies of masks: structures, conventions, lesions, candidates, and what such a study may not
+//! Studies of masks: structures, conventions, lesions, and what such a study may not
 //! ask, since it has no probabilities.
 //!
 //! From: `protocol`.
@@ -6,8 +6,8 @@
 
 use super::{FieldKind, Found, StudyProtocol, kind_of};
 use crate::study::{
-    AcquisitionTag, CandidatePlan, Endpoint, Field, LesionPlan, LesionRule, Model, ModelOutput,
-    ModelRun, PrimaryMetric, SegmentationPlan, Structure,
+    AcquisitionTag, Endpoint, Field, LesionPlan, LesionRule, Model, ModelOutput, ModelRun,
+    PrimaryMetric, SegmentationPlan, Structure,
 };
 
 /// Most tolerances of the surface Dice.
@@ -16,8 +16,6 @@ const TOLERANCES_MAX: usize = 5;
 const LABELS_MAX: usize = 256;
 /// Most size bins.
 const SIZES_MAX: usize = 8;
-/// Most score thresholds of a candidate list.
-const SCORES_MAX: usize = 200;
 /// Most endpoints of one study of masks.
 const STRUCTURES_MAX: usize = 200;
 
@@ -112,8 +110,7 @@ fn fits(field: &Field, tag: AcquisitionTag) -> bool {
         | FieldKind::Probability
         | FieldKind::Integer
         | FieldKind::Mask
-        | FieldKind::Image
-        | FieldKind::Candidates => false,
+        | FieldKind::Image => false,
     }
 }
 
@@ -137,16 +134,6 @@ fn conventions(plan: &SegmentationPlan, found: &mut Found) {
         "segmentation.distance_cap_mm",
         "the cap is not a length in (0, 10000] mm",
         "write one length for the whole study, such as 100",
-    );
-    let points = &plan.false_positives_per_scan;
-    found.unless(
-        !points.is_empty()
-            && points.len() <= 16
-            && ascending(points)
-            && points.iter().all(|value| *value > 0.0),
-        "segmentation.false_positives_per_scan",
-        "the points are not 1 to 16 increasing positive numbers",
-        "leave it out for 1/8, 1/4, 1/2, 1, 2, 4 and 8",
     );
 }
 
@@ -195,12 +182,6 @@ pub(super) fn model(protocol: &StudyProtocol, model: &Model, place: &str, found:
         "its field is not a declared mask",
         "declare [[field]] with this name and kind = \"mask\"",
     );
-    found.unless(
-        model.candidates.is_none() || kind(&model.candidates) == Some(FieldKind::Candidates),
-        place,
-        "its candidates are not a declared field of candidates",
-        "declare [[field]] with this name and kind = \"candidates\"",
-    );
 }
 
 fn structure_of(endpoint: &Endpoint, place: &str, found: &mut Found) {
@@ -228,9 +209,6 @@ fn structure_of(endpoint: &Endpoint, place: &str, found: &mut Found) {
     );
     if let Some(plan) = &structure.lesions {
         lesions(plan, place, found);
-    }
-    if let Some(plan) = &structure.candidates {
-        candidates(plan, place, found);
     }
 }
 
@@ -293,24 +271,5 @@ fn connectivity(value: u8, place: &str, found: &mut Found) {
         place,
         "connectivity is not 6, 18 or 26",
         "write 26 for faces, edges and corners, 6 for faces only",
-    );
-}
-
-fn candidates(plan: &CandidatePlan, place: &str, found: &mut Found) {
-    let place = format!("{place}, candidates");
-    connectivity(plan.connectivity, &place, found);
-    found.unless(
-        plan.hit_distance_mm >= 0.0 && plan.hit_distance_mm <= 1000.0,
-        &place,
-        "hit_distance_mm is not in [0, 1000]",
-        "write 0 for points inside a lesion",
-    );
-    found.unless(
-        !plan.score_edges.is_empty()
-            && plan.score_edges.len() <= SCORES_MAX
-            && ascending(&plan.score_edges),
-        &place,
-        "score_edges are not 1 to 200 increasing numbers",
-        "write the thresholds at which candidates are counted, such as 0.05 to 0.95",
     );
 }
