@@ -63,6 +63,7 @@ pub(super) fn check(
         Statistic::Estimate(it) => {
             estimate(it, flow_of(&it.key.endpoint), at, findings);
             level_agrees(it, release, at, findings);
+            analysis_agrees(it, release, at, findings);
         }
     }
 }
@@ -176,6 +177,32 @@ fn estimate(
         }
         equal(findings, "analysed-agrees", at, &it.n, &flow.analysed);
         equal(findings, "events-agree", at, &it.events, &flow.events);
+    }
+}
+
+/// Every estimate of one sensitivity analysis speaks about the same cases.
+fn analysis_agrees(
+    it: &Estimate<Disclosed>,
+    release: &ReceivedRelease,
+    at: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let key = &it.key;
+    if key.sensitivity.is_none() || key.is_clip_sensitivity() {
+        return;
+    }
+    let mut estimates = release.statistics.iter().filter_map(Statistic::estimate);
+    let first = estimates.find(|other| {
+        let one = &other.key;
+        (&one.model, &one.endpoint, &one.sensitivity)
+            == (&key.model, &key.endpoint, &key.sensitivity)
+            && one.comparator == key.comparator
+            && one.axis == key.axis
+            && one.level == key.level
+    });
+    if let Some(first) = first {
+        equal(findings, "analysis-agrees", at, &it.n, &first.n);
+        equal(findings, "analysis-agrees", at, &it.events, &first.events);
     }
 }
 
