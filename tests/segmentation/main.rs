@@ -1,5 +1,6 @@
 //! Studies of masks through the public path: files in, aggregates out.
 
+mod acquisition;
 mod faults;
 mod scores;
 mod study;

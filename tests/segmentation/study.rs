@@ -43,12 +43,13 @@ impl Study {
         let endpoints = structures.iter().map(endpoint).collect();
         protocol.insert("endpoint".to_owned(), toml::Value::Array(endpoints));
         protocol.insert("segmentation".to_owned(), parsed(segmentation).into());
-        protocol.remove("subgroup");
-        let fields = protocol["field"].as_array_mut().unwrap();
-        fields.retain(|field| {
-            let name = field["name"].as_str().unwrap();
-            ["patient", "truth", "prediction"].contains(&name)
-        });
+        // What masks need, and what images say; no demographics.
+        let keep = |list: &mut toml::Value, key: &str, names: &[&str]| {
+            let list = list.as_array_mut().unwrap();
+            list.retain(|one| !names.contains(&one[key].as_str().unwrap()));
+        };
+        keep(&mut protocol["subgroup"], "id", &["age", "sex"]);
+        keep(&mut protocol["field"], "name", &["age", "sex"]);
         let primary = protocol["analysis"]["primary"].as_table_mut().unwrap();
         primary.insert("endpoint".to_owned(), name(&structures[0]).into());
         Self {
@@ -87,6 +88,9 @@ impl Study {
         command.args(["measure", "--study", "study.toml", "--data", "manifest.csv"]);
         command.args(["--site", "site-a", "--policy", policy, "--format", "json"]);
         command.args(["--out", "release.json", "--config", "none.toml"]);
+        if !extra.iter().any(|word| word.starts_with("image=")) {
+            command.args(["--map", "image="]);
+        }
         Answer::of(command.args(extra))
     }
 
@@ -126,6 +130,10 @@ pub(crate) fn name(labels: &[u16]) -> String {
 pub(crate) struct Release(Value);
 
 impl Release {
+    pub(crate) fn read(text: &str) -> Self {
+        Self(serde_json::from_str(text).unwrap())
+    }
+
     /// Estimates over all cases of an endpoint, by metric.
     pub(crate) fn estimates(&self, endpoint: &str) -> BTreeMap<String, f64> {
         let all = self.0["statistics"].as_array().unwrap();
@@ -142,6 +150,15 @@ impl Release {
             }
         }
         found
+    }
+
+    /// Cases of a level in the table of characteristics; at most what is told.
+    pub(crate) fn level(&self, axis: &str, level: &str) -> Option<u64> {
+        let all = self.0["statistics"].as_array().unwrap().iter();
+        let mut axes = all.filter_map(|one| one["axes"].as_array()).flatten();
+        let found = axes.find(|one| one["axis"] == axis)?;
+        let mut levels = found["levels"].as_array()?.iter();
+        levels.find(|one| one["level"] == level)?["n"]["value"].as_u64()
     }
 
     /// A statistic of an endpoint that has the member `with`.
