@@ -1,7 +1,7 @@
 //! DICOM: segmentations, images whose pixels are labels, and what images say of their acquisition.
 //!
-//! Objects are read by dicom-rs from bytes that [`dataset`] has looked through before: how deep
-//! sequences nest, whether lengths stay within the file, how large a deflated data set becomes.
+//! Objects are read by dicom-rs from bytes that the module `dataset` has looked through before: how
+//! deep sequences nest, whether lengths stay within the file, how large a deflated data set becomes.
 //! Bits of binary segmentations are unpacked here, as one stream over all frames (PS3.5 section
 //! 8.1.1): dicom-pixeldata 0.10.1 starts every frame on a byte, and silently gives other voxels
 //! where a frame's pixels are no multiple of eight.
