@@ -1,10 +1,8 @@
 //! DICOM: segmentations, images whose pixels are labels, and what images say of their acquisition.
 //!
-//! Objects are read by dicom-rs from bytes that the module `dataset` has looked through before: how
-//! deep sequences nest, whether lengths stay within the file, how large a deflated data set becomes.
-//! Bits of binary segmentations are unpacked here, as one stream over all frames (PS3.5 section
-//! 8.1.1): dicom-pixeldata 0.10.1 starts every frame on a byte, and silently gives other voxels
-//! where a frame's pixels are no multiple of eight.
+//! Read in the order of a file: `dataset` (its head, how it is encoded), `element` (its elements
+//! as places in its bytes), `kind` (what it holds), `functional` and `grid` (where its frames lie),
+//! `pixel` and `jpeg` (stored values), `seg` and `series` (labels).
 //!
 //! World axes of DICOM point left, posterior, superior; positions are turned to right, anterior,
 //! superior when they are read.
@@ -20,7 +18,12 @@ use crate::segmentation::Segmentation;
 
 pub mod attribute;
 mod dataset;
+mod element;
 mod functional;
+mod grid;
+mod jpeg;
+mod kind;
+mod pixel;
 mod seg;
 mod series;
 mod write;
@@ -28,11 +31,8 @@ mod write;
 pub use series::read_series;
 pub use write::{Uids, write};
 
-use dataset::Dataset;
-
-const SEGMENTATION: &str = "1.2.840.10008.5.1.4.1.1.66.4";
-const LABEL_MAP: &str = "1.2.840.10008.5.1.4.1.1.66.7";
-const RT_STRUCTURE_SET: &str = "1.2.840.10008.5.1.4.1.1.481.3";
+use dataset::File;
+use kind::Kind;
 
 /// Reads a mask from one file: a segmentation, or one image whose pixels are labels.
 ///
@@ -48,19 +48,20 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Segmentation, Refusal> {
 /// # Errors
 /// As [`read`].
 pub fn read_bytes(bytes: &[u8], limits: &Limits) -> Result<Segmentation, Refusal> {
-    let dataset = Dataset::of(bytes, limits)?;
-    match dataset.sop_class().as_str() {
-        SEGMENTATION | LABEL_MAP => seg::segmentation(&dataset, limits),
-        RT_STRUCTURE_SET => Err(Refusal::new(
+    let file = File::of(bytes, limits)?;
+    let dataset = file.dataset()?;
+    let kind = dataset.kind();
+    kind.refuse_other()?;
+    if !dataset.has_pixels() {
+        return Err(Refusal::new(
             Reason::WrongObject,
-            "contours (RTSTRUCT) are not voxels, and tools fill them differently; export the \
-             structure as a DICOM segmentation or as NIfTI",
-        )),
-        _ if dataset.has_pixels() => series::single(&dataset, limits),
-        class => Err(Refusal::new(
-            Reason::WrongObject,
-            format!("an object of class {class} has no pixels"),
-        )),
+            "an object without pixels",
+        ));
+    }
+    if kind == Kind::Segmentation {
+        seg::segmentation(&dataset, limits)
+    } else {
+        series::single(&dataset, limits)
     }
 }
 

@@ -2,18 +2,28 @@
 //! profile of PS3.15 (table E.1-1) keeps. Names, dates, identifiers, institutions, devices' serial
 //! numbers and free text are not on the list, so that nothing can ask for them.
 //!
+//! Pixels are not read, nor is the file beyond them. In an object of many frames, what all frames
+//! share counts as what the object says.
+//!
 //! From: images of one hospital.
 //! To: `node::imaging`, by way of fields that the protocol declares.
 
-use std::path::{Path, PathBuf};
+use std::io::Read as _;
+use std::path::Path;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
-use super::bytes_of;
-use super::dataset::{Dataset, reals};
+use super::dataset::File;
+use super::element::Object;
+use super::series::files;
 use crate::limit::Limits;
 use crate::refusal::{Reason, Refusal};
+
+/// Bytes that are read first; four times as many where the elements reach further.
+const START_BYTES: usize = 1 << 18;
+/// Letters of a text that are kept.
+const TEXT_MAX: usize = 64;
 
 macro_rules! attributes {
     ($($(#[$doc:meta])* $name:ident = $slug:literal, $tag:ident, $kind:ident;)*) => {
@@ -97,13 +107,14 @@ pub enum Value {
     Term(String),
 }
 
-/// Manufacturers by the words that their names hold; the first that fits.
-const MANUFACTURERS: [(&str, &str); 19] = [
+/// Manufacturers by how a word of their names starts; the first that fits. Companies that were
+/// bought keep the name on their machines that their machines go by.
+const MANUFACTURERS: [(&str, &str); 23] = [
     ("siemens", "Siemens Healthineers"),
     ("philips", "Philips"),
     ("toshiba", "Canon"),
     ("canon", "Canon"),
-    ("hitachi", "Fujifilm"),
+    ("hitachi", "Hitachi"),
     ("fuji", "Fujifilm"),
     ("hologic", "Hologic"),
     ("lorad", "Hologic"),
@@ -118,11 +129,15 @@ const MANUFACTURERS: [(&str, &str); 19] = [
     ("varian", "Varian"),
     ("bruker", "Bruker"),
     ("imaging dynamics", "Imaging Dynamics"),
+    ("neusoft", "Neusoft"),
+    ("esaote", "Esaote"),
+    ("mindray", "Mindray"),
+    ("elekta", "Elekta"),
 ];
 
 /// The name that a manufacturer goes by, whatever the spelling; `other` for one not known.
 pub fn manufacturer(text: &str) -> &'static str {
-    let plain: String = text
+    let words: String = text
         .to_lowercase()
         .chars()
         .map(|letter| {
@@ -133,22 +148,27 @@ pub fn manufacturer(text: &str) -> &'static str {
             }
         })
         .collect();
-    let words: Vec<&str> = plain.split_whitespace().collect();
+    let words: Vec<&str> = words.split_whitespace().collect();
     // "GE" also stands within other words and is spelled with points.
     let ge = matches!(
         words.as_slice(),
-        ["ge", ..] | ["g", "e", ..] | ["general", "electric", ..]
+        ["ge", ..] | ["g", "e", ..] | ["gehc", ..] | ["general", "electric", ..]
     );
     if ge {
         return "GE HealthCare";
     }
-    let joined = words.join(" ");
-    let known = MANUFACTURERS.iter().find(|(part, _)| joined.contains(part));
+    let joined = format!(" {}", words.join(" "));
+    let starts = |start: &str| {
+        joined
+            .match_indices(start)
+            .any(|(at, _)| joined[..at].ends_with(' '))
+    };
+    let known = MANUFACTURERS.iter().find(|(start, _)| starts(start));
     known.map_or("other", |(_, name)| name)
 }
 
 /// Reads some attributes of an image, or of the first file of a folder; those that are absent,
-/// empty or no number are `None`. Pixels are not read.
+/// empty or no number are `None`.
 ///
 /// # Errors
 /// A [`Refusal`] where there is no DICOM file.
@@ -157,15 +177,31 @@ pub fn read(
     wanted: &[Attribute],
     limits: &Limits,
 ) -> Result<Vec<Option<Value>>, Refusal> {
-    let path = if path.is_dir() {
-        first_file(path)?
-    } else {
-        path.to_owned()
-    };
-    read_bytes(&bytes_of(&path, limits)?, wanted, limits)
+    if path.is_dir() {
+        let first = files(path, limits)?.into_iter().next();
+        let missing = || Refusal::new(Reason::Missing, "the folder holds no files");
+        return read(&first.ok_or_else(missing)?, wanted, limits);
+    }
+    let mut file = crate::file::open(path, limits)?;
+    let mut bytes = Vec::new();
+    let mut size = START_BYTES;
+    loop {
+        let more = size.saturating_sub(bytes.len()) as u64;
+        file.by_ref()
+            .take(more)
+            .read_to_end(&mut bytes)
+            .map_err(|error| crate::nifti::unreadable(&error))?;
+        let whole = bytes.len() < size || bytes.len() as u64 >= limits.file_bytes;
+        match read_bytes(&bytes, wanted, limits) {
+            Err(refusal) if refusal.reason == Reason::Truncated && !whole => {
+                size = size.saturating_mul(4);
+            }
+            read => return read,
+        }
+    }
 }
 
-/// The same from bytes.
+/// The same from bytes, which may end with the pixels or before them.
 ///
 /// # Errors
 /// As [`read`].
@@ -174,46 +210,79 @@ pub fn read_bytes(
     wanted: &[Attribute],
     limits: &Limits,
 ) -> Result<Vec<Option<Value>>, Refusal> {
-    let dataset = Dataset::of(bytes, limits)?;
-    Ok(wanted.iter().map(|one| value(&dataset, *one)).collect())
+    let file = File::of(bytes, limits)?;
+    let object = file.dataset()?.object;
+    let shared = object.first(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+    let groups = shared.ok().flatten().map(groups).unwrap_or_default();
+    let places: Vec<&Object<'_>> = std::iter::once(&object).chain(&groups).collect();
+    let each = wanted.iter().map(|one| {
+        let tags = [Some(one.tag()), one.instead()];
+        let mut tags = tags.into_iter().flatten();
+        tags.find_map(|tag| places.iter().find_map(|place| one.value(place, tag)))
+    });
+    Ok(each.collect())
 }
 
-fn first_file(folder: &Path) -> Result<PathBuf, Refusal> {
-    let unreadable = |error: std::io::Error| crate::nifti::unreadable(&error);
-    let mut found: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        if entry.file_type().map_err(unreadable)?.is_file() {
-            found.push(entry.path());
+/// What all frames share, group by group.
+fn groups(shared: Object<'_>) -> Vec<Object<'_>> {
+    let first = shared
+        .sequences()
+        .filter_map(|items| items.first()?.open().ok());
+    first.collect()
+}
+
+impl Attribute {
+    /// Where images of some kinds have it instead.
+    fn instead(self) -> Option<Tag> {
+        match self {
+            Self::Laterality => Some(tags::IMAGE_LATERALITY),
+            Self::Modality
+            | Self::Manufacturer
+            | Self::ModelName
+            | Self::SliceThickness
+            | Self::SpacingBetweenSlices
+            | Self::PixelSpacing
+            | Self::MagneticFieldStrength
+            | Self::Kvp
+            | Self::BodyPart
+            | Self::ViewPosition
+            | Self::ConvolutionKernel => None,
         }
     }
-    let first = found.into_iter().min();
-    first.ok_or_else(|| Refusal::new(Reason::Missing, "the folder holds no files"))
+
+    fn value(self, object: &Object<'_>, tag: Tag) -> Option<Value> {
+        let text = || plain(&object.text(tag)?);
+        let number = || {
+            let values = object.reals(tag)?;
+            let least = values.into_iter().fold(f64::INFINITY, f64::min);
+            (least > 0.0).then_some(least)
+        };
+        match self.kind() {
+            Kind::Term => text().map(|text| Value::Term(text.to_uppercase())),
+            Kind::Text => text().map(Value::Term),
+            Kind::Number => number().map(Value::Number),
+            Kind::Manufacturer => text().map(|text| Value::Term(manufacturer(&text).to_owned())),
+            // No magnet of 100 tesla images patients: the number is in gauss.
+            Kind::Field => number()
+                .map(|field| {
+                    if field > 100.0 {
+                        field / 10_000.0
+                    } else {
+                        field
+                    }
+                })
+                .map(Value::Number),
+        }
+    }
 }
 
-fn value(dataset: &Dataset<'_>, wanted: Attribute) -> Option<Value> {
-    let text = || dataset.text(wanted.tag());
-    let number = || {
-        let values = reals(&dataset.header, wanted.tag())?;
-        let least = values.into_iter().fold(f64::INFINITY, f64::min);
-        (least.is_finite() && least > 0.0).then_some(least)
-    };
-    match wanted.kind() {
-        Kind::Term => text().map(|text| Value::Term(text.to_uppercase())),
-        Kind::Text => text().map(Value::Term),
-        Kind::Number => number().map(Value::Number),
-        Kind::Manufacturer => text().map(|text| Value::Term(manufacturer(&text).to_owned())),
-        // No magnet of 100 tesla images patients: the number is in gauss.
-        Kind::Field => number()
-            .map(|strength| {
-                if strength > 100.0 {
-                    strength / 10_000.0
-                } else {
-                    strength
-                }
-            })
-            .map(Value::Number),
-    }
+/// The first of several values, without padding or characters that steer a terminal.
+fn plain(text: &str) -> Option<String> {
+    let first = text.split('\\').next()?;
+    let kept = first.chars().filter(|letter| !letter.is_control());
+    let kept: String = kept.take(TEXT_MAX).collect();
+    let kept = kept.trim();
+    (!kept.is_empty()).then(|| kept.to_owned())
 }
 
 #[cfg(test)]

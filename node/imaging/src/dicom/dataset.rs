@@ -1,451 +1,274 @@
-//! A file's data set, looked through before it is parsed: nesting, lengths, and where the pixels
-//! are. The walk keeps a list of open sequences instead of calling itself, so that nothing a
-//! file contains can exhaust the stack; what it cannot make sense of is left to the parser.
+//! A DICOM file: its head, its elements before the pixels, and where the pixels are.
 //!
-//! Specification: PS3.5 sections 7.1 (elements), 7.5 (nesting), A.4 (encapsulation), PS3.10.
+//! A file without the DICM word is refused: nothing in it says how it is encoded. What kind of
+//! object it would be can often be said nevertheless, so that contours are refused as contours.
+//!
+//! Specification: PS3.10 section 7 (files), PS3.5 annex A (transfer syntaxes).
 //!
 //! From: bytes of a file.
-//! To: `functional`, `seg`, `series`, `attribute`.
+//! To: `functional`, `pixel`, `seg`, `series`, `attribute`.
 
 use std::borrow::Cow;
-use std::io::Read as _;
-use std::ops::Range;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
-use dicom_object::{FileMetaTable, InMemDicomObject};
-use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
+use flate2::{Decompress, FlushDecompress, Status};
 
+use super::element::{Encoding, Head, Object, fragments};
+use super::kind::Kind;
 use crate::limit::Limits;
 use crate::refusal::{Reason, Refusal};
 
-/// Deepest nesting of sequences and items.
-const DEPTH_MAX: usize = 64;
-/// Largest data set apart from its pixels: headers of thousands of frames.
-const HEADER_MAX: usize = 64 << 20;
-const UNDEFINED: u32 = u32::MAX;
-
-const IMPLICIT_LITTLE: &str = "1.2.840.10008.1.2";
-const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
-const EXPLICIT_BIG: &str = "1.2.840.10008.1.2.2";
-const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
-
-/// A data set whose header is parsed and whose pixels are still bytes.
-pub(super) struct Dataset<'a> {
-    /// Everything before the pixels.
-    pub(super) header: InMemDicomObject,
-    /// The file as it is.
-    file: &'a [u8],
-    /// The whole data set, inflated.
-    bytes: Cow<'a, [u8]>,
-    /// Where the pixel data element starts, and where its value is.
-    pixels: Option<Pixels>,
-    /// The transfer syntax of the file.
-    pub(super) syntax: String,
-    class: String,
+/// How a file is encoded and its pixels are compressed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Syntax {
+    ImplicitLittle,
+    ExplicitLittle,
+    ExplicitBig,
+    Deflated,
+    RunLength,
+    JpegLossless,
+    /// Elements are explicit, little endian; pixels are not read.
+    Unread,
 }
 
-/// The pixel data element.
-struct Pixels {
-    value: Range<usize>,
-    encapsulated: bool,
-    /// Whether the element's type is that of words (OW).
-    words: bool,
-}
-
-impl<'a> Dataset<'a> {
-    /// Looks through a file and parses its header.
-    ///
-    /// # Errors
-    /// `unknown-format` for no DICOM file, `truncated`, `malformed`, `too-large`,
-    /// `transfer-syntax`.
-    pub(super) fn of(file: &'a [u8], limits: &Limits) -> Result<Self, Refusal> {
-        if let Some(class) = class_without_meta(file) {
-            let why = format!("an object of class {class}, without the file's head");
-            return Err(Refusal::new(Reason::WrongObject, why));
-        }
-        let start = if file.get(128..132) == Some(b"DICM") {
-            128
-        } else if file.get(..4) == Some(b"DICM") {
-            0
-        } else {
-            let why = "no DICOM file: there is no DICM word, so nobody can say how it is encoded";
-            return Err(Refusal::new(Reason::UnknownFormat, why));
-        };
-        let mut rest = &file[start..];
-        let meta = FileMetaTable::from_reader(&mut rest).map_err(|fault| {
-            Refusal::new(Reason::Malformed, format!("file meta information: {fault}"))
-        })?;
-        let syntax = trimmed(&meta.transfer_syntax);
-        let class = trimmed(&meta.media_storage_sop_class_uid);
-        let bytes = inflated(rest, &syntax, limits)?;
-        let (explicit, big_endian) = match syntax.as_str() {
-            IMPLICIT_LITTLE => (false, false),
-            EXPLICIT_BIG => (true, true),
-            _ => (true, false),
-        };
-        let walk = Walk {
-            bytes: &bytes,
-            explicit,
-            big_endian,
-        };
-        let (end, pixels) = walk.to_pixels()?;
-        if end > HEADER_MAX {
-            let why = format!("a header of {end} bytes");
-            return Err(Refusal::new(Reason::TooLarge, why));
-        }
-        let parser = if syntax == IMPLICIT_LITTLE || syntax == EXPLICIT_BIG {
-            syntax.as_str()
-        } else {
-            EXPLICIT_LITTLE
-        };
-        let parser = TransferSyntaxRegistry
-            .get(parser)
-            .ok_or_else(|| Refusal::new(Reason::TransferSyntax, syntax.clone()))?;
-        let header = InMemDicomObject::read_dataset_with_ts(&bytes[..end], parser)
-            .map_err(|fault| Refusal::new(Reason::Malformed, chain(&fault)))?;
-        Ok(Self {
-            header,
-            file,
-            bytes,
-            pixels,
-            syntax,
-            class,
+impl Syntax {
+    /// The syntax of an identifier; `None` for one that is not the standard's, whose elements may
+    /// be encoded in any way.
+    fn of(uid: &str) -> Option<Self> {
+        Some(match uid {
+            "1.2.840.10008.1.2" => Self::ImplicitLittle,
+            "1.2.840.10008.1.2.1" => Self::ExplicitLittle,
+            "1.2.840.10008.1.2.2" => Self::ExplicitBig,
+            "1.2.840.10008.1.2.1.99" => Self::Deflated,
+            "1.2.840.10008.1.2.5" => Self::RunLength,
+            "1.2.840.10008.1.2.4.57" | "1.2.840.10008.1.2.4.70" => Self::JpegLossless,
+            // Data sets deflated by a server, and pixels elsewhere.
+            "1.2.840.10008.1.2.4.95" | "1.2.840.10008.1.2.4.205" => return None,
+            other if other.starts_with("1.2.840.10008.1.2.") => Self::Unread,
+            _ => return None,
         })
     }
 
-    /// The class of the object: the data set's own, else the file's.
-    pub(super) fn sop_class(&self) -> String {
-        self.text(tags::SOP_CLASS_UID)
-            .unwrap_or_else(|| self.class.clone())
+    fn encoding(self) -> Encoding {
+        match self {
+            Self::ImplicitLittle => Encoding::IMPLICIT_LITTLE,
+            Self::ExplicitBig => Encoding::EXPLICIT_BIG,
+            Self::ExplicitLittle
+            | Self::Deflated
+            | Self::RunLength
+            | Self::JpegLossless
+            | Self::Unread => Encoding::EXPLICIT_LITTLE,
+        }
+    }
+}
+
+/// A file, its head read and its data set inflated.
+pub(super) struct File<'a> {
+    uid: String,
+    syntax: Syntax,
+    class: Option<String>,
+    body: Cow<'a, [u8]>,
+}
+
+/// A data set whose pixels are still bytes.
+pub(super) struct Dataset<'a> {
+    pub(super) object: Object<'a>,
+    pub(super) syntax: Syntax,
+    uid: &'a str,
+    class: Option<&'a str>,
+    bytes: &'a [u8],
+    pixels: Option<Head>,
+}
+
+/// Pixels as they are stored.
+pub(super) enum Pixels<'a> {
+    Native {
+        bytes: &'a [u8],
+        /// Whether they are written as words (OW), whose bytes a big-endian file swaps.
+        words: bool,
+    },
+    /// The table of offsets, then the fragments.
+    Fragments(Vec<&'a [u8]>),
+}
+
+impl<'a> File<'a> {
+    /// Reads a file's head.
+    ///
+    /// # Errors
+    /// `unknown-format` for no DICOM file, `wrong-object`, `malformed`, `truncated`, `too-large`,
+    /// `transfer-syntax` for one that is not the standard's.
+    pub(super) fn of(file: &'a [u8], limits: &Limits) -> Result<Self, Refusal> {
+        let start = if file.get(128..132) == Some(b"DICM") {
+            132
+        } else if file.get(..4) == Some(b"DICM") {
+            4
+        } else {
+            return Err(without_head(file));
+        };
+        let (meta, length) = Object::read_meta(&file[start..])?;
+        let uid = meta.text(tags::TRANSFER_SYNTAX_UID);
+        let uid = uid.ok_or_else(|| {
+            Refusal::new(Reason::Malformed, "the file's head has no transfer syntax")
+        })?;
+        let syntax =
+            Syntax::of(&uid).ok_or_else(|| Refusal::new(Reason::TransferSyntax, shown(&uid)))?;
+        let body = &file[start + length..];
+        let body = match syntax {
+            Syntax::Deflated => Cow::Owned(inflated(body, limits)?),
+            Syntax::ImplicitLittle
+            | Syntax::ExplicitLittle
+            | Syntax::ExplicitBig
+            | Syntax::RunLength
+            | Syntax::JpegLossless
+            | Syntax::Unread => Cow::Borrowed(body),
+        };
+        Ok(Self {
+            uid,
+            syntax,
+            class: meta.text(tags::MEDIA_STORAGE_SOP_CLASS_UID),
+            body,
+        })
+    }
+
+    /// The data set up to its pixels.
+    ///
+    /// # Errors
+    /// `truncated`, `malformed`, `too-large`.
+    pub(super) fn dataset(&self) -> Result<Dataset<'_>, Refusal> {
+        let (object, pixels) = Object::read(&self.body, self.syntax.encoding())?;
+        Ok(Dataset {
+            object,
+            syntax: self.syntax,
+            uid: &self.uid,
+            class: self.class.as_deref(),
+            bytes: &self.body,
+            pixels,
+        })
+    }
+}
+
+impl<'a> Dataset<'a> {
+    /// What kind of object this is, by its own class, else by the file's.
+    pub(super) fn kind(&self) -> Kind {
+        let own = self.object.text(tags::SOP_CLASS_UID);
+        Kind::of(own.as_deref().or(self.class).unwrap_or_default())
     }
 
     pub(super) fn has_pixels(&self) -> bool {
         self.pixels.is_some()
     }
 
-    /// Pixel bytes as they are stored, little endian as far as words go.
+    /// The pixels.
     ///
     /// # Errors
-    /// `wrong-object` without pixels, `transfer-syntax` where they are compressed.
-    pub(super) fn native(&self) -> Result<&[u8], Refusal> {
-        let pixels = self
+    /// `wrong-object` without pixels or with pixels that are no whole numbers, `truncated`,
+    /// `malformed`, `transfer-syntax` where they are compressed in a way that is not read.
+    pub(super) fn pixels(&self) -> Result<Pixels<'a>, Refusal> {
+        let head = self
             .pixels
             .as_ref()
             .ok_or_else(|| Refusal::new(Reason::WrongObject, "the object has no pixels"))?;
-        if pixels.encapsulated {
-            return Err(Refusal::new(Reason::TransferSyntax, self.syntax.clone()));
+        if !head.is_whole() {
+            let why = "pixels with fractions are measurements, not labels";
+            return Err(Refusal::new(Reason::NotLabels, why));
         }
-        Ok(&self.bytes[pixels.value.clone()])
-    }
-
-    /// Whether pixels are compressed.
-    pub(super) fn is_compressed(&self) -> bool {
-        self.pixels
-            .as_ref()
-            .is_some_and(|pixels| pixels.encapsulated)
-    }
-
-    /// Whether words of the pixels have their largest byte first.
-    pub(super) fn is_big_endian(&self) -> bool {
-        self.syntax == EXPLICIT_BIG
-    }
-
-    /// Whether pixels are written as words, so that their bytes are swapped in a big-endian file.
-    pub(super) fn pixels_are_words(&self) -> bool {
-        self.pixels.as_ref().is_some_and(|pixels| pixels.words)
-    }
-
-    /// The file as it is.
-    pub(super) fn file(&self) -> &'a [u8] {
-        self.file
-    }
-
-    /// A text value without padding; `None` when absent or empty.
-    pub(super) fn text(&self, tag: Tag) -> Option<String> {
-        text(&self.header, tag)
-    }
-
-    /// A whole number; `None` when absent or no number.
-    pub(super) fn whole(&self, tag: Tag) -> Option<u32> {
-        whole(&self.header, tag)
-    }
-}
-
-/// A text value of an object, without padding.
-pub(super) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
-    let element = object.get(tag)?;
-    let text = element.to_str().ok()?;
-    let text = trimmed(&text);
-    (!text.is_empty()).then_some(text)
-}
-
-/// A whole number of an object.
-pub(super) fn whole(object: &InMemDicomObject, tag: Tag) -> Option<u32> {
-    object.get(tag)?.to_int::<u32>().ok()
-}
-
-/// Numbers of an object; `None` when absent or one of them is no finite number.
-pub(super) fn reals(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
-    let values = object.get(tag)?.to_multi_float64().ok()?;
-    values
-        .iter()
-        .all(|value| value.is_finite())
-        .then_some(values)
-}
-
-fn trimmed(text: &str) -> String {
-    text.trim_matches(|letter: char| letter == '\0' || letter.is_whitespace())
-        .to_owned()
-}
-
-/// An error with its causes, one line.
-pub(super) fn chain(fault: &dyn std::error::Error) -> String {
-    let mut text = fault.to_string();
-    let mut cause = fault.source();
-    while let Some(next) = cause {
-        text.push_str(&format!(": {next}"));
-        cause = next.source();
-    }
-    text
-}
-
-/// The class of an object that holds no pixels and stands in a file without its head: what it is
-/// can be said, though not how pixels would be encoded.
-fn class_without_meta(file: &[u8]) -> Option<String> {
-    if file.get(..2) != Some(&[8, 0]) {
-        return None;
-    }
-    let explicit = file.get(4..6)?.iter().all(u8::is_ascii_uppercase);
-    let walk = Walk {
-        bytes: file,
-        explicit,
-        big_endian: false,
-    };
-    let (end, pixels) = walk.to_pixels().ok()?;
-    if pixels.is_some() || end > HEADER_MAX {
-        return None;
-    }
-    let syntax = if explicit {
-        EXPLICIT_LITTLE
-    } else {
-        IMPLICIT_LITTLE
-    };
-    let parser = TransferSyntaxRegistry.get(syntax)?;
-    let header = InMemDicomObject::read_dataset_with_ts(file.get(..end)?, parser).ok()?;
-    text(&header, tags::SOP_CLASS_UID)
-}
-
-fn inflated<'a>(bytes: &'a [u8], syntax: &str, limits: &Limits) -> Result<Cow<'a, [u8]>, Refusal> {
-    if syntax != DEFLATED {
-        return Ok(Cow::Borrowed(bytes));
-    }
-    let mut inflated = Vec::new();
-    flate2::read::DeflateDecoder::new(bytes)
-        .take(limits.file_bytes.saturating_add(1))
-        .read_to_end(&mut inflated)
-        .map_err(|error| crate::nifti::unreadable(&error))?;
-    if inflated.len() as u64 > limits.file_bytes {
-        let why = "the deflated data set is larger than a file may be";
-        return Err(Refusal::new(Reason::TooLarge, why));
-    }
-    Ok(Cow::Owned(inflated))
-}
-
-/// A look through a data set.
-struct Walk<'a> {
-    bytes: &'a [u8],
-    explicit: bool,
-    big_endian: bool,
-}
-
-/// An open sequence or item.
-struct Open {
-    /// Where it ends; `None` until its delimiter.
-    end: Option<usize>,
-    /// Whether elements inside have their type written.
-    explicit: bool,
-    is_item: bool,
-    /// Whether items hold bytes of compressed pixels, not elements.
-    fragments: bool,
-}
-
-/// An element's head.
-struct Head {
-    group: u16,
-    element: u16,
-    sequence: bool,
-    unknown: bool,
-    words: bool,
-    /// Whether the value is bytes or words, which are never a sequence.
-    bytes: bool,
-    length: u32,
-    value: usize,
-}
-
-impl Walk<'_> {
-    fn word<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
-        let mut bytes: [u8; N] = self.bytes.get(at..at.checked_add(N)?)?.try_into().ok()?;
-        if self.big_endian {
-            bytes.reverse();
-        }
-        Some(bytes)
-    }
-
-    fn head(&self, at: usize, explicit: bool) -> Option<Head> {
-        let group = u16::from_le_bytes(self.word(at)?);
-        let element = u16::from_le_bytes(self.word(at + 2)?);
-        let mut head = Head {
-            group,
-            element,
-            sequence: false,
-            unknown: false,
-            words: false,
-            bytes: false,
-            length: 0,
-            value: at + 8,
+        let compressed = match self.syntax {
+            Syntax::Unread => return Err(self.unread()),
+            Syntax::RunLength | Syntax::JpegLossless => true,
+            Syntax::ImplicitLittle
+            | Syntax::ExplicitLittle
+            | Syntax::ExplicitBig
+            | Syntax::Deflated => false,
         };
-        // Items and delimiters have no type in either encoding.
-        if !explicit || group == 0xFFFE {
-            head.length = u32::from_le_bytes(self.word(at + 4)?);
-            return Some(head);
+        if compressed != head.is_undefined() {
+            let why = "pixels are not stored as the transfer syntax says";
+            return Err(Refusal::new(Reason::Malformed, why));
         }
-        let kind = self.bytes.get(at + 4..at + 6)?;
-        head.sequence = kind == b"SQ";
-        head.unknown = kind == b"UN";
-        head.words = kind == b"OW";
-        head.bytes = kind == b"OB" || kind == b"OW";
-        let long: [&[u8]; 13] = [
-            b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT",
-            b"UV",
-        ];
-        if long.contains(&kind) {
-            head.length = u32::from_le_bytes(self.word(at + 8)?);
-            head.value = at + 12;
-        } else {
-            head.length = u32::from(u16::from_le_bytes(self.word(at + 6)?));
+        if compressed {
+            return Ok(Pixels::Fragments(fragments(self.bytes, head)?));
         }
-        Some(head)
-    }
-
-    /// Where the header ends, and the pixels after it.
-    fn to_pixels(&self) -> Result<(usize, Option<Pixels>), Refusal> {
-        let mut open: Vec<Open> = Vec::new();
-        let mut at = 0;
-        while at < self.bytes.len() {
-            while open
-                .last()
-                .is_some_and(|one| one.end.is_some_and(|end| at >= end))
-            {
-                open.pop();
-            }
-            let explicit = open.last().map_or(self.explicit, |one| one.explicit);
-            let head = self.head(at, explicit).ok_or_else(|| {
-                Refusal::new(Reason::Truncated, "the file ends within an element")
-            })?;
-            if (head.group, head.element) == (0x7FE0, 0x0010) && open.is_empty() {
-                return Ok((at, Some(self.pixels(&head)?)));
-            }
-            at = self.enter(&mut open, &head, explicit)?;
-            if open.len() > DEPTH_MAX {
-                let why = format!("sequences nest deeper than {DEPTH_MAX}");
-                return Err(Refusal::new(Reason::Malformed, why));
-            }
-        }
-        Ok((self.bytes.len(), None))
-    }
-
-    fn pixels(&self, head: &Head) -> Result<Pixels, Refusal> {
-        if head.length == UNDEFINED {
-            return Ok(Pixels {
-                value: head.value..self.bytes.len(),
-                encapsulated: true,
-                words: false,
-            });
-        }
-        let end = head.value.checked_add(head.length as usize);
-        let end = end
-            .filter(|end| *end <= self.bytes.len())
-            .ok_or_else(|| Refusal::new(Reason::Truncated, "the file ends within its pixels"))?;
-        Ok(Pixels {
-            value: head.value..end,
-            encapsulated: false,
-            words: head.words,
+        Ok(Pixels::Native {
+            bytes: &self.bytes[head.value..head.end(self.bytes)?],
+            words: &head.kind == b"OW",
         })
     }
 
-    /// Opens or closes what an element's head says; the place of the next head.
-    fn enter(&self, open: &mut Vec<Open>, head: &Head, explicit: bool) -> Result<usize, Refusal> {
-        let ends = || {
-            let end = head.value.checked_add(head.length as usize);
-            end.filter(|end| *end <= self.bytes.len()).ok_or_else(|| {
-                let why = format!(
-                    "element ({:04X},{:04X}) is longer than the file",
-                    head.group, head.element
-                );
-                Refusal::new(Reason::Truncated, why)
-            })
-        };
-        match (head.group, head.element) {
-            (0xFFFE, 0xE000) if open.last().is_some_and(|one| one.fragments) => ends(),
-            (0xFFFE, 0xE000) => {
-                let end = if head.length == UNDEFINED {
-                    None
-                } else {
-                    Some(ends()?)
-                };
-                open.push(Open {
-                    end,
-                    explicit,
-                    is_item: true,
-                    fragments: false,
-                });
-                Ok(head.value)
-            }
-            (0xFFFE, 0xE00D) => {
-                if open.last().is_some_and(|one| one.is_item) {
-                    open.pop();
-                }
-                Ok(head.value)
-            }
-            (0xFFFE, 0xE0DD) => {
-                if open.last().is_some_and(|one| !one.is_item) {
-                    open.pop();
-                }
-                Ok(head.value)
-            }
-            _ if head.length == UNDEFINED => {
-                open.push(Open {
-                    end: None,
-                    // A sequence of unknown type is written without types (PS3.5 6.2.2).
-                    explicit: explicit && !head.unknown,
-                    is_item: false,
-                    fragments: head.bytes,
-                });
-                Ok(head.value)
-            }
-            _ if head.sequence || self.starts_item(head) => {
-                open.push(Open {
-                    end: Some(ends()?),
-                    explicit: explicit && !head.unknown,
-                    is_item: false,
-                    fragments: false,
-                });
-                Ok(head.value)
-            }
-            _ => ends(),
-        }
+    /// A refusal that names the transfer syntax.
+    pub(super) fn unread(&self) -> Refusal {
+        Refusal::new(Reason::TransferSyntax, shown(self.uid))
     }
 
-    /// Whether a value begins as an item does: where types are not written, that is a sequence.
-    fn starts_item(&self, head: &Head) -> bool {
-        let tag = (self.word(head.value), self.word(head.value + 2));
-        let (Some(group), Some(element)) = tag else {
-            return false;
+    /// A text value; `None` when absent or empty.
+    pub(super) fn text(&self, tag: Tag) -> Option<String> {
+        self.object.text(tag)
+    }
+
+    /// A size of the image.
+    pub(super) fn size(&self, tag: Tag) -> Option<usize> {
+        self.object.whole(tag).map(|value| value as usize)
+    }
+}
+
+/// An identifier of at most 64 digits and points, as it may be shown.
+fn shown(uid: &str) -> String {
+    uid.chars()
+        .take(64)
+        .map(|letter| {
+            if letter.is_ascii_graphic() {
+                letter
+            } else {
+                '?'
+            }
+        })
+        .collect()
+}
+
+/// Why a file without the DICM word is refused: what it holds, where that can be said.
+fn without_head(file: &[u8]) -> Refusal {
+    // Both encodings start with group 8, and the explicit one has two capitals after the tag.
+    if file.get(..2) == Some(&[8, 0]) {
+        let capitals = file.get(4..6);
+        let explicit = capitals.is_some_and(|kind| kind.iter().all(u8::is_ascii_uppercase));
+        let encoding = if explicit {
+            Encoding::EXPLICIT_LITTLE
+        } else {
+            Encoding::IMPLICIT_LITTLE
         };
-        head.length >= 8
-            && !head.bytes
-            && u16::from_le_bytes(group) == 0xFFFE
-            && u16::from_le_bytes(element) == 0xE000
+        let class = Object::read(file, encoding)
+            .ok()
+            .and_then(|(object, _)| object.text(tags::SOP_CLASS_UID));
+        if let Some(class) = class
+            && let Err(refusal) = Kind::of(&class).refuse_other()
+        {
+            return refusal;
+        }
+    }
+    let why = "no DICOM file: there is no DICM word, so nothing says how it is encoded";
+    Refusal::new(Reason::UnknownFormat, why)
+}
+
+/// A deflated data set, which must be whole.
+fn inflated(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Refusal> {
+    let mut stream = Decompress::new(false);
+    let mut inflated = Vec::with_capacity(1 << 16);
+    loop {
+        let rest = usize::try_from(stream.total_in()).ok();
+        let rest = rest.and_then(|at| bytes.get(at..)).unwrap_or_default();
+        let status = stream
+            .decompress_vec(rest, &mut inflated, FlushDecompress::None)
+            .map_err(|fault| Refusal::new(Reason::Malformed, fault.to_string()))?;
+        if inflated.len() as u64 > limits.file_bytes {
+            let why = "the deflated data set is larger than a file may be";
+            return Err(Refusal::new(Reason::TooLarge, why));
+        }
+        if status == Status::StreamEnd {
+            return Ok(inflated);
+        }
+        if inflated.len() < inflated.capacity() {
+            let why = "the deflated data set has no end";
+            return Err(Refusal::new(Reason::Truncated, why));
+        }
+        inflated.reserve(inflated.capacity());
     }
 }

@@ -1,18 +1,23 @@
 //! Functional groups: where each frame of a multi-frame object lies and which segment it shows.
 //!
-//! Specification: PS3.3 sections C.7.6.16 (multi-frame functional groups) and C.8.20 (segmentation).
+//! Specification: PS3.3 sections C.7.6.16 (multi-frame functional groups), C.7.6.17 (dimensions,
+//! tiles) and C.8.20 (segmentation).
 //!
-//! From: `dataset`.
+//! From: `element`, `dataset`.
 //! To: `seg`.
+
+use std::collections::BTreeSet;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
-use dicom_object::InMemDicomObject;
 
-use super::dataset::{Dataset, reals, whole};
+use super::dataset::Dataset;
+use super::element::{Item, Object};
+use super::grid::Plane;
 use crate::refusal::{Reason, Refusal};
 
 /// One frame.
+#[derive(Clone, Copy)]
 pub(super) struct Frame {
     /// The segment; `None` in a label map, whose pixels are segments.
     pub(super) segment: Option<u16>,
@@ -23,153 +28,225 @@ pub(super) struct Frame {
 /// Where a frame lies.
 #[derive(Clone, Copy)]
 pub(super) enum Place {
-    /// In the patient: position of the first pixel, directions of rows and columns, spacing of
-    /// columns and rows, and the distance of slices as far as the object says it.
+    /// In the patient.
     Patient(Plane),
     /// On a slide: first column and row in the total matrix, from 0.
     Slide([usize; 2]),
-    /// Nowhere: the object refers to one plain image.
-    Unknown,
+    /// In the plane of the one image that the object refers to.
+    Plane,
 }
 
-/// A plane in the patient, millimetres, left, posterior, superior.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Plane {
-    pub(super) position: [f64; 3],
-    pub(super) along_row: [f64; 3],
-    pub(super) along_column: [f64; 3],
-    /// Between columns, between rows.
-    pub(super) spacing: [f64; 2],
-    /// Between slices, if stated.
-    pub(super) between: Option<f64>,
+/// The frames of an object.
+pub(super) struct Frames {
+    pub(super) each: Vec<Frame>,
+    /// Millimetres between columns, between rows and between planes, of frames that lie in no
+    /// patient; 1 where nothing is stated.
+    pub(super) spacing: [f64; 3],
 }
 
-fn items(object: &InMemDicomObject, tag: Tag) -> Vec<&InMemDicomObject> {
-    let found = object.get(tag).and_then(|element| element.items());
-    found.map_or_else(Vec::new, |items| items.iter().collect())
+/// The groups of one frame, and those of all.
+struct Groups<'a, 'b> {
+    own: Option<Object<'a>>,
+    shared: &'b Option<Object<'a>>,
 }
 
-/// The first item of a group, of the frame or of all frames.
-struct Groups<'a> {
-    own: Option<&'a InMemDicomObject>,
-    shared: Option<&'a InMemDicomObject>,
-}
-
-impl<'a> Groups<'a> {
-    fn group(&self, tag: Tag) -> Option<&'a InMemDicomObject> {
-        let first = |object: Option<&'a InMemDicomObject>| items(object?, tag).into_iter().next();
-        first(self.own).or_else(|| first(self.shared))
+impl<'a> Groups<'a, '_> {
+    /// The first item of a group.
+    fn group(&self, tag: Tag) -> Result<Option<Object<'a>>, Refusal> {
+        for groups in [&self.own, self.shared].into_iter().flatten() {
+            if let Some(group) = groups.first(tag)? {
+                return Ok(Some(group));
+            }
+        }
+        Ok(None)
     }
 
-    fn plane(&self) -> Option<Plane> {
-        let position = self.group(tags::PLANE_POSITION_SEQUENCE)?;
-        let position = triple(&reals(position, tags::IMAGE_POSITION_PATIENT)?)?;
+    fn segment(&self) -> Result<Option<u16>, Refusal> {
+        let Some(group) = self.group(tags::SEGMENT_IDENTIFICATION_SEQUENCE)? else {
+            return Ok(None);
+        };
+        let number = group.whole(tags::REFERENCED_SEGMENT_NUMBER);
+        let number = number.and_then(|number| u16::try_from(number).ok());
+        number
+            .filter(|number| *number > 0)
+            .map(Some)
+            .ok_or_else(|| Refusal::new(Reason::Malformed, "a frame names no segment"))
+    }
+
+    fn place(&self) -> Result<Place, Refusal> {
+        if let Some(position) = self.group(tags::PLANE_POSITION_SEQUENCE)? {
+            return self.plane(&position);
+        }
+        let Some(group) = self.group(tags::PLANE_POSITION_SLIDE_SEQUENCE)? else {
+            return Ok(Place::Plane);
+        };
+        let at = |tag| group.whole(tag).and_then(|place| place.checked_sub(1));
+        let column = at(tags::COLUMN_POSITION_IN_TOTAL_IMAGE_PIXEL_MATRIX);
+        let row = at(tags::ROW_POSITION_IN_TOTAL_IMAGE_PIXEL_MATRIX);
+        match (column, row) {
+            (Some(column), Some(row)) => Ok(Place::Slide([column as usize, row as usize])),
+            _ => Err(Refusal::new(
+                Reason::NoGeometry,
+                "a frame on a slide without column and row",
+            )),
+        }
+    }
+
+    fn plane(&self, position: &Object<'a>) -> Result<Place, Refusal> {
         let orientation = self.group(tags::PLANE_ORIENTATION_SEQUENCE)?;
-        let directions = reals(orientation, tags::IMAGE_ORIENTATION_PATIENT)?;
         let measures = self.group(tags::PIXEL_MEASURES_SEQUENCE)?;
-        plane(
-            position,
-            &directions,
-            &reals(measures, tags::PIXEL_SPACING)?,
-            between(measures),
-        )
+        let plane = || {
+            let measures = measures.as_ref()?;
+            let plane = Plane::of(
+                &position.reals(tags::IMAGE_POSITION_PATIENT)?,
+                &orientation?.reals(tags::IMAGE_ORIENTATION_PATIENT)?,
+                &measures.reals(tags::PIXEL_SPACING)?,
+            )?;
+            Some(Plane {
+                between: measures.length(tags::SPACING_BETWEEN_SLICES),
+                thickness: measures.length(tags::SLICE_THICKNESS),
+                ..plane
+            })
+        };
+        plane().map(Place::Patient).ok_or_else(|| {
+            let why = "a frame's position, orientation or pixel spacing is missing or no number";
+            Refusal::new(Reason::NoGeometry, why)
+        })
     }
-}
-
-/// The distance of slices that an object states; its thickness says nothing where slices leave
-/// gaps or overlap, so that it counts only where the distance is absent.
-pub(super) fn between(object: &InMemDicomObject) -> Option<f64> {
-    let first = |tag| reals(object, tag).and_then(|values| values.first().copied());
-    first(tags::SPACING_BETWEEN_SLICES)
-        .or_else(|| first(tags::SLICE_THICKNESS))
-        .map(f64::abs)
-        .filter(|value| *value > 0.0)
-}
-
-/// A plane from its parts; `None` where a part is no direction or no length.
-pub(super) fn plane(
-    position: [f64; 3],
-    directions: &[f64],
-    spacing: &[f64],
-    between: Option<f64>,
-) -> Option<Plane> {
-    let along_row = triple(directions.get(..3)?)?;
-    let along_column = triple(directions.get(3..6)?)?;
-    let unit = |one: [f64; 3]| (dot(one, one) - 1.0).abs() < 1e-2;
-    let square = dot(along_row, along_column).abs() < 1e-2;
-    // The standard's first spacing is between rows.
-    let (rows, columns) = (*spacing.first()?, *spacing.get(1)?);
-    (unit(along_row) && unit(along_column) && square && rows > 0.0 && columns > 0.0).then_some(
-        Plane {
-            position,
-            along_row,
-            along_column,
-            spacing: [columns, rows],
-            between,
-        },
-    )
-}
-
-pub(super) fn triple(values: &[f64]) -> Option<[f64; 3]> {
-    values.get(..3)?.try_into().ok()
-}
-
-pub(super) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-pub(super) fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [
-        a[1] * b[2] - a[2] * b[1],
-        a[2] * b[0] - a[0] * b[2],
-        a[0] * b[1] - a[1] * b[0],
-    ]
 }
 
 /// The frames of a segmentation, `count` of them.
 ///
 /// # Errors
-/// `malformed` where frames and functional groups do not match.
-pub(super) fn frames(dataset: &Dataset<'_>, count: usize) -> Result<Vec<Frame>, Refusal> {
-    let shared = items(&dataset.header, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
-    let own = items(&dataset.header, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
-    if own.len() != count && !(own.is_empty() && count == 1) {
+/// `malformed` where frames and functional groups do not match, `no-geometry` where a frame's
+/// place cannot be known, `dimensions` for several planes of one slide.
+pub(super) fn frames(dataset: &Dataset<'_>, count: usize) -> Result<Frames, Refusal> {
+    let object = &dataset.object;
+    let shared = object.first(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE)?;
+    let own = object.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE)?;
+    let spacing = spacing(&shared)?;
+    let organised = object.text(tags::DIMENSION_ORGANIZATION_TYPE);
+    if own.is_empty() && organised.as_deref() == Some("TILED_FULL") {
+        let each = tiles(dataset, count)?;
+        return Ok(Frames { each, spacing });
+    }
+    if own.len() != count {
         let why = format!("{count} frames and {} functional groups", own.len());
         return Err(Refusal::new(Reason::Malformed, why));
     }
-    let each = (0..count).map(|at| {
+    let mut each = Vec::with_capacity(count);
+    for item in &own {
         let groups = Groups {
-            own: own.get(at).copied(),
-            shared: shared.first().copied(),
+            own: Some(item.open()?),
+            shared: &shared,
         };
-        Ok(Frame {
-            segment: segment(&groups)?,
-            place: place(&groups),
-        })
-    });
-    each.collect()
+        each.push(Frame {
+            segment: groups.segment()?,
+            place: groups.place()?,
+        });
+    }
+    if each.iter().any(|frame| matches!(frame.place, Place::Plane)) {
+        one_image(&own)?;
+    }
+    Ok(Frames { each, spacing })
 }
 
-fn segment(groups: &Groups<'_>) -> Result<Option<u16>, Refusal> {
-    let Some(group) = groups.group(tags::SEGMENT_IDENTIFICATION_SEQUENCE) else {
-        return Ok(None);
+fn spacing(shared: &Option<Object<'_>>) -> Result<[f64; 3], Refusal> {
+    let Some(shared) = shared else {
+        return Ok([1.0; 3]);
     };
-    let number = whole(group, tags::REFERENCED_SEGMENT_NUMBER);
-    let number = number.and_then(|number| u16::try_from(number).ok());
-    number
-        .filter(|number| *number > 0)
-        .map(Some)
-        .ok_or_else(|| Refusal::new(Reason::Malformed, "a frame names no segment"))
+    let measures = shared.first(tags::PIXEL_MEASURES_SEQUENCE)?;
+    let stated = || {
+        let measures = measures?;
+        let spacing = measures.reals(tags::PIXEL_SPACING)?;
+        let (rows, columns) = (*spacing.first()?, *spacing.get(1)?);
+        let thickness = measures.length(tags::SLICE_THICKNESS).unwrap_or(1.0);
+        (rows > 0.0 && columns > 0.0).then_some([columns, rows, thickness])
+    };
+    Ok(stated().unwrap_or([1.0; 3]))
 }
 
-fn place(groups: &Groups<'_>) -> Place {
-    if let Some(group) = groups.group(tags::PLANE_POSITION_SLIDE_SEQUENCE) {
-        let at = |tag| whole(group, tag).and_then(|place| place.checked_sub(1));
-        let column = at(tags::COLUMN_POSITION_IN_TOTAL_IMAGE_PIXEL_MATRIX);
-        let row = at(tags::ROW_POSITION_IN_TOTAL_IMAGE_PIXEL_MATRIX);
-        if let (Some(column), Some(row)) = (column, row) {
-            return Place::Slide([column as usize, row as usize]);
+/// Frames without groups of their own that cover a slide: tile after tile along its rows, then
+/// segment after segment.
+fn tiles(dataset: &Dataset<'_>, count: usize) -> Result<Vec<Frame>, Refusal> {
+    let malformed = |why: &str| Refusal::new(Reason::Malformed, why);
+    let size = |tag| dataset.size(tag).filter(|size| *size > 0);
+    let sizes = [
+        size(tags::TOTAL_PIXEL_MATRIX_COLUMNS),
+        size(tags::COLUMNS),
+        size(tags::TOTAL_PIXEL_MATRIX_ROWS),
+        size(tags::ROWS),
+    ];
+    let [Some(width), Some(columns), Some(height), Some(rows)] = sizes else {
+        return Err(malformed("tiles of a slide whose size is not given"));
+    };
+    if dataset
+        .size(tags::TOTAL_PIXEL_MATRIX_FOCAL_PLANES)
+        .unwrap_or(1)
+        != 1
+    {
+        let why = "a slide with several focal planes";
+        return Err(Refusal::new(Reason::Dimensions, why));
+    }
+    let (across, down) = (width.div_ceil(columns), height.div_ceil(rows));
+    let plane = across.checked_mul(down).filter(|plane| *plane <= count);
+    let plane = plane.ok_or_else(|| malformed("fewer frames than a slide has tiles"))?;
+    let is_map = dataset.text(tags::SEGMENTATION_TYPE).as_deref() == Some("LABELMAP");
+    let segments = if is_map {
+        vec![None]
+    } else {
+        declared(dataset)?.into_iter().map(Some).collect()
+    };
+    if plane.checked_mul(segments.len()) != Some(count) {
+        let why = format!(
+            "{count} frames for {plane} tiles of {} segments",
+            segments.len()
+        );
+        return Err(malformed(&why));
+    }
+    let each = (0..count).map(|at| Frame {
+        segment: segments.get(at / plane).copied().flatten(),
+        place: Place::Slide([at % plane % across * columns, at % plane / across * rows]),
+    });
+    Ok(each.collect())
+}
+
+/// The numbers of the segments that an object describes, in its order.
+///
+/// # Errors
+/// `malformed`.
+pub(super) fn declared(dataset: &Dataset<'_>) -> Result<Vec<u16>, Refusal> {
+    let items = dataset.object.items(tags::SEGMENT_SEQUENCE)?;
+    let numbers = items.iter().map(|item| {
+        let number = item.open()?.whole(tags::SEGMENT_NUMBER);
+        let number = number.and_then(|number| u16::try_from(number).ok());
+        number.ok_or_else(|| Refusal::new(Reason::Malformed, "a segment without a number"))
+    });
+    numbers.collect()
+}
+
+/// Frames without a position lie in one plane only where they were drawn on one image.
+fn one_image(own: &[Item<'_>]) -> Result<(), Refusal> {
+    let mut images = BTreeSet::new();
+    for item in own {
+        let derived = item.open()?.first(tags::DERIVATION_IMAGE_SEQUENCE)?;
+        let source = match derived {
+            Some(derived) => derived.first(tags::SOURCE_IMAGE_SEQUENCE)?,
+            None => None,
+        };
+        if let Some(source) = source {
+            images.insert((
+                source.text(tags::REFERENCED_SOP_INSTANCE_UID),
+                source.text(tags::REFERENCED_FRAME_NUMBER),
+            ));
         }
     }
-    groups.plane().map_or(Place::Unknown, Place::Patient)
+    if images.len() > 1 {
+        let why = format!(
+            "frames without a position that were drawn on {} images",
+            images.len()
+        );
+        return Err(Refusal::new(Reason::NoGeometry, why));
+    }
+    Ok(())
 }

@@ -1,19 +1,30 @@
-//! A DICOM segmentation: binary, fractional or label map frames to one mask per segment.
+//! A DICOM segmentation: binary, fractional or label map frames to labelled voxels.
 //!
-//! Specification: PS3.3 section C.8.20. Frames that hold nothing may be left out, so the volume
-//! reaches from the first stored slice to the last, and what lies beyond is background: such a
-//! segmentation fits into any volume on the same grid ([`Segmentation::is_open`]). A fractional
-//! segment holds a voxel from half of the largest value on.
+//! Bits of binary frames are one stream over all frames (PS3.5 section 8.1.1), so that a frame may
+//! start within a byte. A fractional segment, whether its values are probabilities or shares,
+//! holds a voxel from half of the largest value on. Frames that hold nothing may be left out, so
+//! the volume reaches from the first stored slice to the last, and what lies beyond is background:
+//! such a segmentation fits into any volume on the same grid ([`Segmentation::is_open`]).
 //!
-//! From: `dataset`, `functional`.
+//! Frames on a slide are put into its total matrix, with the spacing that is stated and without a
+//! position. Frames without any position were drawn on one plane image and lie in that plane.
+//!
+//! Binary and fractional segments become one mask each, of no more slices than they have frames
+//! in; a label map, whose labels exclude each other, becomes one label for each voxel.
+//!
+//! Specification: PS3.3 section C.8.20.
+//!
+//! From: `dataset`, `functional`, `pixel`.
 //! To: [`Segmentation`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dicom_dictionary_std::tags;
 
 use super::dataset::Dataset;
-use super::functional::{Frame, Place, Plane, cross, dot, frames};
+use super::functional::{Frame, Frames, Place, declared, frames};
+use super::grid::{Grid, bounded};
+use super::pixel::{Layout, stored};
 use crate::geometry::Geometry;
 use crate::limit::Limits;
 use crate::mask::{Mask, Region};
@@ -21,382 +32,429 @@ use crate::orient::Plan;
 use crate::refusal::{Reason, Refusal};
 use crate::segmentation::{Segmentation, Voxels};
 
-/// How far a slice may be from its place on the grid, in slices.
-const OFF_GRID: f64 = 0.05;
-/// How far planes may be from parallel and from one column of slices.
-const NOT_ALIGNED: f64 = 1e-2;
-
 /// How pixels say that they belong to a segment.
+#[derive(Clone, Copy)]
 enum Content {
     Bits,
-    Fractions { half: f64 },
-    Labels { bytes: usize },
+    /// From `least` on, of at most `most`.
+    Fractions {
+        least: u8,
+        most: u8,
+    },
+    /// All but this value.
+    Labels {
+        background: u16,
+    },
 }
 
 /// Reads a segmentation.
 ///
 /// # Errors
-/// `malformed`, `truncated`, `too-large`, `incomplete-series`, `transfer-syntax`.
+/// `malformed`, `truncated`, `too-large`, `incomplete-series`, `no-geometry`, `dimensions`,
+/// `transfer-syntax`.
 pub(super) fn segmentation(
     dataset: &Dataset<'_>,
     limits: &Limits,
 ) -> Result<Segmentation, Refusal> {
-    let malformed = |why: &str| Refusal::new(Reason::Malformed, why);
-    let size = |tag| dataset.whole(tag).map(|value| value as usize);
-    let rows = size(tags::ROWS).filter(|rows| *rows > 0);
-    let columns = size(tags::COLUMNS).filter(|columns| *columns > 0);
-    let (Some(rows), Some(columns)) = (rows, columns) else {
-        return Err(malformed("no rows or columns"));
-    };
-    let count = match dataset.text(tags::NUMBER_OF_FRAMES) {
-        None => 1,
-        Some(text) => text
-            .parse::<usize>()
-            .map_err(|_| malformed("NumberOfFrames is no number"))?,
-    };
-    let pixels = (rows as u64)
-        .checked_mul(columns as u64)
-        .and_then(|plane| plane.checked_mul(count as u64))
-        .filter(|pixels| *pixels > 0 && *pixels <= limits.voxels)
-        .ok_or_else(|| {
-            let why = format!("{count} frames of {columns} x {rows} pixels");
-            Refusal::new(Reason::TooLarge, why)
-        })?;
-    let content = content(dataset)?;
-    let frames = frames(dataset, count)?;
-    let grid = Grid::of(&frames, [columns, rows], dataset, limits)?;
-    let bytes = stored(dataset, &content)?;
-    let needed = match content {
-        Content::Bits => pixels.div_ceil(8),
-        Content::Fractions { .. } => pixels,
-        Content::Labels { bytes } => pixels * bytes as u64,
-    };
-    if (bytes.len() as u64) < needed {
+    let layout = Layout::of(dataset, limits)?;
+    let content = content(dataset, &layout)?;
+    let mut frames = frames(dataset, layout.frames)?;
+    if matches!(content, Content::Labels { .. }) {
+        // Its pixels name segments, whatever its frames do.
+        frames
+            .each
+            .iter_mut()
+            .for_each(|frame| frame.segment = None);
+    } else {
+        described(dataset, &frames)?;
+    }
+    let volume = Volume::of(dataset, &layout, &frames, limits)?;
+    volume.once_each(&frames)?;
+    let bytes = stored(dataset, &layout)?;
+    // A byte of padding makes lengths even; more means that frames are not packed as stated.
+    if bytes.len() > layout.bytes() + 1 {
         let why = format!(
-            "{} bytes of pixels where {needed} are declared",
-            bytes.len()
+            "{} bytes of pixels where {} are declared",
+            bytes.len(),
+            layout.bytes()
         );
-        return Err(Refusal::new(Reason::Truncated, why));
+        return Err(Refusal::new(Reason::Malformed, why));
     }
-    let mut filled = Filled {
-        grid: &grid,
-        segments: BTreeMap::new(),
-        most: limits.labels,
+    if let Content::Fractions { most, .. } = content
+        && bytes.iter().take(layout.bytes()).any(|value| *value > most)
+    {
+        let why = format!("a fraction above {most}, the largest that is declared");
+        return Err(Refusal::new(Reason::Malformed, why));
+    }
+    let pixels = Stored {
+        bytes: &bytes,
+        content,
+        layout,
     };
-    for (at, frame) in frames.iter().enumerate() {
-        filled.frame(at, frame, &bytes, &content, [columns, rows])?;
-    }
+    let voxels = match content {
+        Content::Bits | Content::Fractions { .. } => {
+            Voxels::Segments(volume.segments(&frames, &pixels, limits)?)
+        }
+        Content::Labels { background } => {
+            Voxels::Labels(volume.labels(&frames, &pixels, background))
+        }
+    };
     Ok(Segmentation {
-        is_open: grid.is_open,
-        geometry: grid.canonical.clone(),
-        voxels: Voxels::Segments(filled.segments),
+        is_open: volume.is_open,
+        geometry: volume.canonical,
+        voxels,
     })
 }
 
-fn content(dataset: &Dataset<'_>) -> Result<Content, Refusal> {
-    let bits = dataset.whole(tags::BITS_ALLOCATED);
+fn content(dataset: &Dataset<'_>, layout: &Layout) -> Result<Content, Refusal> {
+    let malformed = |why: String| Refusal::new(Reason::Malformed, why);
+    if layout.signed || layout.used != layout.allocated {
+        return Err(malformed(
+            "a segmentation of signed or partial words".to_owned(),
+        ));
+    }
     let kind = dataset.text(tags::SEGMENTATION_TYPE).unwrap_or_default();
-    match (kind.as_str(), bits) {
-        ("BINARY", Some(1)) => Ok(Content::Bits),
-        ("FRACTIONAL", Some(8)) => {
-            let most = dataset.whole(tags::MAXIMUM_FRACTIONAL_VALUE).unwrap_or(255);
+    match (kind.as_str(), layout.allocated) {
+        ("BINARY", 1) => Ok(Content::Bits),
+        ("FRACTIONAL", 8) => {
+            let most = dataset.object.whole(tags::MAXIMUM_FRACTIONAL_VALUE);
+            let most = most.and_then(|most| u8::try_from(most).ok());
+            let most = most.filter(|most| *most > 0);
+            let most = most.ok_or_else(|| malformed("no largest fractional value".to_owned()))?;
             Ok(Content::Fractions {
-                half: f64::from(most) / 2.0,
+                least: most.div_ceil(2),
+                most,
             })
         }
-        ("LABELMAP", Some(8)) => Ok(Content::Labels { bytes: 1 }),
-        ("LABELMAP", Some(16)) => Ok(Content::Labels { bytes: 2 }),
-        (kind, bits) => Err(Refusal::new(
-            Reason::Malformed,
-            format!("a segmentation of type {kind:?} with {bits:?} bits"),
-        )),
-    }
-}
-
-/// The pixel bytes; words of a label map little endian.
-fn stored(dataset: &Dataset<'_>, content: &Content) -> Result<Vec<u8>, Refusal> {
-    if dataset.is_compressed() {
-        return match content {
-            Content::Bits => Err(Refusal::new(Reason::TransferSyntax, dataset.syntax.clone())),
-            Content::Fractions { .. } | Content::Labels { .. } => {
-                super::series::decompressed(dataset)
+        ("LABELMAP", 8 | 16) => {
+            let background = dataset.object.whole(tags::PIXEL_PADDING_VALUE).unwrap_or(0);
+            let background = u16::try_from(background);
+            let background = background.map_err(|_| malformed("no background value".to_owned()))?;
+            // Label 0 is background everywhere else.
+            if background != 0 && declared(dataset)?.contains(&0) {
+                let why = "a label map whose segment 0 is not background";
+                return Err(Refusal::new(Reason::NotLabels, why));
             }
-        };
-    }
-    let mut bytes = dataset.native()?.to_vec();
-    let words = match content {
-        // Packed bits and bytes are stored as words (OW), whose bytes are swapped.
-        Content::Bits | Content::Fractions { .. } => {
-            dataset.is_big_endian() && dataset.pixels_are_words()
+            Ok(Content::Labels { background })
         }
-        Content::Labels { bytes } => {
-            dataset.is_big_endian() && (*bytes == 2 || dataset.pixels_are_words())
-        }
-    };
-    if words {
-        bytes.chunks_exact_mut(2).for_each(|pair| pair.swap(0, 1));
+        (kind @ ("BINARY" | "FRACTIONAL" | "LABELMAP"), bits) => Err(malformed(format!(
+            "a segmentation of type {kind} with {bits} bits"
+        ))),
+        _ => Err(malformed("a segmentation of no known type".to_owned())),
     }
-    Ok(bytes)
 }
 
-/// The grid that frames lie on.
-struct Grid {
+/// Refuses frames of segments that the object does not describe, or of none.
+fn described(dataset: &Dataset<'_>, frames: &Frames) -> Result<(), Refusal> {
+    let known: BTreeSet<u16> = declared(dataset)?.into_iter().collect();
+    for frame in &frames.each {
+        let segment = frame
+            .segment
+            .ok_or_else(|| Refusal::new(Reason::Malformed, "a frame names no segment"))?;
+        if !known.contains(&segment) {
+            let why = format!("a frame of segment {segment}, which is not described");
+            return Err(Refusal::new(Reason::Malformed, why));
+        }
+    }
+    Ok(())
+}
+
+/// Where frames lie in a volume.
+struct Volume {
     /// As frames are stored: columns, rows, slices.
     shape: [usize; 3],
+    /// The voxel of each frame's first pixel.
+    corner: Vec<[usize; 3]>,
+    /// Columns and rows of a frame.
+    size: [usize; 2],
     plan: Plan,
     canonical: Geometry,
     is_open: bool,
-    /// First slice and distance of slices along the normal.
-    start: f64,
-    step: f64,
-    normal: [f64; 3],
 }
 
-impl Grid {
+impl Volume {
     fn of(
-        frames: &[Frame],
-        size: [usize; 2],
         dataset: &Dataset<'_>,
+        layout: &Layout,
+        frames: &Frames,
         limits: &Limits,
     ) -> Result<Self, Refusal> {
-        let planes: Vec<Plane> = frames
-            .iter()
-            .filter_map(|frame| match frame.place {
-                Place::Patient(plane) => Some(plane),
-                Place::Slide(_) | Place::Unknown => None,
-            })
-            .collect();
-        if planes.len() == frames.len() {
-            return Self::of_planes(&planes, size, limits);
+        let size = [layout.columns, layout.rows];
+        let planes = frames.each.iter().map(|frame| match frame.place {
+            Place::Patient(plane) => Some(plane),
+            Place::Slide(_) | Place::Plane => None,
+        });
+        let tiles = frames.each.iter().map(|frame| match frame.place {
+            Place::Slide([column, row]) => Some([column, row, 0]),
+            Place::Patient(_) | Place::Plane => None,
+        });
+        if let Some(planes) = planes.collect::<Option<Vec<_>>>() {
+            let grid = Grid::of(&planes, size, true, limits)?;
+            let corner = grid.slice.iter().map(|slice| [0, 0, *slice]).collect();
+            return Ok(Self::new(grid.geometry, corner, size, true));
         }
-        if !planes.is_empty() {
+        if let Some(corner) = tiles.collect::<Option<Vec<_>>>() {
+            let total = |tag| dataset.size(tag).filter(|size| *size > 0);
+            let columns = total(tags::TOTAL_PIXEL_MATRIX_COLUMNS);
+            let rows = total(tags::TOTAL_PIXEL_MATRIX_ROWS);
+            let (Some(columns), Some(rows)) = (columns, rows) else {
+                let why = "frames on a slide whose size is not given";
+                return Err(Refusal::new(Reason::NoGeometry, why));
+            };
+            let outside = |[column, row, _]: &[usize; 3]| *column >= columns || *row >= rows;
+            if corner.iter().any(outside) {
+                let why = "a frame outside its slide";
+                return Err(Refusal::new(Reason::Malformed, why));
+            }
+            let geometry = flat([columns, rows, 1], frames.spacing, limits)?;
+            return Ok(Self::new(geometry, corner, size, false));
+        }
+        if frames
+            .each
+            .iter()
+            .any(|frame| !matches!(frame.place, Place::Plane))
+        {
             let why = "some frames have a position and some have none";
             return Err(Refusal::new(Reason::NoGeometry, why));
         }
-        let total = |tag| dataset.whole(tag).map(|value| value as usize);
-        let slide = frames
-            .iter()
-            .any(|frame| matches!(frame.place, Place::Slide(_)));
-        let matrix = [
-            total(tags::TOTAL_PIXEL_MATRIX_COLUMNS),
-            total(tags::TOTAL_PIXEL_MATRIX_ROWS),
-        ];
-        let shape = match (slide, matrix) {
-            (true, [Some(columns), Some(rows)]) => [columns, rows, 1],
-            (true, _) => {
-                let why = "frames on a slide whose size is not given";
-                return Err(Refusal::new(Reason::NoGeometry, why));
-            }
-            (false, _) => [size[0], size[1], 1],
-        };
-        if shape.iter().product::<usize>() as u64 > limits.voxels {
-            let why = format!("{shape:?} pixels");
-            return Err(Refusal::new(Reason::TooLarge, why));
-        }
-        let geometry = Geometry {
-            shape,
-            spacing: [1.0; 3],
-            affine: None,
-        };
-        Ok(Self {
-            shape,
-            plan: Plan::of(&geometry),
-            canonical: geometry,
-            is_open: false,
-            start: 0.0,
-            step: 1.0,
-            normal: [0.0, 0.0, 1.0],
-        })
+        let geometry = flat([size[0], size[1], 1], frames.spacing, limits)?;
+        let corner = vec![[0; 3]; frames.each.len()];
+        Ok(Self::new(geometry, corner, size, false))
     }
 
-    fn of_planes(
-        planes: &[Plane],
-        [columns, rows]: [usize; 2],
-        limits: &Limits,
-    ) -> Result<Self, Refusal> {
-        let incomplete = |why: String| Refusal::new(Reason::IncompleteSeries, why);
-        let Some(first) = planes.first() else {
-            return Err(incomplete("no frames".to_owned()));
-        };
-        let normal = cross(first.along_row, first.along_column);
-        let mut depths = Vec::with_capacity(planes.len());
-        for plane in planes {
-            let same = |a: [f64; 3], b: [f64; 3]| (0..3).all(|i| (a[i] - b[i]).abs() < NOT_ALIGNED);
-            let parallel = same(plane.along_row, first.along_row)
-                && same(plane.along_column, first.along_column);
-            let equal = (0..2).all(|i| (plane.spacing[i] - first.spacing[i]).abs() < 1e-4);
-            let depth = dot(plane.position, normal);
-            // The first pixels of all slices lie on one line along the normal.
-            let base = dot(first.position, normal);
-            let line = (0..3).all(|i| {
-                let expected = first.position[i] + (depth - base) * normal[i];
-                (plane.position[i] - expected).abs() < NOT_ALIGNED * first.spacing[0].max(1.0)
-            });
-            if !(parallel && equal && line) {
-                return Err(incomplete(
-                    "frames are not parallel slices of one volume".to_owned(),
-                ));
-            }
-            depths.push(depth);
-        }
-        depths.sort_unstable_by(f64::total_cmp);
-        depths.dedup_by(|a, b| (*a - *b).abs() < 1e-3);
-        let gaps = depths.windows(2).map(|pair| pair[1] - pair[0]);
-        let smallest = gaps.fold(f64::INFINITY, f64::min);
-        let step = first
-            .between
-            .filter(|step| *step <= smallest * (1.0 + OFF_GRID));
-        let step = step.unwrap_or(if smallest.is_finite() { smallest } else { 1.0 });
-        let start = depths.first().copied().unwrap_or(0.0);
-        let mut last = 0.0_f64;
-        for depth in &depths {
-            let place = (depth - start) / step;
-            if (place - place.round()).abs() > OFF_GRID {
-                return Err(incomplete(format!("slices are not {step} mm apart")));
-            }
-            last = last.max(place.round());
-        }
-        let shape = within([columns, rows], last, limits)?;
-        let base = dot(first.position, normal);
-        let origin: [f64; 3] =
-            std::array::from_fn(|i| first.position[i] + (start - base) * normal[i]);
-        let geometry = Geometry {
-            shape,
-            spacing: [first.spacing[0], first.spacing[1], step],
-            affine: Some(affine(first, normal, step, origin)),
-        };
+    fn new(geometry: Geometry, corner: Vec<[usize; 3]>, size: [usize; 2], is_open: bool) -> Self {
         let plan = Plan::of(&geometry);
-        Ok(Self {
-            shape,
+        Self {
+            shape: geometry.shape,
+            corner,
+            size,
             canonical: plan.geometry(&geometry),
             plan,
-            is_open: true,
-            start,
-            step,
-            normal,
-        })
-    }
-
-    /// The voxel of a frame's first pixel.
-    fn first_voxel(&self, frame: &Frame) -> [usize; 3] {
-        match frame.place {
-            Place::Patient(plane) => {
-                let place = (dot(plane.position, self.normal) - self.start) / self.step;
-                #[allow(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "the grid was made to hold every frame"
-                )]
-                let slice = place.round().max(0.0) as usize;
-                [0, 0, slice]
-            }
-            Place::Slide([column, row]) => [column, row, 0],
-            Place::Unknown => [0; 3],
+            is_open,
         }
     }
-}
 
-/// Columns, rows and slices, the last of which is `last`, if they may be unpacked.
-fn within([columns, rows]: [usize; 2], last: f64, limits: &Limits) -> Result<[usize; 3], Refusal> {
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative, and compared with the largest number of slices first"
-    )]
-    let slices = if last < 1e6 {
-        last as usize + 1
-    } else {
-        usize::MAX
-    };
-    let shape = [columns, rows, slices];
-    let voxels = shape
-        .iter()
-        .try_fold(1_u64, |all, one| all.checked_mul(*one as u64));
-    if voxels.is_none_or(|voxels| voxels > limits.voxels) {
-        return Err(Refusal::new(Reason::TooLarge, format!("{shape:?} voxels")));
+    /// Refuses two frames of one segment in one place: they differ in something that is not read
+    /// here, such as time, and their union would be a mask that nobody drew.
+    fn once_each(&self, frames: &Frames) -> Result<(), Refusal> {
+        let mut seen = BTreeSet::new();
+        for (frame, corner) in frames.each.iter().zip(&self.corner) {
+            if seen.insert((frame.segment, *corner)) {
+                continue;
+            }
+            return Err(match frame.place {
+                Place::Patient(_) | Place::Slide(_) => Refusal::new(
+                    Reason::Dimensions,
+                    "several frames of one segment lie in one place",
+                ),
+                Place::Plane => Refusal::new(
+                    Reason::NoGeometry,
+                    "several frames of one segment have no position",
+                ),
+            });
+        }
+        Ok(())
     }
-    Ok(shape)
+
+    /// The box of the volume that the frames of one segment reach, as voxels are stored.
+    fn reach(&self, frames: &[usize]) -> Option<([usize; 3], [usize; 3])> {
+        let ends = |at: &usize| {
+            let corner = *self.corner.get(*at)?;
+            let mut end = [
+                corner[0] + self.size[0],
+                corner[1] + self.size[1],
+                corner[2] + 1,
+            ];
+            for (end, most) in end.iter_mut().zip(self.shape) {
+                *end = (*end).min(most);
+            }
+            Some((corner, end))
+        };
+        let both = |a: ([usize; 3], [usize; 3]), b: ([usize; 3], [usize; 3])| {
+            (
+                std::array::from_fn(|axis| a.0[axis].min(b.0[axis])),
+                std::array::from_fn(|axis| a.1[axis].max(b.1[axis])),
+            )
+        };
+        frames.iter().filter_map(ends).reduce(both)
+    }
+
+    /// The same box in canonical order.
+    fn region(&self, (start, end): ([usize; 3], [usize; 3])) -> Region {
+        let a = self.plan.place(start, self.shape);
+        let b = self
+            .plan
+            .place(end.map(|end| end.saturating_sub(1)), self.shape);
+        Region {
+            origin: std::array::from_fn(|axis| a[axis].min(b[axis])),
+            shape: std::array::from_fn(|axis| a[axis].abs_diff(b[axis]) + 1),
+        }
+    }
+
+    /// One mask for each segment that holds a voxel.
+    fn segments(
+        &self,
+        frames: &Frames,
+        pixels: &Stored<'_>,
+        limits: &Limits,
+    ) -> Result<BTreeMap<u16, Mask>, Refusal> {
+        let mut of_segment: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
+        for (at, frame) in frames.each.iter().enumerate() {
+            if let Frame {
+                segment: Some(segment),
+                ..
+            } = frame
+            {
+                of_segment.entry(*segment).or_default().push(at);
+            }
+        }
+        let mut segments = BTreeMap::new();
+        let mut kept = 0;
+        for (segment, frames) in of_segment {
+            let Some(reach) = self.reach(&frames) else {
+                continue;
+            };
+            let region = self.region(reach);
+            // All masks together take no more memory than a label map of the largest volume.
+            if kept + bytes_of(region) > limits.voxels.saturating_mul(2) {
+                let why = format!("segments of more than {} bytes", limits.voxels * 2);
+                return Err(Refusal::new(Reason::TooLarge, why));
+            }
+            let mut mask = Mask::empty(region);
+            for at in frames {
+                self.visit(pixels, at, |voxel, _| {
+                    mask.insert(std::array::from_fn(|axis| {
+                        voxel[axis] - region.origin[axis]
+                    }));
+                });
+            }
+            let Some(extent) = mask.extent() else {
+                continue;
+            };
+            if segments.len() >= limits.labels {
+                let why = format!("more than {} segments", limits.labels);
+                return Err(Refusal::new(Reason::TooLarge, why));
+            }
+            kept += bytes_of(extent);
+            segments.insert(segment, mask.within(extent));
+        }
+        Ok(segments)
+    }
+
+    /// The label of every voxel.
+    fn labels(&self, frames: &Frames, pixels: &Stored<'_>, background: u16) -> Vec<u16> {
+        let [width, height, _] = self.canonical.shape;
+        let mut labels = vec![0; self.canonical.voxels()];
+        for at in 0..frames.each.len() {
+            self.visit(pixels, at, |[x, y, z], label| {
+                if label != background {
+                    labels[(z * height + y) * width + x] = label;
+                }
+            });
+        }
+        labels
+    }
+
+    /// Calls `each` with every voxel that a frame sets, in canonical order, and its value.
+    fn visit(&self, pixels: &Stored<'_>, frame: usize, mut each: impl FnMut([usize; 3], u16)) {
+        let [columns, _] = self.size;
+        let corner = self.corner.get(frame).copied().unwrap_or_default();
+        pixels.set(frame, |pixel, value| {
+            let (column, row) = (pixel % columns, pixel / columns);
+            let voxel = [corner[0] + column, corner[1] + row, corner[2]];
+            // Tiles at the end of a slide may reach beyond it.
+            if (0..3).all(|axis| voxel[axis] < self.shape[axis]) {
+                each(self.plan.place(voxel, self.shape), value);
+            }
+        });
+    }
 }
 
-/// Right, anterior, superior from left, posterior, superior.
-pub(super) fn affine(
-    plane: &Plane,
-    normal: [f64; 3],
-    step: f64,
-    origin: [f64; 3],
-) -> [[f64; 4]; 3] {
-    std::array::from_fn(|row| {
-        let turn = if row < 2 { -1.0 } else { 1.0 };
-        [
-            turn * plane.along_row[row] * plane.spacing[0],
-            turn * plane.along_column[row] * plane.spacing[1],
-            turn * normal[row] * step,
-            turn * origin[row],
-        ]
+/// A plane without a position.
+fn flat(shape: [usize; 3], spacing: [f64; 3], limits: &Limits) -> Result<Geometry, Refusal> {
+    bounded(shape, limits)?;
+    Ok(Geometry {
+        shape,
+        spacing,
+        affine: None,
     })
 }
 
-/// Masks as they fill.
-struct Filled<'a> {
-    grid: &'a Grid,
-    segments: BTreeMap<u16, Mask>,
-    most: usize,
+/// Bytes of a mask over a region, whose rows start on words of 64 bits.
+fn bytes_of(region: Region) -> u64 {
+    let [width, height, depth] = region.shape.map(|size| size as u64);
+    width.div_ceil(64) * 8 * height * depth
 }
 
-impl Filled<'_> {
-    fn frame(
-        &mut self,
-        at: usize,
-        frame: &Frame,
-        bytes: &[u8],
-        content: &Content,
-        [columns, rows]: [usize; 2],
-    ) -> Result<(), Refusal> {
-        let first = at * columns * rows;
-        let corner = self.grid.first_voxel(frame);
-        let own = match (content, frame.segment) {
-            (Content::Labels { .. }, _) => None,
-            (Content::Bits | Content::Fractions { .. }, Some(segment)) => Some(segment),
-            (Content::Bits | Content::Fractions { .. }, None) => {
-                return Err(Refusal::new(Reason::Malformed, "a frame names no segment"));
-            }
-        };
-        for row in 0..rows {
-            for column in 0..columns {
-                let pixel = first + row * columns + column;
-                let label = match content {
-                    Content::Bits => own.filter(|_| bytes[pixel / 8] >> (pixel % 8) & 1 == 1),
-                    Content::Fractions { half } => own.filter(|_| f64::from(bytes[pixel]) >= *half),
-                    Content::Labels { bytes: 1 } => Some(u16::from(bytes[pixel])),
-                    Content::Labels { .. } => {
-                        Some(u16::from_le_bytes([bytes[2 * pixel], bytes[2 * pixel + 1]]))
-                    }
-                };
-                if let Some(label) = label.filter(|label| *label > 0) {
-                    self.add(label, [corner[0] + column, corner[1] + row, corner[2]])?;
-                }
-            }
-        }
-        Ok(())
-    }
+/// The pixels of all frames.
+struct Stored<'a> {
+    bytes: &'a [u8],
+    content: Content,
+    layout: Layout,
+}
 
-    fn add(&mut self, label: u16, voxel: [usize; 3]) -> Result<(), Refusal> {
-        let shape = self.grid.shape;
-        // Tiles at the end of a slide may reach beyond it.
-        if (0..3).any(|axis| voxel[axis] >= shape[axis]) {
-            return Ok(());
-        }
-        if !self.segments.contains_key(&label) {
-            if self.segments.len() >= self.most {
-                let why = format!("more than {} labels", self.most);
-                return Err(Refusal::new(Reason::TooLarge, why));
+impl Stored<'_> {
+    /// Calls `each` with every pixel of a frame that is set, and its value.
+    fn set(&self, frame: usize, mut each: impl FnMut(usize, u16)) {
+        let plane = self.layout.plane();
+        let first = frame * plane;
+        match self.content {
+            Content::Bits => bits(self.bytes, first, plane, |pixel| each(pixel, 1)),
+            Content::Fractions { least, .. } => {
+                let values = self.bytes.iter().skip(first).take(plane).enumerate();
+                values
+                    .filter(|(_, value)| **value >= least)
+                    .for_each(|(pixel, value)| each(pixel, u16::from(*value)));
             }
-            let region = Region::whole(self.grid.canonical.shape);
-            self.segments.insert(label, Mask::empty(region));
+            Content::Labels { .. } if self.layout.allocated == 8 => {
+                let values = self.bytes.iter().skip(first).take(plane).enumerate();
+                values.for_each(|(pixel, value)| each(pixel, u16::from(*value)));
+            }
+            Content::Labels { .. } => {
+                let words = self.bytes.chunks_exact(2).skip(first).take(plane);
+                words
+                    .map(|word| u16::from_le_bytes([word[0], word[1]]))
+                    .enumerate()
+                    .for_each(|(pixel, value)| each(pixel, value));
+            }
         }
-        if let Some(mask) = self.segments.get_mut(&label) {
-            mask.insert(self.grid.plan.place(voxel, shape));
+    }
+}
+
+/// Calls `each` with the place, from `first` on, of every bit that is set among `count` bits; the
+/// first bit of a byte is its lowest.
+fn bits(bytes: &[u8], first: usize, count: usize, mut each: impl FnMut(usize)) {
+    let end = first + count;
+    let whole = bytes.iter().enumerate().skip(first / 8);
+    for (at, byte) in whole.take(end.div_ceil(8) - first / 8) {
+        let mut rest = *byte;
+        while rest != 0 {
+            let bit = at * 8 + rest.trailing_zeros() as usize;
+            if (first..end).contains(&bit) {
+                each(bit - first);
+            }
+            rest &= rest - 1;
         }
-        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_one_stream() {
+        let bytes = [0b1000_0001, 0b0000_0011, 0b1111_1111];
+        let found = |first, count| {
+            let mut found = Vec::new();
+            bits(&bytes, first, count, |bit| found.push(bit));
+            found
+        };
+        assert_eq!(found(0, 8), [0, 7]);
+        assert_eq!(found(7, 3), [0, 1, 2]);
+        assert_eq!(found(5, 5), [2, 3, 4]);
+        assert_eq!(found(10, 6), [0; 0]);
+        assert_eq!(found(15, 3), [1, 2]);
+        assert_eq!(found(0, 0), [0; 0]);
     }
 }

@@ -14,7 +14,7 @@ use dicom_core::{DataElement, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 
-use super::SEGMENTATION;
+use super::kind::SEGMENTATION;
 use crate::geometry::Geometry;
 use crate::mask::Region;
 use crate::segmentation::Segmentation;
@@ -80,8 +80,7 @@ pub fn write(path: &Path, segmentation: &Segmentation, uids: &Uids<'_>) -> std::
         .media_storage_sop_class_uid(SEGMENTATION)
         .media_storage_sop_instance_uid(uids.object)
         .transfer_syntax("1.2.840.10008.1.2.1");
-    let failed =
-        |fault: &dyn std::error::Error| std::io::Error::other(super::dataset::chain(fault));
+    let failed = |fault: &dyn std::error::Error| std::io::Error::other(chain(fault));
     let file = object.with_meta(meta).map_err(|fault| failed(&fault))?;
     let mut written = Vec::new();
     file.write_all(&mut written)
@@ -260,4 +259,15 @@ fn shared(geometry: &Geometry, affine: &[[f64; 4]; 3]) -> InMemDicomObject {
     item.put(sequence(tags::PLANE_ORIENTATION_SEQUENCE, [orientation]));
     item.put(sequence(tags::PIXEL_MEASURES_SEQUENCE, [measures]));
     item
+}
+
+/// An error with its causes, one line.
+fn chain(fault: &dyn std::error::Error) -> String {
+    let mut text = fault.to_string();
+    let mut cause = fault.source();
+    while let Some(next) = cause {
+        text.push_str(&format!(": {next}"));
+        cause = next.source();
+    }
+    text
 }
