@@ -46,7 +46,7 @@ impl Geometry {
             return mismatch(format!("{:?} against {:?} voxels", self.shape, other.shape));
         }
         for (axis, (a, b)) in self.spacing.iter().zip(&other.spacing).enumerate() {
-            if !close(*a, *b) {
+            if !alike(*a, *b) {
                 return mismatch(format!("spacing {a} against {b} mm along axis {axis}"));
             }
         }
@@ -143,6 +143,13 @@ impl Geometry {
     }
 }
 
+/// Whether two spacings are one. Pixels of a slide are smaller than what counts as rounding of a
+/// position.
+fn alike(a: f64, b: f64) -> bool {
+    let most = a.abs().max(b.abs());
+    (a - b).abs() <= ABSOLUTE_MM.min(0.01 * most).max(RELATIVE * most)
+}
+
 fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= ABSOLUTE_MM.max(RELATIVE * a.abs().max(b.abs()))
 }
@@ -187,5 +194,12 @@ mod tests {
         assert_eq!(here.agree(&other), Ok(()));
         other.shape = [4, 2, 4];
         assert!(here.agree(&other).is_err());
+        let slide = |spacing| Geometry {
+            shape: [4, 4, 1],
+            spacing: [spacing, spacing, 1.0],
+            affine: None,
+        };
+        assert!(slide(0.0005).agree(&slide(0.000_499)).is_ok());
+        assert!(slide(0.0005).agree(&slide(0.000_25)).is_err());
     }
 }

@@ -10,6 +10,7 @@
 //! To: `geometry`, `segmentation`.
 
 use crate::geometry::Geometry;
+use crate::mask::{Mask, Region};
 
 /// Which voxel axis becomes each axis of the result, and whether it is turned.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,7 +22,7 @@ pub(crate) struct Plan {
 /// A volume with its axes in canonical order; without a position only planes are put in order.
 pub fn canonical(geometry: Geometry, labels: Vec<u16>) -> (Geometry, Vec<u16>) {
     let plan = Plan::of(&geometry);
-    if plan.axis == [0, 1, 2] && plan.turned == [false; 3] {
+    if plan.is_idle() {
         return (geometry, labels);
     }
     let moved = plan.labels(&geometry, &labels);
@@ -31,6 +32,11 @@ pub fn canonical(geometry: Geometry, labels: Vec<u16>) -> (Geometry, Vec<u16>) {
 impl Plan {
     /// How a volume is brought into canonical order.
     pub(crate) fn of(geometry: &Geometry) -> Self {
+        Self::of_volume(geometry).with_plane_last(geometry.shape)
+    }
+
+    /// The same for what is a part of a volume, and no plane even where it is thin.
+    pub(crate) fn of_volume(geometry: &Geometry) -> Self {
         let mut plan = Self {
             axis: [0, 1, 2],
             turned: [false; 3],
@@ -59,7 +65,30 @@ impl Plan {
                 plan.turned[row] = affine[row][column] < 0.0;
             }
         }
-        plan.with_plane_last(geometry.shape)
+        plan
+    }
+
+    /// Whether nothing moves.
+    pub(crate) fn is_idle(self) -> bool {
+        self.axis == [0, 1, 2] && self.turned == [false; 3]
+    }
+
+    /// The same set of voxels in canonical order.
+    pub(crate) fn mask(self, mask: &Mask, shape: [usize; 3]) -> Mask {
+        let region = mask.region();
+        let end = std::array::from_fn(|axis| region.origin[axis] + region.shape[axis] - 1);
+        let (a, b) = (self.place(region.origin, shape), self.place(end, shape));
+        let mut moved = Mask::empty(Region {
+            origin: std::array::from_fn(|axis| a[axis].min(b[axis])),
+            shape: std::array::from_fn(|axis| a[axis].abs_diff(b[axis]) + 1),
+        });
+        let origin = moved.region().origin;
+        mask.each(|voxel| {
+            let voxel = std::array::from_fn(|axis| region.origin[axis] + voxel[axis]);
+            let place = self.place(voxel, shape);
+            moved.insert(std::array::from_fn(|axis| place[axis] - origin[axis]));
+        });
+        moved
     }
 
     fn with_plane_last(mut self, shape: [usize; 3]) -> Self {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::geometry::Geometry;
 use crate::mask::{Mask, Region};
+use crate::orient::Plan;
 use crate::refusal::{Reason, Refusal};
 
 /// Labelled voxels in canonical orientation; 0 is background.
@@ -48,6 +49,7 @@ impl Segmentation {
             truth.geometry.agree(&prediction.geometry)?;
             return Ok((Cow::Borrowed(truth), Cow::Borrowed(prediction)));
         }
+        let (truth, prediction) = (truth.beside(prediction), prediction.beside(truth));
         let grid = match (truth.is_open, prediction.is_open) {
             (true, true) => truth.geometry.joined(&prediction.geometry)?,
             (true, false) => prediction.geometry.clone(),
@@ -57,6 +59,26 @@ impl Segmentation {
             Cow::Owned(truth.placed(&grid)?),
             Cow::Owned(prediction.placed(&grid)?),
         ))
+    }
+
+    /// One slice of an open segmentation lies as a plane does; beside a volume its axes are put as
+    /// that volume's are, so that a sagittal slice is found in it.
+    fn beside(&self, other: &Self) -> Cow<'_, Self> {
+        let plan = Plan::of_volume(&self.geometry);
+        let part = self.is_open && self.geometry.is_plane() && !other.geometry.is_plane();
+        match &self.voxels {
+            Voxels::Segments(segments) if part && !plan.is_idle() => {
+                let shape = self.geometry.shape;
+                let each = segments.iter();
+                let moved = each.map(|(label, mask)| (*label, plan.mask(mask, shape)));
+                Cow::Owned(Self {
+                    is_open: true,
+                    geometry: plan.geometry(&self.geometry),
+                    voxels: Voxels::Segments(moved.collect()),
+                })
+            }
+            Voxels::Segments(_) | Voxels::Labels(_) => Cow::Borrowed(self),
+        }
     }
 
     /// The same on a grid that holds it.

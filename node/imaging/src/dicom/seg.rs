@@ -9,8 +9,8 @@
 //! Frames on a slide are put into its total matrix, with the spacing that is stated and without a
 //! position. Frames without any position were drawn on one plane image and lie in that plane.
 //!
-//! Binary and fractional segments become one mask each, of no more slices than they have frames
-//! in; a label map, whose labels exclude each other, becomes one label for each voxel.
+//! Every segment becomes one mask, no larger than the box that holds it: frames are looked through
+//! twice, for the boxes and for the voxels.
 //!
 //! Specification: PS3.3 section C.8.20.
 //!
@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dicom_dictionary_std::tags;
 
 use super::dataset::Dataset;
-use super::functional::{Frame, Frames, Place, declared, frames};
+use super::functional::{Frames, Place, declared, frames};
 use super::grid::{Grid, bounded};
 use super::pixel::{Layout, stored};
 use crate::geometry::Geometry;
@@ -91,18 +91,11 @@ pub(super) fn segmentation(
         content,
         layout,
     };
-    let voxels = match content {
-        Content::Bits | Content::Fractions { .. } => {
-            Voxels::Segments(volume.segments(&frames, &pixels, limits)?)
-        }
-        Content::Labels { background } => {
-            Voxels::Labels(volume.labels(&frames, &pixels, background))
-        }
-    };
+    let segments = volume.segments(&frames, &pixels, limits)?;
     Ok(Segmentation {
         is_open: volume.is_open,
         geometry: volume.canonical,
-        voxels,
+        voxels: Voxels::Segments(segments),
     })
 }
 
@@ -256,41 +249,6 @@ impl Volume {
         Ok(())
     }
 
-    /// The box of the volume that the frames of one segment reach, as voxels are stored.
-    fn reach(&self, frames: &[usize]) -> Option<([usize; 3], [usize; 3])> {
-        let ends = |at: &usize| {
-            let corner = *self.corner.get(*at)?;
-            let mut end = [
-                corner[0] + self.size[0],
-                corner[1] + self.size[1],
-                corner[2] + 1,
-            ];
-            for (end, most) in end.iter_mut().zip(self.shape) {
-                *end = (*end).min(most);
-            }
-            Some((corner, end))
-        };
-        let both = |a: ([usize; 3], [usize; 3]), b: ([usize; 3], [usize; 3])| {
-            (
-                std::array::from_fn(|axis| a.0[axis].min(b.0[axis])),
-                std::array::from_fn(|axis| a.1[axis].max(b.1[axis])),
-            )
-        };
-        frames.iter().filter_map(ends).reduce(both)
-    }
-
-    /// The same box in canonical order.
-    fn region(&self, (start, end): ([usize; 3], [usize; 3])) -> Region {
-        let a = self.plan.place(start, self.shape);
-        let b = self
-            .plan
-            .place(end.map(|end| end.saturating_sub(1)), self.shape);
-        Region {
-            origin: std::array::from_fn(|axis| a[axis].min(b[axis])),
-            shape: std::array::from_fn(|axis| a[axis].abs_diff(b[axis]) + 1),
-        }
-    }
-
     /// One mask for each segment that holds a voxel.
     fn segments(
         &self,
@@ -298,73 +256,61 @@ impl Volume {
         pixels: &Stored<'_>,
         limits: &Limits,
     ) -> Result<BTreeMap<u16, Mask>, Refusal> {
-        let mut of_segment: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
-        for (at, frame) in frames.each.iter().enumerate() {
-            if let Frame {
-                segment: Some(segment),
-                ..
-            } = frame
-            {
-                of_segment.entry(*segment).or_default().push(at);
-            }
-        }
-        let mut segments = BTreeMap::new();
-        let mut kept = 0;
-        for (segment, frames) in of_segment {
-            let Some(reach) = self.reach(&frames) else {
-                continue;
-            };
-            let region = self.region(reach);
-            // All masks together take no more memory than a label map of the largest volume.
-            if kept + bytes_of(region) > limits.voxels.saturating_mul(2) {
-                let why = format!("segments of more than {} bytes", limits.voxels * 2);
-                return Err(Refusal::new(Reason::TooLarge, why));
-            }
-            let mut mask = Mask::empty(region);
-            for at in frames {
-                self.visit(pixels, at, |voxel, _| {
-                    mask.insert(std::array::from_fn(|axis| {
-                        voxel[axis] - region.origin[axis]
-                    }));
-                });
-            }
-            let Some(extent) = mask.extent() else {
-                continue;
-            };
-            if segments.len() >= limits.labels {
-                let why = format!("more than {} segments", limits.labels);
-                return Err(Refusal::new(Reason::TooLarge, why));
-            }
-            kept += bytes_of(extent);
-            segments.insert(segment, mask.within(extent));
-        }
-        Ok(segments)
-    }
-
-    /// The label of every voxel.
-    fn labels(&self, frames: &Frames, pixels: &Stored<'_>, background: u16) -> Vec<u16> {
-        let [width, height, _] = self.canonical.shape;
-        let mut labels = vec![0; self.canonical.voxels()];
+        let mut boxes = vec![Extent::NOTHING; usize::from(u16::MAX) + 1];
         for at in 0..frames.each.len() {
-            self.visit(pixels, at, |[x, y, z], label| {
-                if label != background {
-                    labels[(z * height + y) * width + x] = label;
+            self.visit(frames, pixels, at, |voxel, label| {
+                boxes[usize::from(label)].hold(voxel);
+            });
+        }
+        let regions: BTreeMap<u16, Region> = (0..=u16::MAX)
+            .zip(boxes)
+            .filter_map(|(label, extent)| Some((label, extent.region()?)))
+            .collect();
+        if regions.len() > limits.labels {
+            let why = format!("{} segments, at most {}", regions.len(), limits.labels);
+            return Err(Refusal::new(Reason::TooLarge, why));
+        }
+        // All masks together take no more memory than a label map of the largest volume.
+        let bytes: u64 = regions.values().map(|region| bytes_of(*region)).sum();
+        if bytes > limits.voxels.saturating_mul(2) {
+            let why = format!("segments of {bytes} bytes");
+            return Err(Refusal::new(Reason::TooLarge, why));
+        }
+        let mut masks = vec![None; usize::from(u16::MAX) + 1];
+        for (label, region) in regions {
+            masks[usize::from(label)] = Some(Mask::empty(region));
+        }
+        for at in 0..frames.each.len() {
+            self.visit(frames, pixels, at, |voxel, label| {
+                if let Some(mask) = &mut masks[usize::from(label)] {
+                    let origin = mask.region().origin;
+                    mask.insert(std::array::from_fn(|axis| voxel[axis] - origin[axis]));
                 }
             });
         }
-        labels
+        let each = (0..=u16::MAX).zip(masks);
+        Ok(each
+            .filter_map(|(label, mask)| Some((label, mask?)))
+            .collect())
     }
 
-    /// Calls `each` with every voxel that a frame sets, in canonical order, and its value.
-    fn visit(&self, pixels: &Stored<'_>, frame: usize, mut each: impl FnMut([usize; 3], u16)) {
+    /// Calls `each` with every voxel that a frame sets, in canonical order, and its label.
+    fn visit(
+        &self,
+        frames: &Frames,
+        pixels: &Stored<'_>,
+        frame: usize,
+        mut each: impl FnMut([usize; 3], u16),
+    ) {
         let [columns, _] = self.size;
         let corner = self.corner.get(frame).copied().unwrap_or_default();
+        let segment = frames.each.get(frame).and_then(|frame| frame.segment);
         pixels.set(frame, |pixel, value| {
             let (column, row) = (pixel % columns, pixel / columns);
             let voxel = [corner[0] + column, corner[1] + row, corner[2]];
             // Tiles at the end of a slide may reach beyond it.
             if (0..3).all(|axis| voxel[axis] < self.shape[axis]) {
-                each(self.plan.place(voxel, self.shape), value);
+                each(self.plan.place(voxel, self.shape), segment.unwrap_or(value));
             }
         });
     }
@@ -378,6 +324,34 @@ fn flat(shape: [usize; 3], spacing: [f64; 3], limits: &Limits) -> Result<Geometr
         spacing,
         affine: None,
     })
+}
+
+/// The box that some voxels reach.
+#[derive(Clone, Copy)]
+struct Extent {
+    low: [usize; 3],
+    high: [usize; 3],
+}
+
+impl Extent {
+    const NOTHING: Self = Self {
+        low: [usize::MAX; 3],
+        high: [0; 3],
+    };
+
+    fn hold(&mut self, voxel: [usize; 3]) {
+        for (axis, place) in voxel.into_iter().enumerate() {
+            self.low[axis] = self.low[axis].min(place);
+            self.high[axis] = self.high[axis].max(place);
+        }
+    }
+
+    fn region(self) -> Option<Region> {
+        (self.low[0] <= self.high[0]).then(|| Region {
+            origin: self.low,
+            shape: std::array::from_fn(|axis| self.high[axis] - self.low[axis] + 1),
+        })
+    }
 }
 
 /// Bytes of a mask over a region, whose rows start on words of 64 bits.
@@ -406,15 +380,17 @@ impl Stored<'_> {
                     .filter(|(_, value)| **value >= least)
                     .for_each(|(pixel, value)| each(pixel, u16::from(*value)));
             }
-            Content::Labels { .. } if self.layout.allocated == 8 => {
-                let values = self.bytes.iter().skip(first).take(plane).enumerate();
-                values.for_each(|(pixel, value)| each(pixel, u16::from(*value)));
-            }
-            Content::Labels { .. } => {
-                let words = self.bytes.chunks_exact(2).skip(first).take(plane);
-                words
-                    .map(|word| u16::from_le_bytes([word[0], word[1]]))
+            Content::Labels { background } => {
+                let size = self.layout.allocated as usize / 8;
+                let words = self.bytes.chunks_exact(size).skip(first).take(plane);
+                let values = words.map(|word| match word {
+                    [low, high] => u16::from_le_bytes([*low, *high]),
+                    [low, ..] => u16::from(*low),
+                    [] => 0,
+                });
+                values
                     .enumerate()
+                    .filter(|(_, value)| *value != background && *value != 0)
                     .for_each(|(pixel, value)| each(pixel, value));
             }
         }

@@ -171,6 +171,42 @@ fn a_segmentation_written_as_dicom_and_as_nifti_is_the_same() {
     );
 }
 
+/// One sagittal slice lies as a plane until it meets the volume that it is a part of.
+#[test]
+fn one_slice_is_found_in_its_volume() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits::default();
+    let mut volume = seeded([5, 7, 6]);
+    // Slices along the axis that points right: columns to anterior, rows down.
+    volume.geometry.affine = Some([
+        [0.0, 0.0, 2.5, -30.0],
+        [0.7, 0.0, 0.0, 12.5],
+        [0.0, -0.9, 0.0, 100.0],
+    ]);
+    if let Voxels::Labels(labels) = &mut volume.voxels {
+        let one_slice = labels.iter_mut().enumerate();
+        one_slice
+            .filter(|(place, _)| place / 35 != 3)
+            .for_each(|(_, label)| *label = 0);
+    }
+    let (dicom, packed) = (folder.path().join("a.dcm"), folder.path().join("a.nii"));
+    write(&dicom, &volume, &UIDS).unwrap();
+    nifti::write(&packed, &volume).unwrap();
+    let slice = read_mask(&dicom, &limits).unwrap();
+    assert_eq!(slice.geometry.shape, [5, 7, 1]);
+    let whole = read_mask(&packed, &limits).unwrap();
+    assert_eq!(whole.geometry.shape, [6, 5, 7]);
+    for (a, b) in [(&whole, &slice), (&slice, &whole)] {
+        let (a, b) = Segmentation::in_one_space(a, b).unwrap();
+        assert_eq!(a.geometry, b.geometry);
+        let region = Region::whole(whole.geometry.shape);
+        for label in 1..4 {
+            assert_eq!(a.structure(&[label], region), b.structure(&[label], region));
+            assert!(!a.structure(&[label], region).is_empty());
+        }
+    }
+}
+
 #[test]
 fn another_place_is_refused() {
     let folder = tempfile::tempdir().unwrap();
