@@ -31,7 +31,7 @@ mod write;
 pub use series::read_series;
 pub use write::{Uids, write};
 
-use dataset::File;
+use dataset::{Dataset, File};
 use kind::Kind;
 
 /// Reads a mask from one file: a segmentation, or one image whose pixels are labels.
@@ -65,6 +65,44 @@ pub fn read_bytes(bytes: &[u8], limits: &Limits) -> Result<Segmentation, Refusal
     }
 }
 
+/// Bytes that are read of a file of which the pixels are not needed; four times as many where its
+/// elements reach further.
+const HEAD_BYTES: usize = 1 << 16;
+
+/// What `read` makes of a file's elements, of which no more is read than it takes.
+fn head_of<T>(
+    path: &Path,
+    limits: &Limits,
+    read: impl Fn(&Dataset<'_>) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    use std::io::Read as _;
+    let mut file = crate::file::open(path, limits)?;
+    let mut bytes = Vec::new();
+    let mut size = HEAD_BYTES;
+    loop {
+        let more = size.saturating_sub(bytes.len()) as u64;
+        file.by_ref()
+            .take(more)
+            .read_to_end(&mut bytes)
+            .map_err(|error| crate::nifti::unreadable(&error))?;
+        let whole = bytes.len() < size || bytes.len() as u64 >= limits.file_bytes;
+        let found = File::of(&bytes, limits).and_then(|file| {
+            let dataset = file.dataset()?;
+            // What was read may end between two elements.
+            if !whole && !dataset.has_pixels() {
+                return Err(Refusal::new(Reason::Truncated, "no pixels yet"));
+            }
+            read(&dataset)
+        });
+        match found {
+            Err(refusal) if !whole && refusal.reason == Reason::Truncated => {
+                size = size.saturating_mul(4);
+            }
+            found => return found,
+        }
+    }
+}
+
 fn bytes_of(path: &Path, limits: &Limits) -> Result<Vec<u8>, Refusal> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
@@ -81,5 +119,7 @@ fn bytes_of(path: &Path, limits: &Limits) -> Result<Vec<u8>, Refusal> {
     Ok(bytes)
 }
 
+#[cfg(test)]
+mod made_tests;
 #[cfg(test)]
 mod tests;

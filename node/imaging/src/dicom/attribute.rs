@@ -8,7 +8,6 @@
 //! From: images of one hospital.
 //! To: `node::imaging`, by way of fields that the protocol declares.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use dicom_core::Tag;
@@ -16,12 +15,11 @@ use dicom_dictionary_std::tags;
 
 use super::dataset::File;
 use super::element::Object;
+use super::head_of;
 use super::series::files;
 use crate::limit::Limits;
 use crate::refusal::{Reason, Refusal};
 
-/// Bytes that are read first; four times as many where the elements reach further.
-const START_BYTES: usize = 1 << 18;
 /// Letters of a text that are kept.
 const TEXT_MAX: usize = 64;
 
@@ -182,23 +180,7 @@ pub fn read(
         let missing = || Refusal::new(Reason::Missing, "the folder holds no files");
         return read(&first.ok_or_else(missing)?, wanted, limits);
     }
-    let mut file = crate::file::open(path, limits)?;
-    let mut bytes = Vec::new();
-    let mut size = START_BYTES;
-    loop {
-        let more = size.saturating_sub(bytes.len()) as u64;
-        file.by_ref()
-            .take(more)
-            .read_to_end(&mut bytes)
-            .map_err(|error| crate::nifti::unreadable(&error))?;
-        let whole = bytes.len() < size || bytes.len() as u64 >= limits.file_bytes;
-        match read_bytes(&bytes, wanted, limits) {
-            Err(refusal) if refusal.reason == Reason::Truncated && !whole => {
-                size = size.saturating_mul(4);
-            }
-            read => return read,
-        }
-    }
+    head_of(path, limits, |dataset| Ok(found(&dataset.object, wanted)))
 }
 
 /// The same from bytes, which may end with the pixels or before them.
@@ -211,16 +193,19 @@ pub fn read_bytes(
     limits: &Limits,
 ) -> Result<Vec<Option<Value>>, Refusal> {
     let file = File::of(bytes, limits)?;
-    let object = file.dataset()?.object;
+    Ok(found(&file.dataset()?.object, wanted))
+}
+
+fn found(object: &Object<'_>, wanted: &[Attribute]) -> Vec<Option<Value>> {
     let shared = object.first(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
     let groups = shared.ok().flatten().map(groups).unwrap_or_default();
-    let places: Vec<&Object<'_>> = std::iter::once(&object).chain(&groups).collect();
+    let places: Vec<&Object<'_>> = std::iter::once(object).chain(&groups).collect();
     let each = wanted.iter().map(|one| {
         let tags = [Some(one.tag()), one.instead()];
         let mut tags = tags.into_iter().flatten();
         tags.find_map(|tag| places.iter().find_map(|place| one.value(place, tag)))
     });
-    Ok(each.collect())
+    each.collect()
 }
 
 /// What all frames share, group by group.

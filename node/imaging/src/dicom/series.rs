@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 
 use dicom_dictionary_std::tags;
 
-use super::bytes_of;
 use super::dataset::{Dataset, File};
 use super::grid::{Grid, Plane};
 use super::kind::Kind;
 use super::pixel::{Layout, stored};
+use super::{bytes_of, head_of};
 use crate::geometry::Geometry;
 use crate::limit::Limits;
 use crate::orient::canonical;
@@ -55,30 +55,35 @@ pub fn read_series(folder: &Path, limits: &Limits) -> Result<Segmentation, Refus
     if let [path] = paths.as_slice() {
         return super::read(path, limits);
     }
+    one_series(&paths, limits)?;
     let mut slices = Vec::new();
-    let mut series: BTreeMap<String, usize> = BTreeMap::new();
     let mut pixels = 0_u64;
     for path in paths {
         let bytes = bytes_of(&path, limits)?;
         let file = File::of(&bytes, limits)?;
-        let dataset = file.dataset()?;
-        dataset.kind().refuse_other()?;
-        if dataset.kind() == Kind::Segmentation {
-            let why = "a segmentation among other files: name its file, not the folder";
-            return Err(Refusal::new(Reason::WrongObject, why));
-        }
-        let own = dataset.text(tags::SERIES_INSTANCE_UID).unwrap_or_default();
-        *series.entry(own).or_default() += 1;
-        // Once there are several series, the rest is only counted.
-        if series.len() > 1 {
-            continue;
-        }
-        let one = slice(&dataset, limits)?;
+        let one = slice(&file.dataset()?, limits)?;
         pixels += one.labels.len() as u64;
         if pixels > limits.voxels {
             return Err(Refusal::new(Reason::TooLarge, format!("{pixels} voxels")));
         }
         slices.push(one);
+    }
+    volume(slices, limits)
+}
+
+/// Refuses files of several series, before any pixel is read.
+fn one_series(paths: &[PathBuf], limits: &Limits) -> Result<(), Refusal> {
+    let mut series: BTreeMap<String, usize> = BTreeMap::new();
+    for path in paths {
+        let own = head_of(path, limits, |dataset| {
+            dataset.kind().refuse_other()?;
+            if dataset.kind() == Kind::Segmentation {
+                let why = "a segmentation among other files: name its file, not the folder";
+                return Err(Refusal::new(Reason::WrongObject, why));
+            }
+            Ok(dataset.text(tags::SERIES_INSTANCE_UID).unwrap_or_default())
+        })?;
+        *series.entry(own).or_default() += 1;
     }
     if series.len() > 1 {
         let counts: Vec<String> = series.values().map(usize::to_string).collect();
@@ -89,7 +94,7 @@ pub fn read_series(folder: &Path, limits: &Limits) -> Result<Segmentation, Refus
         );
         return Err(Refusal::new(Reason::IncompleteSeries, why));
     }
-    volume(slices, limits)
+    Ok(())
 }
 
 /// The files of a folder that may be slices, in the order of their names.

@@ -11,7 +11,7 @@ use crate::mask::{Mask, Region};
 use crate::nifti;
 use crate::segmentation::Voxels;
 
-fn fixtures() -> PathBuf {
+pub(super) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/imaging")
 }
 
@@ -56,7 +56,7 @@ fn every_sample_is_read_or_refused_with_its_reason() {
             .to_str()
             .unwrap()
             .to_owned();
-        let text = [".md", ".txt", ".json", ".csv"]
+        let text = [".md", ".txt", ".json", ".csv", ".py"]
             .iter()
             .any(|end| name.ends_with(end));
         if !text {
@@ -107,7 +107,8 @@ fn contours_are_refused_with_what_to_do_instead() {
     );
 }
 
-fn seeded(shape: [usize; 3]) -> Segmentation {
+/// Labels 0 to 3 by a seed.
+pub(super) fn seeded(shape: [usize; 3]) -> Segmentation {
     let mut seed = 7_u64;
     let voxels = shape.iter().product();
     let mut labels = vec![0; voxels];
@@ -136,7 +137,7 @@ fn seeded(shape: [usize; 3]) -> Segmentation {
     }
 }
 
-const UIDS: Uids<'_> = Uids {
+pub(super) const UIDS: Uids<'_> = Uids {
     study: "1.2.826.0.1.3680043.8.498.1",
     series: "1.2.826.0.1.3680043.8.498.2",
     object: "1.2.826.0.1.3680043.8.498.3",
