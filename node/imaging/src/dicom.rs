@@ -120,6 +120,8 @@ fn bytes_of(path: &Path, limits: &Limits) -> Result<Vec<u8>, Refusal> {
 }
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod made_tests;
 #[cfg(test)]
 mod tests;
