@@ -1,19 +1,19 @@
 //! How far the surfaces of two masks lie apart, under every convention in use, from one pass.
 //!
-//! Two tools' "HD95" differ by millimetres because they mean different things (imaging page of the
-//! statistics reference). Here every meaning is computed from the same distances, and the protocol
-//! chooses: between border voxels or weighted by surface area, the larger of two directed
-//! percentiles or one of both sets together. Definitions are those of Metrics Reloaded
-//! (Maier-Hein et al. 2024, doi:10.1038/s41592-023-02151-z) and, weighted by area, of Nikolov et
-//! al. (2021, doi:10.2196/26151).
+//! Two programs' "HD95" differ by millimetres because they mean different things. Here every
+//! meaning is computed from the same distances, and the protocol chooses one by name: between
+//! border voxels or weighted by surface, the larger of two directed percentiles or one percentile
+//! of both sets. Definitions between border voxels are those of Metrics Reloaded (Maier-Hein et
+//! al. 2024, doi:10.1038/s41592-023-02151-z), weighted ones those of Nikolov et al. (2021,
+//! doi:10.2196/26151).
 //!
-//! The border is made of voxels of the structure with a face neighbour outside; what lies beyond
-//! the region or the image is outside, so a structure that touches the edge ends there. A plane has
-//! a contour instead of a surface. Percentiles between border voxels interpolate linearly between
-//! order statistics; weighted ones do not interpolate. A distance is within a tolerance up to
-//! `1e-6 max(1, tau)`, so that spacings stored in single precision decide no tie.
+//! The border are the voxels of a mask with a face neighbour outside; what lies beyond the region
+//! or the image is outside, so a structure that touches the edge ends there. A plane has a contour
+//! instead of a surface. Percentiles between border voxels interpolate linearly, weighted ones do
+//! not interpolate. A distance is within a tolerance tau up to `tau + 1e-6 max(1, tau)`.
 //!
-//! Empty masks have no distance, and none is made up.
+//! Distances are Euclidean, in millimetres between voxel centres (between voxel corners where
+//! surface weighs), and exact. Empty masks have no distance, and none is made up.
 //!
 //! From: [`crate::segmentation`].
 //! To: `node::imaging`.
@@ -23,69 +23,17 @@ use crate::mask::Mask;
 mod area;
 mod border;
 mod nearest;
+mod overlap;
+mod rows;
+mod tally;
 
-use border::{Corners, border, corners};
-use nearest::Points;
+pub use overlap::Overlap;
+
+use area::Sizes;
+use tally::Tally;
 
 /// The percentile of the 95 % Hausdorff distance.
-const PERCENTILE: f64 = 0.95;
-
-/// Voxels of two masks over the same region.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Overlap {
-    /// Voxels of the truth.
-    pub truth: u64,
-    /// Voxels of the prediction.
-    pub prediction: u64,
-    /// Voxels of both.
-    pub both: u64,
-}
-
-impl Overlap {
-    /// Counts the voxels of two masks over the same region.
-    pub fn of(truth: &Mask, prediction: &Mask) -> Self {
-        Self {
-            truth: truth.count(),
-            prediction: prediction.count(),
-            both: truth.overlap(prediction),
-        }
-    }
-
-    /// `2 TP / (2 TP + FP + FN)`, in [0, 1]; `None` when both are empty.
-    pub fn dice(self) -> Option<f64> {
-        ratio(2 * self.both, self.truth + self.prediction)
-    }
-
-    /// `TP / (TP + FP + FN)`, in [0, 1]; `None` when both are empty.
-    pub fn iou(self) -> Option<f64> {
-        ratio(self.both, self.truth + self.prediction - self.both)
-    }
-
-    /// `1 - |P - G| / (P + G)`, in [0, 1] (Taha and Hanbury 2015, doi:10.1186/s12880-015-0068-x);
-    /// `None` when both are empty.
-    pub fn volume_similarity(self) -> Option<f64> {
-        let apart = self.truth.abs_diff(self.prediction);
-        ratio(apart, self.truth + self.prediction).map(|share| 1.0 - share)
-    }
-
-    /// `(P - G) / G`, at least -1; `None` without a truth.
-    pub fn relative_volume_error(self) -> Option<f64> {
-        let larger = ratio(self.prediction.abs_diff(self.truth), self.truth)?;
-        Some(if self.prediction < self.truth {
-            -larger
-        } else {
-            larger
-        })
-    }
-}
-
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "counts of voxels stay far below 2^53"
-)]
-fn ratio(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
-}
+const SHARE: f64 = 0.95;
 
 /// Distances of two surfaces, millimetres, by every convention.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,9 +43,9 @@ pub struct Surface {
     /// Surface area of truth and prediction in square millimetres; in a plane the length of the
     /// contour in millimetres.
     pub area: [f64; 2],
-    /// Largest distance between border voxels.
+    /// Largest distance between border voxels: the Hausdorff distance.
     pub hd: f64,
-    /// Largest distance between surface elements.
+    /// Largest distance between voxel corners on the surface.
     pub hd_of_area: f64,
     /// 95th percentiles.
     pub hd95: Hd95,
@@ -140,7 +88,12 @@ pub struct Nsd {
 }
 
 /// Compares the surfaces of two masks over the same region whose voxels are `spacing`
-/// millimetres apart; `plane` says that the volume is one plane. `None` when either is empty.
+/// millimetres apart; `plane` says that the volume is one plane. The region may be any box that
+/// holds both masks: the smallest is the quickest. Spacings are positive and finite, tolerances
+/// not negative. `None` when either mask is empty.
+///
+/// Time grows with the surfaces, and is at most twice that of distance maps over the region.
+/// Memory is a few bits for each voxel of the region, and 24 bytes for each different distance.
 pub fn compare(
     truth: &Mask,
     prediction: &Mask,
@@ -151,225 +104,103 @@ pub fn compare(
     if truth.is_empty() || prediction.is_empty() {
         return None;
     }
-    let voxels = Directed::between_borders(truth, prediction, spacing, plane);
-    let elements = Elements::between_surfaces(truth, prediction, spacing, plane);
-    let tolerances = tolerances_mm.iter().map(|tau| {
-        let [(near, all), (near_back, all_back)] = voxels.within(*tau);
-        let of_area = elements.within(*tau);
-        Nsd {
-            voxel: (near + near_back) / (all + all_back),
-            of_area,
-            mean_of_directed: (near / all + near_back / all_back) / 2.0,
-        }
-    });
-    let [there, back] = [&voxels.there, &voxels.back];
-    let directed = [percentile(there), percentile(back)];
-    let (sums, counts) = (
-        [there, back].map(|one| sum(one)),
-        [there, back].map(|one| length(one)),
-    );
+    let masks = [truth, prediction];
+    // One after the other, so that the distances of one are forgotten before the other's are made.
+    let (surfaces, of_area) = {
+        let both = between_surfaces(masks, spacing, plane);
+        let directed = both.each_ref().map(|one| one.reached(SHARE));
+        let figures = Figures::of(&both, tolerances_mm);
+        (figures, directed[0].max(directed[1]))
+    };
+    let both = between_voxels(masks, spacing, plane);
+    let directed = both.each_ref().map(|one| one.quantile(SHARE));
+    let voxels = Figures::of(&both, tolerances_mm);
+    let within = voxels.within.iter().zip(&surfaces.within);
     Some(Surface {
-        border: [there.len() as u64, back.len() as u64],
-        area: elements.area,
-        hd: largest(there).max(largest(back)),
-        hd_of_area: elements.hd,
+        border: both.each_ref().map(Tally::points),
+        area: surfaces.total,
+        hd: voxels.largest,
+        hd_of_area: surfaces.largest,
         hd95: Hd95 {
             max_of_directed: directed[0].max(directed[1]),
-            pooled: percentile(&merged(there, back)),
+            pooled: both[0].joined(&both[1]).quantile(SHARE),
             mean_of_directed: (directed[0] + directed[1]) / 2.0,
-            of_area: elements.hd95,
+            of_area,
         },
-        assd: (sums[0] + sums[1]) / (counts[0] + counts[1]),
-        masd: (sums[0] / counts[0] + sums[1] / counts[1]) / 2.0,
-        assd_of_area: elements.assd,
-        masd_of_area: elements.masd,
-        nsd: tolerances.collect(),
+        assd: voxels.mean.pooled,
+        masd: voxels.mean.of_directed,
+        assd_of_area: surfaces.mean.pooled,
+        masd_of_area: surfaces.mean.of_directed,
+        nsd: within
+            .map(|(voxels, surfaces)| Nsd {
+                voxel: voxels.pooled,
+                of_area: surfaces.pooled,
+                mean_of_directed: voxels.of_directed,
+            })
+            .collect(),
         centre: centre_distance(truth, prediction, spacing),
     })
 }
 
-fn is_within(distance: f64, tau: f64) -> bool {
-    distance <= tau + 1e-6 * tau.max(1.0)
+/// A mean or a share of both directions.
+struct Joint {
+    /// Over the points, or the area, of both together.
+    pooled: f64,
+    /// The mean of the two directed ones.
+    of_directed: f64,
 }
 
-/// Distances between border voxels, ascending.
-struct Directed {
-    /// From the truth to the prediction.
-    there: Vec<f64>,
-    /// From the prediction to the truth.
-    back: Vec<f64>,
-}
-
-impl Directed {
-    fn between_borders(truth: &Mask, prediction: &Mask, spacing: [f64; 3], plane: bool) -> Self {
-        let (of_truth, of_prediction) = (border(truth, plane), border(prediction, plane));
-        let mut there = distances(&of_truth, &of_prediction, spacing);
-        let mut back = distances(&of_prediction, &of_truth, spacing);
-        there.sort_unstable_by(f64::total_cmp);
-        back.sort_unstable_by(f64::total_cmp);
-        Self { there, back }
-    }
-
-    /// Voxels within a tolerance, and all, in each direction.
-    fn within(&self, tau: f64) -> [(f64, f64); 2] {
-        [&self.there, &self.back].map(|one| {
-            let near = one.partition_point(|distance| is_within(*distance, tau));
-            (length(&one[..near]), length(one))
-        })
-    }
-}
-
-/// The distance of each point of one set from the other, in the order of the points.
-fn distances(from: &Mask, to: &Mask, spacing: [f64; 3]) -> Vec<f64> {
-    let points = Points::of(to, spacing);
-    let mut found = Vec::new();
-    // Where the last point of the same row was, and how far it had to go.
-    let mut last: Option<([usize; 3], f64)> = None;
-    from.each(|at| {
-        let bound = last.filter(|(place, _)| place[1..] == at[1..]);
-        let bound = bound.map_or(f64::INFINITY, |(place, distance)| {
-            let step = length_of(at[0] - place[0]) * spacing[0];
-            // A little more, so that rounding never excludes the nearest point.
-            let reach = (distance + step) * (1.0 + 1e-12);
-            reach * reach
-        });
-        let distance = points.squared(at, bound).sqrt();
-        last = Some((at, distance));
-        found.push(distance);
-    });
-    found
-}
-
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "offsets within one volume stay far below 2^53"
-)]
-fn length_of(voxels: usize) -> f64 {
-    voxels as f64
-}
-
-fn length(values: &[f64]) -> f64 {
-    length_of(values.len())
-}
-
-fn largest(ascending: &[f64]) -> f64 {
-    ascending.last().copied().unwrap_or(0.0)
-}
-
-/// A sum whose rounding does not grow with the number of terms (Neumaier 1974,
-/// doi:10.1002/zamm.19740540106).
-fn sum(values: &[f64]) -> f64 {
-    let (mut total, mut lost) = (0.0_f64, 0.0_f64);
-    for value in values {
-        let next = total + value;
-        lost += if total.abs() >= value.abs() {
-            (total - next) + value
-        } else {
-            (value - next) + total
-        };
-        total = next;
-    }
-    total + lost
-}
-
-fn merged(a: &[f64], b: &[f64]) -> Vec<f64> {
-    let mut all: Vec<f64> = a.iter().chain(b).copied().collect();
-    all.sort_unstable_by(f64::total_cmp);
-    all
-}
-
-/// The 95th percentile with linear interpolation between order statistics (type 7 of Hyndman and
-/// Fan 1996, doi:10.1080/00031305.1996.10473566).
-fn percentile(ascending: &[f64]) -> f64 {
-    let Some(top) = ascending.len().checked_sub(1) else {
-        return 0.0;
-    };
-    let place = PERCENTILE * length_of(top);
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 0 and the number of values"
-    )]
-    let below = place.floor() as usize;
-    let above = (below + 1).min(top);
-    let (low, high) = (ascending[below], ascending[above]);
-    let share = place - place.floor();
-    // Interpolated from the nearer end, which is what keeps its digits.
-    if share < 0.5 {
-        low + (high - low) * share
-    } else {
-        high - (high - low) * (1.0 - share)
-    }
-}
-
-/// What the surface elements of both masks say.
-struct Elements {
-    area: [f64; 2],
-    hd: f64,
-    hd95: f64,
-    assd: f64,
-    masd: f64,
-    /// Distance and area of each element, ascending, from truth and from prediction.
-    sorted: [Vec<(f64, f64)>; 2],
-}
-
-impl Elements {
-    fn between_surfaces(truth: &Mask, prediction: &Mask, spacing: [f64; 3], plane: bool) -> Self {
-        let sizes = if plane {
-            area::lengths(spacing)
-        } else {
-            area::areas(spacing)
-        };
-        let (own, other) = (corners(truth, plane), corners(prediction, plane));
-        let weigh = |from: &Corners, to: &Corners| {
-            let distances = distances(&from.mask, &to.mask, spacing);
-            let areas = from.pattern.iter().map(|code| sizes[usize::from(*code)]);
-            let mut pairs: Vec<(f64, f64)> = distances.into_iter().zip(areas).collect();
-            pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-            pairs
-        };
-        let sorted = [weigh(&own, &other), weigh(&other, &own)];
-        let total = |pairs: &Vec<(f64, f64)>| {
-            let areas: Vec<f64> = pairs.iter().map(|pair| pair.1).collect();
-            sum(&areas)
-        };
-        let moment = |pairs: &Vec<(f64, f64)>| {
-            let moments: Vec<f64> = pairs.iter().map(|pair| pair.0 * pair.1).collect();
-            sum(&moments)
-        };
-        let area = [total(&sorted[0]), total(&sorted[1])];
-        let moments = [moment(&sorted[0]), moment(&sorted[1])];
-        let far = |pairs: &Vec<(f64, f64)>| pairs.last().map_or(0.0, |pair| pair.0);
+impl Joint {
+    fn of(sums: [f64; 2], totals: [f64; 2]) -> Self {
         Self {
-            hd: far(&sorted[0]).max(far(&sorted[1])),
-            hd95: weighted(&sorted[0], area[0]).max(weighted(&sorted[1], area[1])),
-            assd: (moments[0] + moments[1]) / (area[0] + area[1]),
-            masd: (moments[0] / area[0] + moments[1] / area[1]) / 2.0,
-            area,
-            sorted,
+            pooled: (sums[0] + sums[1]) / (totals[0] + totals[1]),
+            of_directed: (sums[0] / totals[0] + sums[1] / totals[1]) / 2.0,
         }
-    }
-
-    fn within(&self, tau: f64) -> f64 {
-        let near = self.sorted.iter().map(|pairs| {
-            let near = pairs.iter().take_while(|pair| is_within(pair.0, tau));
-            let areas: Vec<f64> = near.map(|pair| pair.1).collect();
-            sum(&areas)
-        });
-        near.sum::<f64>() / (self.area[0] + self.area[1])
     }
 }
 
-/// The distance within which 95 % of the area lies, without interpolation.
-fn weighted(ascending: &[(f64, f64)], total: f64) -> f64 {
-    let mut reached = 0.0;
-    for (distance, area) in ascending {
-        reached += area;
-        if reached / total >= PERCENTILE {
-            return *distance;
+/// What the distances in both directions say, weighted by points or by area.
+struct Figures {
+    total: [f64; 2],
+    largest: f64,
+    mean: Joint,
+    within: Vec<Joint>,
+}
+
+impl Figures {
+    fn of(both: &[Tally; 2], tolerances_mm: &[f64]) -> Self {
+        let total = both.each_ref().map(Tally::total);
+        let within = tolerances_mm.iter().map(|tau| {
+            let near = both.each_ref().map(|one| one.within(*tau));
+            Joint::of(near, total)
+        });
+        Self {
+            total,
+            largest: both[0].largest().max(both[1].largest()),
+            mean: Joint::of(both.each_ref().map(Tally::moment), total),
+            within: within.collect(),
         }
     }
-    ascending.last().map_or(0.0, |pair| pair.0)
+}
+
+/// Distances of the truth's border voxels from the prediction's, and back.
+fn between_voxels(masks: [&Mask; 2], spacing: [f64; 3], plane: bool) -> [Tally; 2] {
+    let [one, other] = masks.map(|mask| border::voxels(mask, plane));
+    [(&one, &other), (&other, &one)].map(|(from, to)| Tally::new(from, to, spacing, &[1.0], |_| 0))
+}
+
+/// Distances of the truth's surface from the prediction's, and back.
+fn between_surfaces(masks: [&Mask; 2], spacing: [f64; 3], plane: bool) -> [Tally; 2] {
+    let sizes = if plane {
+        Sizes::lengths(spacing)
+    } else {
+        Sizes::areas(spacing)
+    };
+    let [one, other] = masks.map(|mask| border::corners(mask, plane));
+    [(masks[0], &one, &other), (masks[1], &other, &one)].map(|(mask, from, to)| {
+        let class = |corner| sizes.class(border::pattern(mask, plane, corner));
+        Tally::new(from, to, spacing, sizes.distinct(), class)
+    })
 }
 
 /// Distance of the centres of mass, millimetres.
@@ -383,18 +214,51 @@ fn centre_distance(truth: &Mask, prediction: &Mask, spacing: [f64; 3]) -> f64 {
     squares.sqrt()
 }
 
-/// The mean position of a mask's voxels, in voxels of its region.
+/// The mean position of a mask's voxels, in voxels of its region; its origin when it is empty.
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "sums of places are exact up to 2^53 and rounded once beyond"
+)]
 fn centre(mask: &Mask) -> [f64; 3] {
+    let [_, height, depth] = mask.shape();
     let mut sums = [0_u64; 3];
     let mut count = 0_u64;
-    mask.each(|voxel| {
-        count += 1;
-        for (sum, place) in sums.iter_mut().zip(voxel) {
-            *sum += place as u64;
+    for z in 0..depth {
+        for y in 0..height {
+            let (in_row, along) = row_sums(mask.row(y, z));
+            count += in_row;
+            sums[0] += along;
+            sums[1] += in_row * y as u64;
+            sums[2] += in_row * z as u64;
         }
-    });
-    sums.map(|sum| ratio(sum, count).unwrap_or(0.0))
+    }
+    sums.map(|sum| sum as f64 / count.max(1) as f64)
 }
+
+/// The set bits of a row, and the sum of their places.
+fn row_sums(row: &[u64]) -> (u64, u64) {
+    let (mut count, mut sum) = (0, 0);
+    for (at, word) in row.iter().enumerate() {
+        let in_word = u64::from(word.count_ones());
+        count += in_word;
+        sum += in_word * (at * rows::BITS) as u64;
+        // The sum of places within a word, by the bits of the places.
+        for (bit, chosen) in PLACES.iter().enumerate() {
+            sum += u64::from((word & chosen).count_ones()) << bit;
+        }
+    }
+    (count, sum)
+}
+
+/// The places within a word whose number has bit 0, bit 1, and so on.
+const PLACES: [u64; 6] = [
+    0xAAAA_AAAA_AAAA_AAAA,
+    0xCCCC_CCCC_CCCC_CCCC,
+    0xF0F0_F0F0_F0F0_F0F0,
+    0xFF00_FF00_FF00_FF00,
+    0xFFFF_0000_FFFF_0000,
+    0xFFFF_FFFF_0000_0000,
+];
 
 #[cfg(test)]
 mod tests;

@@ -1,91 +1,224 @@
-"""Surface distances with the tools a user can install today, on the masks of ../surface.rs.
+"""Times the peers on the masks of the bench `surface` and prints their figures beside ours.
 
-Processor time of one call, all threads together; one line for each size and tool. Arguments: sizes
-to leave out, such as 512x512x300. A tool that is not installed is named and left out.
+    python surface.py CRITERION_FOLDER DATA_FOLDER
+
+Every peer is asked for Dice, HD95, average surface distance and surface Dice at 2 mm, under its
+own convention and on one thread; ours are all conventions at once. Each call is a process of its
+own. Figures are processor time of the call alone, median of five (fewer where five would take
+over a minute; the table says how many), and the most memory the process had. Whatever cannot be
+had is named on standard error and left out.
 """
 
+import json
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
 import sys
 import time
 
-import numpy as np
-
-SIZES = [
-    ((64, 64, 64), (1.0, 1.0, 1.0)),
-    ((128, 128, 128), (1.0, 1.0, 1.0)),
-    ((128, 128, 64), (0.75, 0.75, 2.5)),
-    ((256, 256, 256), (1.0, 1.0, 1.0)),
-    ((512, 512, 300), (0.75, 0.75, 1.5)),
+SIZES = {
+    "64x64x64": ((1, 1, 1), (1.0, 1.0, 1.0)),
+    "128x128x128": ((2, 2, 2), (1.0, 1.0, 1.0)),
+    "128x128x64": ((2, 2, 1), (0.75, 0.75, 2.5)),
+    "256x256x256": ((4, 4, 4), (1.0, 1.0, 1.0)),
+    "512x512x300": ((8, 8, 4), (0.75, 0.75, 1.5)),
+}
+TRUTH = [
+    ("set", (62, 60, 66), (40, 34, 44)),
+    ("clear", (74, 64, 60), (10, 9, 12)),
+    ("set", (16, 104, 104), (7, 7, 7)),
+    ("set", (108, 20, 24), (5, 5, 6)),
+    ("set", (20, 20, 110), (4, 4, 4)),
+]
+PREDICTION = [
+    ("set", (64, 62, 64), (38, 36, 43)),
+    ("clear", (72, 64, 62), (9, 10, 11)),
+    ("set", (18, 103, 105), (6, 8, 7)),
+    ("set", (106, 21, 24), (5, 4, 6)),
+    ("set", (110, 108, 20), (5, 5, 5)),
+    ("cut", (64, 28, 64), (12, 4, 12)),
 ]
 
 
-def inside(shape, centre, radius):
-    """An ellipsoid; centre and radius as shares of the volume."""
-    axes = [(np.arange(n) / n - c) / r for n, c, r in zip(shape, centre, radius)]
-    x, y, z = np.ix_(*axes)
-    return x * x + y * y + z * z <= 1.0
+def mask(solids, size):
+    """A mask by the bench's solids; all sums are whole numbers below 2^63."""
+    import numpy as np
 
-
-def organ(shape, shift):
-    """The organ with its hollow, and a small piece far from it."""
-    body = inside(shape, (0.48 + shift, 0.47 - shift, 0.51 + shift / 2), (0.31, 0.27, 0.34))
-    body &= ~inside(shape, (0.57, 0.5, 0.47), (0.08, 0.07, 0.09))
-    return body | inside(shape, (0.12 + shift, 0.81, 0.81), (0.05, 0.05, 0.05))
-
-
-def scipy_maps(truth, prediction, spacing):
-    """Borders and two distance maps, as most scripts do it; HD95, ASSD and surface Dice."""
-    from scipy import ndimage
-
-    directed = []
-    borders = [mask & ~ndimage.binary_erosion(mask) for mask in (truth, prediction)]
-    for own, other in (borders, borders[::-1]):
-        directed.append(ndimage.distance_transform_edt(~other, sampling=spacing)[own])
-    both = np.concatenate(directed)
-    return max(np.percentile(one, 95) for one in directed), both.mean(), (both <= 2.0).mean()
+    shape = tuple(int(extent) for extent in size.split("x"))
+    scale, _ = SIZES[size]
+    made = np.zeros(shape, dtype=bool)
+    for act, centre, radius in solids:
+        centre = [value * factor for value, factor in zip(centre, scale)]
+        radius = [value * factor for value, factor in zip(radius, scale)]
+        spans, parts = [], []
+        for axis in range(3):
+            low = max(0, (centre[axis] - radius[axis] + 1) // 2)
+            high = min(shape[axis], (centre[axis] + radius[axis]) // 2 + 1)
+            spans.append(slice(low, high))
+            apart = 2 * np.arange(low, high, dtype=np.int64) - centre[axis]
+            others = radius[(axis + 1) % 3] * radius[(axis + 2) % 3]
+            parts.append((apart * others) ** 2)
+        whole = (radius[0] * radius[1] * radius[2]) ** 2
+        inside = parts[0][:, None, None] + parts[1][:, None] + parts[2] <= whole
+        made[tuple(spans)][inside | (act == "cut")] = act == "set"
+    return made
 
 
 def surface_distance(truth, prediction, spacing):
-    """HD95, average distances and surface Dice, weighted by area."""
-    import surface_distance as tool
+    import surface_distance as peer
 
-    found = tool.compute_surface_distances(truth, prediction, spacing)
+    distances = peer.compute_surface_distances(truth, prediction, spacing)
     return (
-        tool.compute_robust_hausdorff(found, 95),
-        tool.compute_average_surface_distance(found),
-        tool.compute_surface_dice_at_tolerance(found, 2.0),
+        peer.compute_dice_coefficient(truth, prediction),
+        peer.compute_robust_hausdorff(distances, 95),
+        peer.compute_average_surface_distance(distances),
+        peer.compute_surface_dice_at_tolerance(distances, 2.0),
     )
 
 
-def medpy(truth, prediction, spacing):
-    """HD95 and ASSD; it has no surface Dice."""
-    from medpy.metric import binary
+def monai(truth, prediction, spacing):
+    import torch
+    from monai import metrics
 
+    torch.set_num_threads(1)
+    y, p = (torch.from_numpy(one)[None, None] for one in (truth, prediction))
     return (
-        binary.hd95(prediction, truth, voxelspacing=spacing),
-        binary.assd(prediction, truth, voxelspacing=spacing),
+        metrics.compute_dice(p, y),
+        metrics.compute_hausdorff_distance(p, y, True, percentile=95, spacing=spacing),
+        metrics.compute_average_surface_distance(p, y, True, symmetric=True, spacing=spacing),
+        metrics.compute_surface_dice(p, y, [2.0], True, spacing=spacing),
     )
 
 
-def main():
-    """Prints what each tool takes."""
-    skipped = set()
-    for shape, spacing in SIZES:
-        size = "x".join(str(n) for n in shape)
-        if size in sys.argv[1:]:
-            continue
-        masks = organ(shape, 0.0), organ(shape, 0.01)
-        for tool in (scipy_maps, surface_distance, medpy):
-            if tool in skipped:
-                continue
-            start = time.process_time()
-            try:
-                tool(*masks, spacing)
-            except ImportError as error:
-                skipped.add(tool)
-                print(f"SKIPPED {tool.__name__}: {error}", file=sys.stderr)
-                continue
-            print(f"surfaces/{size} {tool.__name__} {time.process_time() - start:.3f} s", flush=True)
+def simpleitk(truth, prediction, spacing):
+    import numpy as np
+    import SimpleITK as itk
+
+    itk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    images = []
+    for one in (truth, prediction):
+        image = itk.GetImageFromArray(one.astype(np.uint8))
+        image.SetSpacing([float(value) for value in reversed(spacing)])
+        images.append(image)
+    overlap = itk.LabelOverlapMeasuresImageFilter()
+    overlap.Execute(*images)
+    both = []
+    for one, other in (images, images[::-1]):
+        distance = itk.Abs(
+            itk.SignedMaurerDistanceMap(one, squaredDistance=False, useImageSpacing=True)
+        )
+        contour = itk.LabelContour(other, fullyConnected=False)
+        both.append(itk.GetArrayFromImage(distance)[itk.GetArrayFromImage(contour) == 1])
+    joined = np.concatenate(both)
+    return (
+        overlap.GetDiceCoefficient(),
+        max(np.percentile(one, 95) for one in both),
+        joined.mean(),
+        (joined <= 2.0).mean(),
+    )
 
 
-if __name__ == "__main__":
-    main()
+def scipy(truth, prediction, spacing):
+    """The definitions as a careful script has them: cropped, double precision."""
+    import numpy as np
+    from scipy import ndimage
+
+    either = np.logical_or(truth, prediction)
+    box = ndimage.find_objects(either.astype(np.uint8))[0]
+    truth, prediction = (np.pad(one[box], 1) for one in (truth, prediction))
+    borders = [one & ~ndimage.binary_erosion(one) for one in (truth, prediction)]
+    both = []
+    for one, other in (borders, borders[::-1]):
+        both.append(ndimage.distance_transform_edt(~other, sampling=spacing)[one])
+    joined = np.concatenate(both)
+    return (
+        2 * (truth & prediction).sum() / (truth.sum() + prediction.sum()),
+        max(np.percentile(one, 95) for one in both),
+        joined.mean(),
+        (joined <= 2.0).mean(),
+    )
+
+
+PEERS = {
+    "surface-distance": surface_distance,
+    "MONAI": monai,
+    "SimpleITK": simpleitk,
+    "scipy, cropped": scipy,
+}
+
+
+def once(peer, size):
+    """One call in this process: seconds of processor time, MiB, and what it said."""
+    truth, prediction = mask(TRUTH, size), mask(PREDICTION, size)
+    spacing = SIZES[size][1]
+    small = mask(TRUTH, "64x64x64"), mask(PREDICTION, "64x64x64")
+    # Imports and first calls are not what is compared.
+    PEERS[peer](*small, spacing)
+    begun = time.process_time()
+    said = PEERS[peer](truth, prediction, spacing)
+    spent = time.process_time() - begun
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps([spent, memory, repr(said)]))
+
+
+def timed(peer, size):
+    """Median seconds, MiB and calls; nothing where the peer cannot be had."""
+    found, started = [], time.monotonic()
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    while len(found) < 5 and (not found or time.monotonic() - started < 60):
+        done = subprocess.run(
+            [sys.executable, __file__, "--once", peer, size],
+            env={**os.environ, **threads},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if done.returncode != 0:
+            why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            print(f"SKIPPED {peer}, {size}: {why}", file=sys.stderr)
+            return None
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+    print(f"{size}, {peer}: {found[0][2]}", file=sys.stderr)
+    seconds, memory = (statistics.median(one[at] for one in found) for at in (0, 1))
+    return seconds, memory, len(found)
+
+
+def criterion(folder):
+    """Our medians in seconds, by size."""
+    found = {}
+    for path in folder.glob("**/new/benchmark.json"):
+        name = json.loads(path.read_text())["full_id"]
+        estimates = json.loads(path.with_name("estimates.json").read_text())
+        found[name.split("/")[-1]] = estimates["median"]["point_estimate"] / 1e9
+    return found
+
+
+def printed(seconds):
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
+def main(folder, data):
+    ours = criterion(pathlib.Path(folder))
+    print("| surfaces | ours | peer | theirs | theirs / ours |")
+    print("|---|---|---|---|---|")
+    for size in SIZES:
+        own = ours.get(size)
+        peak = pathlib.Path(data) / f"surfaces-{size}.txt"
+        memory = f", {peak.read_text()} MiB" if peak.is_file() else ""
+        mark = f"{printed(own)}{memory}" if own else "not measured"
+        for peer in PEERS:
+            found = timed(peer, size)
+            if found is None:
+                continue
+            seconds, most, calls = found
+            shown = f"{printed(seconds)}, {most:.0f} MiB" + ("" if calls == 5 else f" ({calls} calls)")
+            ratio = f"{seconds / own:.1f}" if own else ""
+            print(f"| {size} | {mark} | {peer} | {shown} | {ratio} |", flush=True)
+
+
+if sys.argv[1] == "--once":
+    once(sys.argv[2], sys.argv[3])
+else:
+    main(sys.argv[1], sys.argv[2])

@@ -1,170 +1,258 @@
 //! How much surface passes between eight voxels, or how much contour between four.
 //!
-//! The surface between the centres of eight voxels that are inside or outside is that of marching
-//! cubes (Lorensen and Cline 1987, doi:10.1145/37402.37422) with its vertices half-way along the
-//! edges, as Nikolov et al. (2021, doi:10.2196/26151) weigh surface distances. Two choices make
-//! it definite, and both were found to give the areas of their tool: on a face whose corners are
-//! inside crosswise, those corners are cut off by themselves of which there are fewer among the
-//! eight (the inside ones where there are four of each); and a polygon that does not lie in one
-//! plane is cut into triangles so that it is largest at equal spacing.
+//! The surface is that of marching cubes (Lorensen and Cline 1987, doi:10.1145/37402.37422) with
+//! its vertices half-way between voxel centres, as Nikolov et al. (2021, doi:10.2196/26151) weigh
+//! distances with it. Two choices make it definite. They are the only ones of those tried that
+//! give the areas of that paper's program, and they treat inside and outside, axes and directions
+//! alike, so that a mirrored mask has the same surface:
+//!
+//! - On a face whose corners are inside crosswise, the corners of the rarer kind among the eight
+//!   are cut off one by one (where there are four of each, either way gives the same area).
+//! - A polygon that lies in no plane is cut into the triangles that are largest at equal spacing,
+//!   whatever the spacing is.
 //!
 //! From: the spacing.
-//! To: `surface`.
+//! To: `tally`.
 
-/// Corners of the cube, by bit of a pattern: bit `x + 2 y + 4 z`.
-fn corner(bit: usize) -> [i32; 3] {
-    [bit & 1, bit >> 1 & 1, bit >> 2 & 1].map(|one| i32::from(one == 1))
-}
+use std::sync::LazyLock;
 
-/// A point half-way along an edge, in half voxels.
+/// A corner of the cube or, between two of them, the middle of its edge: twice its coordinates.
 type Point = [i32; 3];
 
-fn half_way(a: usize, b: usize) -> Point {
-    let (a, b) = (corner(a), corner(b));
-    [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
+type Triangle = [Point; 3];
+
+/// Sizes by pattern of voxels.
+pub(super) struct Sizes {
+    /// Ascending.
+    distinct: Vec<f64>,
+    /// For each pattern the place of its size.
+    class: [u8; 256],
 }
 
-/// Surface of every pattern of eight voxels in square millimetres: areas, by pattern.
-pub(super) fn areas(spacing: [f64; 3]) -> Vec<f64> {
-    (0..=u8::MAX)
-        .map(|pattern| area(pattern, spacing))
-        .collect()
+impl Sizes {
+    /// Surface by pattern of eight voxels: bit `dx + 2 dy + 4 dz`.
+    pub(super) fn areas(spacing: [f64; 3]) -> Self {
+        /// The triangles of each pattern, which no spacing changes.
+        static TRIANGLES: LazyLock<Vec<Vec<Triangle>>> =
+            LazyLock::new(|| (0..=u8::MAX).map(triangles).collect());
+        Self::of(|pattern| {
+            let triangles = TRIANGLES.get(usize::from(pattern)).into_iter().flatten();
+            triangles.map(|one| area(*one, spacing)).sum()
+        })
+    }
+
+    /// Contour by pattern of four voxels in a plane: bit `dx + 2 dy`; higher bits are ignored.
+    pub(super) fn lengths([sx, sy, _]: [f64; 3]) -> Self {
+        let slanted = (sx * sx + sy * sy).sqrt() / 2.0;
+        Self::of(|pattern| match pattern & 0b1111 {
+            0b0000 | 0b1111 => 0.0,
+            // A straight line along x, or along y.
+            0b0011 | 0b1100 => sx,
+            0b0101 | 0b1010 => sy,
+            // Crosswise: two corners cut off.
+            0b0110 | 0b1001 => 2.0 * slanted,
+            _ => slanted,
+        })
+    }
+
+    /// The different sizes; square millimetres, in a plane millimetres.
+    pub(super) fn distinct(&self) -> &[f64] {
+        &self.distinct
+    }
+
+    /// Which of the different sizes a pattern has.
+    pub(super) fn class(&self, pattern: u8) -> u8 {
+        self.class[usize::from(pattern)]
+    }
+
+    fn of(size: impl Fn(u8) -> f64) -> Self {
+        let sizes: Vec<f64> = (0..=u8::MAX).map(size).collect();
+        let mut distinct = sizes.clone();
+        distinct.sort_unstable_by(f64::total_cmp);
+        distinct.dedup();
+        let place = |size: f64| distinct.partition_point(|one| *one < size);
+        let mut class = [0; 256];
+        for (class, size) in class.iter_mut().zip(sizes) {
+            *class = u8::try_from(place(size)).unwrap_or(u8::MAX);
+        }
+        Self { distinct, class }
+    }
 }
 
-/// Contour of every pattern of four voxels in a plane, millimetres, by pattern; a pattern of eight
-/// voxels is that of its lower four.
-pub(super) fn lengths([sx, sy, _]: [f64; 3]) -> Vec<f64> {
-    let slant = 0.5 * (sx * sx + sy * sy).sqrt();
-    let length = |pattern: u8| match pattern & 15 {
-        0b0000 | 0b1111 => 0.0,
-        // Two voxels side by side along x, or along y.
-        0b0011 | 0b1100 => sx,
-        0b0101 | 0b1010 => sy,
-        0b0110 | 0b1001 => 2.0 * slant,
-        // One voxel, or all but one.
-        _ => slant,
-    };
-    (0..=u8::MAX).map(length).collect()
-}
-
-fn area(pattern: u8, spacing: [f64; 3]) -> f64 {
-    let loops = polygons(pattern);
-    loops.iter().map(|one| largest(one, spacing)).sum()
-}
-
-/// The polygons of a pattern, each a closed walk over edges of the cube.
+/// The polygons of a pattern, each a closed walk over middles of edges.
 fn polygons(pattern: u8) -> Vec<Vec<Point>> {
-    let mut segments = segments(pattern);
-    let mut loops = Vec::new();
-    while let Some((start, mut at)) = segments.pop() {
+    let mut lines = lines(pattern);
+    let mut polygons = Vec::new();
+    while let Some([start, mut end]) = lines.pop() {
         let mut walk = vec![start];
-        while at != start {
-            walk.push(at);
-            let Some(next) = segments.iter().position(|(a, b)| *a == at || *b == at) else {
+        while end != start {
+            walk.push(end);
+            let Some(next) = lines.iter().position(|line| line.contains(&end)) else {
                 break;
             };
-            let (a, b) = segments.swap_remove(next);
-            at = if a == at { b } else { a };
+            let [a, b] = lines.swap_remove(next);
+            end = if a == end { b } else { a };
         }
-        loops.push(walk);
+        polygons.push(walk);
     }
-    loops
+    polygons
 }
 
-/// Where the surface crosses the six faces.
-fn segments(pattern: u8) -> Vec<(Point, Point)> {
-    let inside = |bit: usize| pattern >> bit & 1 == 1;
-    let alone = pattern.count_ones() <= 4;
-    let mut found = Vec::new();
+/// The lines in which the surface meets the six faces of the cube.
+fn lines(pattern: u8) -> Vec<[Point; 2]> {
+    let is_inside = |corner: usize| pattern >> corner & 1 == 1;
+    let rarer = pattern.count_ones() <= 4;
+    let place = |corner: usize| [0, 1, 2].map(|axis| i32::from(corner >> axis & 1 == 1));
+    let mut lines = Vec::new();
     for axis in 0..3 {
         let (u, v) = (1 << ((axis + 1) % 3), 1 << ((axis + 2) % 3));
         for side in [0, 1 << axis] {
-            let face = [side, side + u, side + u + v, side + v];
-            let changes: Vec<usize> = (0..4)
-                .filter(|at| inside(face[*at]) != inside(face[(at + 1) % 4]))
+            // Around the face; edge `i` joins corners `i` and `i + 1`.
+            let around = [side, side + u, side + u + v, side + v];
+            let corner = |at: usize| around[at % 4];
+            let middle = |edge: usize| {
+                let (a, b) = (place(corner(edge)), place(corner(edge + 1)));
+                [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
+            };
+            let crossed: Vec<usize> = (0..4)
+                .filter(|edge| is_inside(corner(*edge)) != is_inside(corner(edge + 1)))
                 .collect();
-            let middle = |at: usize| half_way(face[at], face[(at + 1) % 4]);
-            if let [a, b] = changes.as_slice() {
-                found.push((middle(*a), middle(*b)));
-            } else if changes.len() == 4 {
-                // Corner `at` lies between the edges before and after it.
-                let cut = (0..4).filter(|at| inside(face[*at]) == alone);
-                found.extend(cut.map(|at| (middle((at + 3) % 4), middle(at))));
+            match crossed.as_slice() {
+                [one, other] => lines.push([middle(*one), middle(*other)]),
+                [_, _, _, _] => {
+                    let cut = (0..4).filter(|at| is_inside(corner(*at)) == rarer);
+                    lines.extend(cut.map(|at| [middle(at + 3), middle(at)]));
+                }
+                _ => {}
             }
         }
     }
-    found
+    lines
 }
 
-/// The area of a polygon cut so that it is largest at equal spacing.
-fn largest(polygon: &[Point], spacing: [f64; 3]) -> f64 {
-    let equal = |a, b, c| triangle([a, b, c], [1.0; 3]);
-    let own = |a, b, c| triangle([a, b, c], spacing);
-    cut(polygon, &equal, &own).1
+/// The surface between the voxels of a pattern.
+fn triangles(pattern: u8) -> Vec<Triangle> {
+    let polygons = polygons(pattern);
+    polygons.iter().flat_map(|one| largest_cut(one).1).collect()
 }
 
-/// The best way to cut a polygon: its areas at equal spacing and at the volume's own.
-fn cut(
-    polygon: &[Point],
-    equal: &impl Fn(Point, Point, Point) -> f64,
-    own: &impl Fn(Point, Point, Point) -> f64,
-) -> (f64, f64) {
+/// The cut of a polygon into triangles whose area at equal spacing is largest, and that area.
+fn largest_cut(polygon: &[Point]) -> (f64, Vec<Triangle>) {
+    let mut best = (0.0, Vec::new());
     let [first, .., last] = polygon else {
-        return (0.0, 0.0);
+        return best;
     };
-    let mut best = (-1.0, 0.0);
-    for middle in 1..polygon.len() - 1 {
-        let apex = polygon[middle];
-        let left = cut(&polygon[..=middle], equal, own);
-        let right = cut(&polygon[middle..], equal, own);
-        let whole = (
-            left.0 + right.0 + equal(*first, apex, *last),
-            left.1 + right.1 + own(*first, apex, *last),
-        );
-        // Ways that are equally large up to rounding give the same area at any spacing.
-        if whole.0 > best.0 + 1e-9 {
-            best = whole;
+    for apex in 1..polygon.len() - 1 {
+        let (left, mut cut) = largest_cut(&polygon[..=apex]);
+        let (right, rest) = largest_cut(&polygon[apex..]);
+        let middle = [*first, polygon[apex], *last];
+        let whole = left + right + area(middle, [1.0; 3]);
+        // Cuts that tie up to rounding have the same area at any spacing.
+        if whole > best.0 + 1e-9 {
+            cut.extend(rest);
+            cut.push(middle);
+            best = (whole, cut);
         }
     }
-    if best.0 < 0.0 { (0.0, 0.0) } else { best }
+    best
 }
 
-fn triangle(points: [Point; 3], spacing: [f64; 3]) -> f64 {
-    let [a, b, c] = points.map(|point| {
-        let mut place = [0.0; 3];
-        for axis in 0..3 {
-            place[axis] = f64::from(point[axis]) / 2.0 * spacing[axis];
-        }
-        place
-    });
-    let (u, v) = (difference(b, a), difference(c, a));
-    let cross = [
-        u[1] * v[2] - u[2] * v[1],
-        u[2] * v[0] - u[0] * v[2],
-        u[0] * v[1] - u[1] * v[0],
-    ];
-    0.5 * (cross[0] * cross[0] + cross[1] * cross[1] + cross[2] * cross[2]).sqrt()
-}
-
-fn difference(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
+/// The area of a triangle.
+fn area([a, b, c]: Triangle, spacing: [f64; 3]) -> f64 {
+    // Coordinates are doubled.
+    let along = |to: Point, axis: usize| f64::from(to[axis] - a[axis]) / 2.0 * spacing[axis];
+    let part = |axis: usize| {
+        let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
+        along(b, u) * along(c, v) - along(b, v) * along(c, u)
+    };
+    let [x, y, z] = [part(0), part(1), part(2)];
+    (x * x + y * y + z * z).sqrt() / 2.0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn size(sizes: &Sizes, pattern: u8) -> f64 {
+        sizes.distinct[usize::from(sizes.class[usize::from(pattern)])]
+    }
+
+    fn close(found: f64, expected: f64) {
+        let apart = (found - expected).abs();
+        assert!(apart <= 1e-12 * expected.abs(), "{found}, not {expected}");
+    }
+
     #[test]
-    fn a_corner_an_edge_and_a_face_have_their_plain_areas() {
-        let areas = areas([1.0; 3]);
-        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} {b}");
-        close(areas[0], 0.0);
-        close(areas[255], 0.0);
-        close(areas[1], 3.0_f64.sqrt() / 8.0);
-        close(areas[0b11], 0.5_f64.sqrt());
-        close(areas[0b1111], 1.0);
-        for pattern in 0..=255_u8 {
-            close(areas[usize::from(pattern)], areas[usize::from(!pattern)]);
+    fn plain_shapes_have_their_plain_areas() {
+        let areas = Sizes::areas([1.0; 3]);
+        for (pattern, expected) in [
+            (0, 0.0),
+            (0b1, 3.0_f64.sqrt() / 8.0),
+            (0b11, 0.5_f64.sqrt()),
+            (0b1111, 1.0),
+            (0b0110, 3.0_f64.sqrt() / 4.0),
+            (0b1_0111, 27.0_f64.sqrt() / 4.0),
+        ] {
+            close(size(&areas, pattern), expected);
+            close(size(&areas, !pattern), expected);
+        }
+    }
+
+    /// Sums of the areas of all patterns, and of their squares, in surface-distance 0.1.
+    #[test]
+    fn areas_are_those_of_the_program_that_introduced_them() {
+        for (spacing, sum, squares) in [
+            (
+                [1.0, 1.0, 1.0],
+                241.343_139_705_537_45,
+                267.052_339_597_163_5,
+            ),
+            (
+                [0.7, 1.3, 2.9],
+                591.662_296_892_075_7,
+                1_655.139_262_360_431_5,
+            ),
+            (
+                [0.75, 0.75, 2.5],
+                371.033_356_589_775_96,
+                642.033_137_485_272_8,
+            ),
+        ] {
+            let areas = Sizes::areas(spacing);
+            let all = (0..=u8::MAX).map(|pattern| size(&areas, pattern));
+            close(all.clone().sum(), sum);
+            close(all.map(|area| area * area).sum(), squares);
+        }
+    }
+
+    #[test]
+    fn a_mirrored_or_turned_pattern_has_the_same_area() {
+        let spacing = [0.7, 1.3, 2.9];
+        let areas = Sizes::areas(spacing);
+        let turned = Sizes::areas([spacing[1], spacing[2], spacing[0]]);
+        for pattern in 0..=u8::MAX {
+            let moved = |to: &dyn Fn(usize) -> usize| {
+                let corners = (0..8).filter(|corner| pattern >> corner & 1 == 1);
+                corners.fold(0_u8, |moved, corner| moved | 1 << to(corner))
+            };
+            for mirror in 1..8 {
+                close(
+                    size(&areas, moved(&|corner| corner ^ mirror)),
+                    size(&areas, pattern),
+                );
+            }
+            let turn = moved(&|corner| corner >> 1 | (corner & 1) << 2);
+            close(size(&turned, turn), size(&areas, pattern));
+        }
+    }
+
+    #[test]
+    fn a_contour_is_measured_along_its_lines() {
+        let lengths = Sizes::lengths([0.3, 0.4, 9.0]);
+        for (pattern, expected) in [(0, 0.0), (1, 0.25), (3, 0.3), (5, 0.4), (6, 0.5), (7, 0.25)] {
+            close(size(&lengths, pattern), expected);
+            close(size(&lengths, !pattern), expected);
+            close(size(&lengths, pattern | pattern << 4), expected);
         }
     }
 }

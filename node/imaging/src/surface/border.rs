@@ -1,35 +1,70 @@
-//! Where a mask ends: its border voxels, and the corners between voxels that its surface passes.
+//! Where a mask ends: its border voxels, and the corners of voxels that its surface passes.
 //!
 //! From: [`Mask`].
-//! To: `nearest`, `surface`.
+//! To: `nearest`, `tally`.
 
-use crate::mask::{Mask, Region};
+use super::rows::{BITS, Rows};
+use crate::mask::Mask;
+
+/// A row of the mask, or an empty one beyond its region.
+struct Source<'a> {
+    mask: &'a Mask,
+    none: Vec<u64>,
+}
+
+impl<'a> Source<'a> {
+    fn new(mask: &'a Mask) -> Self {
+        let none = vec![0; mask.shape()[0].div_ceil(BITS)];
+        Self { mask, none }
+    }
+
+    /// The row before (y, z) in both directions where `back` says so.
+    fn row(&self, [y, z]: [usize; 2], back: [bool; 2]) -> &[u64] {
+        let [_, height, depth] = self.mask.shape();
+        let y = y.wrapping_sub(usize::from(back[0]));
+        let z = z.wrapping_sub(usize::from(back[1]));
+        if y < height && z < depth {
+            self.mask.row(y, z)
+        } else {
+            &self.none
+        }
+    }
+}
+
+/// Bits one place on: bit x of the answer is bit x - 1 of the row.
+fn before(row: &[u64], at: usize) -> u64 {
+    let here = row.get(at).map_or(0, |word| word << 1);
+    here | at.checked_sub(1).map_or(0, |at| row[at] >> (BITS - 1))
+}
+
+/// Bits one place back: bit x of the answer is bit x + 1 of the row.
+fn after(row: &[u64], at: usize) -> u64 {
+    row[at] >> 1 | row.get(at + 1).map_or(0, |word| word << (BITS - 1))
+}
 
 /// Voxels of the mask with a face neighbour outside it; outside the region is outside. In a plane
 /// only neighbours within the plane count.
-pub(super) fn border(mask: &Mask, plane: bool) -> Mask {
+pub(super) fn voxels(mask: &Mask, plane: bool) -> Rows {
     let [_, height, depth] = mask.shape();
-    let mut border = Mask::empty(mask.region());
-    let none = vec![0; mask.shape()[0].div_ceil(64)];
-    let row = |y: Option<usize>, z: Option<usize>| match (y, z) {
-        (Some(y), Some(z)) if y < height && z < depth => mask.row(y, z),
-        (_, _) => none.as_slice(),
-    };
+    let source = Source::new(mask);
+    let mut border = Rows::empty(mask.shape());
     for z in 0..depth {
         for y in 0..height {
-            let here = mask.row(y, z);
-            if here.iter().all(|word| *word == 0) {
-                continue;
-            }
-            let beside = [row(y.checked_sub(1), Some(z)), row(Some(y + 1), Some(z))];
-            let across = [row(Some(y), z.checked_sub(1)), row(Some(y), Some(z + 1))];
-            let target = border.row_mut(y, z);
-            for (at, target) in target.iter_mut().enumerate() {
-                let word = here[at];
-                let before = at.checked_sub(1).map_or(0, |at| here[at] >> 63);
-                let after = here.get(at + 1).map_or(0, |next| next << 63);
-                let mut inner = (word << 1 | before) & (word >> 1 | after);
-                inner &= beside[0][at] & beside[1][at];
+            let row = mask.row(y, z);
+            let beside = [
+                source.row([y, z], [true, false]),
+                source.row([y + 1, z], [false, false]),
+            ];
+            let across = [
+                source.row([y, z], [false, true]),
+                source.row([y, z + 1], [false, false]),
+            ];
+            for (at, target) in border.row_mut(y, z).iter_mut().enumerate() {
+                let word = row[at];
+                if word == 0 {
+                    continue;
+                }
+                let mut inner = before(row, at) & after(row, at) & beside[0][at] & beside[1][at];
                 if !plane {
                     inner &= across[0][at] & across[1][at];
                 }
@@ -40,87 +75,56 @@ pub(super) fn border(mask: &Mask, plane: bool) -> Mask {
     border
 }
 
-/// The corners of voxels that the surface passes, each with the pattern of its eight voxels (four
-/// in a plane): not all inside, not all outside. Corner (i, j, k) is the lower end of voxel
-/// (i, j, k); there is one more along each axis than there are voxels.
-pub(super) struct Corners {
-    /// The corners.
-    pub(super) mask: Mask,
-    /// Patterns in the order of [`Mask::each`]: bit `dx + 2 dy + 4 dz` is the voxel at
-    /// (i - 1 + dx, j - 1 + dy, k - 1 + dz).
-    pub(super) pattern: Vec<u8>,
-}
-
-/// The corners of a mask.
-pub(super) fn corners(mask: &Mask, plane: bool) -> Corners {
+/// The corners of voxels that a mask's surface passes: of the eight voxels around them (four in a
+/// plane) some belong to the mask and some do not. Corner (i, j, k) is the lower end of voxel
+/// (i, j, k) along each axis, so there is one more along each axis than there are voxels; in a
+/// plane there is one along the third.
+pub(super) fn corners(mask: &Mask, plane: bool) -> Rows {
     let [width, height, depth] = mask.shape();
-    let deep = if plane { depth } else { depth + 1 };
-    let mut found = Mask::empty(Region {
-        origin: mask.region().origin,
-        shape: [width + 1, height + 1, deep],
-    });
-    let none = vec![0; width.div_ceil(64)];
-    let voxel_rows = |j: usize, k: usize| -> [&[u64]; 4] {
-        let row = |y: Option<usize>, z: Option<usize>| match (y, z) {
-            (Some(y), Some(z)) if y < height && z < depth => mask.row(y, z),
-            (_, _) => none.as_slice(),
-        };
-        let (lower, upper) = if plane {
-            (Some(k), Some(k))
-        } else {
-            (k.checked_sub(1), Some(k))
-        };
-        [
-            row(j.checked_sub(1), lower),
-            row(Some(j), lower),
-            row(j.checked_sub(1), upper),
-            row(Some(j), upper),
-        ]
-    };
-    let mut pattern = Vec::new();
-    for k in 0..deep {
-        for j in 0..=height {
-            let rows = voxel_rows(j, k);
-            if rows.iter().all(|row| row.iter().all(|word| *word == 0)) {
-                continue;
-            }
-            let target = found.row_mut(j, k);
-            for (at, target) in target.iter_mut().enumerate() {
+    let shape = [width + 1, height + 1, depth + usize::from(!plane)];
+    let source = Source::new(mask);
+    let mut corners = Rows::empty(shape);
+    for z in 0..shape[2] {
+        for y in 0..shape[1] {
+            let rows = [
+                source.row([y, z], [true, !plane]),
+                source.row([y, z], [false, !plane]),
+                source.row([y, z], [true, false]),
+                source.row([y, z], [false, false]),
+            ];
+            for (at, target) in corners.row_mut(y, z).iter_mut().enumerate() {
                 let (mut any, mut all) = (0, u64::MAX);
                 for row in rows {
-                    let here = row.get(at).copied().unwrap_or(0);
-                    let before = at.checked_sub(1).map_or(0, |at| row[at] >> 63);
-                    let lower = here << 1 | before;
-                    any |= lower | here;
-                    all &= lower & here;
+                    let (lower, upper) = (before(row, at), row.get(at).copied().unwrap_or(0));
+                    any |= lower | upper;
+                    all &= lower & upper;
                 }
                 *target = any & !all;
-                let mut rest = *target;
-                while rest != 0 {
-                    pattern.push(pattern_of(&rows, at * 64 + rest.trailing_zeros() as usize));
-                    rest &= rest - 1;
-                }
             }
         }
     }
-    Corners {
-        mask: found,
-        pattern,
-    }
+    corners
 }
 
-fn pattern_of(rows: &[&[u64]; 4], corner: usize) -> u8 {
-    let inside = |row: &[u64], voxel: Option<usize>| {
-        voxel.is_some_and(|voxel| {
-            row.get(voxel / 64)
-                .is_some_and(|word| word >> (voxel % 64) & 1 == 1)
-        })
-    };
+/// Which voxels around a corner belong to the mask: bit `dx + 2 dy + 4 dz` for voxel
+/// (x - 1 + dx, y - 1 + dy, z - 1 + dz); in a plane the same four voxels for either dz.
+pub(super) fn pattern(mask: &Mask, plane: bool, [x, y, z]: [usize; 3]) -> u8 {
+    let [width, height, depth] = mask.shape();
     let mut pattern = 0;
-    for (place, row) in rows.iter().enumerate() {
-        let lower = u8::from(inside(row, corner.checked_sub(1)));
-        let upper = u8::from(inside(row, Some(corner)));
-        pattern |= (lower | upper << 1) << (2 * place);
+    for place in 0..4 {
+        let y = (y + (place & 1)).wrapping_sub(1);
+        let z = if plane {
+            z
+        } else {
+            (z + (place >> 1)).wrapping_sub(1)
+        };
+        if y >= height || z >= depth {
+            continue;
+        }
+        let row = mask.row(y, z);
+        let is_inside = |x: usize| x < width && row[x / BITS] >> (x % BITS) & 1 == 1;
+        let pair = u8::from(is_inside(x.wrapping_sub(1))) | u8::from(is_inside(x)) << 1;
+        pattern |= pair << (2 * place);
     }
     pattern
 }
