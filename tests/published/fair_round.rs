@@ -48,6 +48,8 @@ pub fn banded(mut protocol: StudyProtocol, bands: &[f64]) -> StudyProtocol {
         .iter_mut()
         .find(|field| field.name.as_str() == "age");
     age.unwrap().bands = bands.to_vec();
+    // An exclusion may name no age but a band's edge.
+    protocol.sensitivity.retain(|one| one.exclude.is_empty());
     protocol
 }
 
