@@ -85,10 +85,14 @@ fn reference_values() {
         let rest = entry.left();
         if rest.is_empty() {
             compared += 1;
-        } else if entry.any_compared() {
-            left.push(format!("{} (in part): {}", entry.id, rest.join(" ")));
+            continue;
+        }
+        let reason = reason(&entry.metric).unwrap_or("NO REASON");
+        if entry.any_compared() {
+            let rest = rest.join(" ");
+            left.push(format!("{} (in part): {rest}: {reason}", entry.id));
         } else {
-            left.push(format!("{} ({})", entry.id, entry.metric));
+            left.push(format!("{} ({}): {reason}", entry.id, entry.metric));
         }
     }
     left.iter().for_each(|words| println!("left: {words}"));
@@ -99,8 +103,25 @@ fn reference_values() {
         failures.len(),
         failures.join("\n")
     );
+    let unexplained = left.iter().filter(|words| words.ends_with("NO REASON"));
+    assert_eq!(unexplained.collect::<Vec<_>>(), Vec::<&String>::new());
     assert!(
-        compared >= 75,
+        compared >= 125,
         "only {compared} entries were compared in full"
     );
+}
+
+/// Why values of a kind are left, where no statistic of the catalogue gives them.
+fn reason(metric: &str) -> Option<&'static str> {
+    match metric {
+        "calibration" => Some("a loess needs every row; ICI, E50 and E90 are logistic"),
+        "mergeable_moments" => Some("skewness and kurtosis are not released"),
+        "cohen_kappa" | "fleiss_kappa" => Some("agreement of readers is no statistic yet"),
+        "ks_two_sample" | "kruskal_wallis" => Some("compares the rows of several sites"),
+        "drift" => Some("change over time is no statistic yet"),
+        "quantile_bounds" => Some("score quantiles are not released"),
+        "multiclass" => Some("endpoints have two classes"),
+        "conformal_coverage" => Some("prediction sets are no statistic yet"),
+        _ => None,
+    }
 }
