@@ -3,13 +3,14 @@
 //!
 //! From: `configs/examples/heart`, a seed, the programs under test.
 //! To: `tests/published`, `tests/privacy`, `tests/merge`, `tests/round`, `tests/crash`,
-//! `tests/hostile`.
+//! `tests/hostile`, `tests/segmentation`.
 
 mod federation;
 pub mod heart;
 pub mod path;
 mod process;
 pub mod random;
+pub mod recipe;
 mod report;
 pub mod steps;
 mod truth;

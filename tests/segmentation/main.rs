@@ -2,5 +2,6 @@
 
 mod acquisition;
 mod faults;
+mod recipes;
 mod scores;
 mod study;

@@ -19,14 +19,6 @@ fn reference() -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// A splitmix64 word.
-fn mixed(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
 /// Two masks, and how they are to be compared.
 struct Pair {
     truth: Mask,
@@ -42,98 +34,29 @@ impl Pair {
     }
 }
 
-mod recipe {
-    //! Masks from the recipes of the reference file.
+#[path = "../../../../tests/harness/recipe.rs"]
+mod recipe;
 
-    use super::*;
-
-    fn whole(value: &Value) -> Vec<i64> {
-        let numbers = value.as_array().unwrap();
-        numbers.iter().map(|one| one.as_i64().unwrap()).collect()
-    }
-
-    /// A whole number for each axis; for a plane, `third` along the third.
-    fn axes(value: &Value, third: i64) -> [i64; 3] {
-        let mut axes = whole(value);
-        axes.resize(3, third);
-        axes.try_into().unwrap()
-    }
-
-    /// The pair of `recipe`; `spacing` where it names none.
-    pub(super) fn pair(recipe: &Value, spacing: f64) -> Pair {
-        let shape = axes(&recipe["shape"], 1).map(|extent| extent as usize);
-        let mut spacings = [spacing; 3];
-        for (at, one) in recipe["spacing"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .enumerate()
-        {
-            spacings[at] = one.as_f64().unwrap();
-        }
-        let mut prediction = solids(&recipe["prediction"], shape);
-        if let Some(speckle) = recipe.get("speckle_prediction") {
-            let word = |key: &str| speckle[key].as_u64().unwrap();
-            speckled(&mut prediction, word("seed"), word("modulus"));
-        }
-        Pair {
-            truth: solids(&recipe["truth"], shape),
-            prediction,
-            spacing: spacings,
-            plane: shape[2] == 1,
-        }
-    }
-
-    /// Solids set and cleared one after the other, in half voxels.
-    fn solids(solids: &Value, shape: [usize; 3]) -> Mask {
-        let mut mask = Mask::empty(Region::whole(shape));
-        for solid in solids.as_array().unwrap() {
-            let (centre, radius) = (axes(&solid[2], 0), axes(&solid[3], 1));
-            let is_box = solid[1] == "box";
-            // A voxel of the solid satisfies |2 x - c| <= r along each axis.
-            let span = |axis: usize| {
-                let low = (centre[axis] - radius[axis]).max(0) as usize;
-                let high = (centre[axis] + radius[axis]) as usize / 2 + 1;
-                low.div_ceil(2)..high.min(shape[axis])
-            };
-            let product: i128 = radius.iter().map(|r| i128::from(*r)).product();
-            let part = |axis: usize, at: usize| {
-                let apart = i128::from(2 * at as i64 - centre[axis]);
-                let scaled = apart * (product / i128::from(radius[axis].max(1)));
-                scaled * scaled
-            };
-            for z in span(2) {
-                for y in span(1) {
-                    let rest = part(1, y) + part(2, z);
-                    for x in span(0) {
-                        if !is_box && part(0, x) + rest > product * product {
-                            continue;
-                        }
-                        let word = &mut mask.row_mut(y, z)[x / 64];
-                        if solid[0] == "+" {
-                            *word |= 1 << (x % 64);
-                        } else {
-                            *word &= !(1 << (x % 64));
-                        }
-                    }
-                }
-            }
+/// Two masks of a recipe; `spacing` where it names none.
+fn pair(recipe: &Value, spacing: f64) -> Pair {
+    let made = recipe::Made::of(recipe, spacing);
+    let mask = |voxels: &[bool]| {
+        let mut mask = Mask::empty(Region::whole(made.shape));
+        for place in (0..voxels.len()).filter(|place| voxels[*place]) {
+            let [width, height, _] = made.shape;
+            mask.insert([
+                place % width,
+                place / width % height,
+                place / width / height,
+            ]);
         }
         mask
-    }
-
-    fn speckled(mask: &mut Mask, seed: u64, modulus: u64) {
-        let [width, height, depth] = mask.shape();
-        // The last axis is the fastest in the recipes.
-        for place in 0..width * height * depth {
-            if mixed((place as u64).wrapping_add(seed)).is_multiple_of(modulus) {
-                mask.insert([
-                    place / depth / height,
-                    place / depth % height,
-                    place % depth,
-                ]);
-            }
-        }
+    };
+    Pair {
+        truth: mask(&made.truth),
+        prediction: mask(&made.prediction),
+        spacing: made.spacing,
+        plane: made.shape[2] == 1,
     }
 }
 
@@ -195,7 +118,7 @@ fn every_convention_equals_the_programs_it_is_named_after() {
     let reference = reference();
     let mut compared = 0;
     for (case, entry) in reference["cases"].as_object().unwrap() {
-        let pair = recipe::pair(&entry["recipe"], 1.0);
+        let pair = pair(&entry["recipe"], 1.0);
         let overlap = Overlap::of(&pair.truth, &pair.prediction);
         let surface = pair.compared(&[2.0]).unwrap();
         for (tool, values) in entry["values"].as_object().unwrap() {
@@ -230,12 +153,10 @@ fn a_tie_at_the_tolerance_is_within_it() {
     let case = &reference["tie_at_tolerance"];
     let header = crate::geometry::from_single(0.4_f32);
     for spacing in [0.4, header, f64::from(0.4_f32)] {
-        let found = recipe::pair(&case["recipe"], spacing)
-            .compared(&[2.0])
-            .unwrap();
+        let found = pair(&case["recipe"], spacing).compared(&[2.0]).unwrap();
         assert_eq!(found.nsd[0].voxel, 1.0);
     }
-    let wide = recipe::pair(&case["recipe"], 0.4001)
+    let wide = pair(&case["recipe"], 0.4001)
         .compared(&[2.0, 2.001])
         .unwrap();
     assert!((wide.nsd[0].voxel - 0.762_839_879_154).abs() < DIGITS);
@@ -280,7 +201,7 @@ struct Draw(u64);
 impl Draw {
     fn below(&mut self, bound: usize) -> usize {
         self.0 += 1;
-        (mixed(self.0) % bound as u64) as usize
+        (recipe::mixed(self.0) % bound as u64) as usize
     }
 
     fn spacing(&mut self) -> [f64; 3] {
