@@ -35,6 +35,7 @@ impl Pair {
 }
 
 #[path = "../../../../tests/harness/recipe.rs"]
+#[allow(unreachable_pub, reason = "public where the product's tests use it")]
 mod recipe;
 
 /// Two masks of a recipe; `spacing` where it names none.
