@@ -13,6 +13,12 @@ use crate::refusal::{Reason, Refusal};
 const ABSOLUTE_MM: f64 = 1e-3;
 const RELATIVE: f64 = 1e-4;
 
+/// Distances between voxels that an image of a patient can have, in millimetres: from a nanometre
+/// to a kilometre, so that squares and sums of them stay numbers.
+const SPACING_MM: std::ops::RangeInclusive<f64> = 1e-6..=1e6;
+/// The farthest position from the origin, in millimetres.
+const FAR_MM: f64 = 1e9;
+
 /// Shape and position of a volume whose voxels are stored first axis fastest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Geometry {
@@ -26,6 +32,22 @@ pub struct Geometry {
 }
 
 impl Geometry {
+    /// The geometry, if an image of a patient can have it.
+    ///
+    /// # Errors
+    /// `no-geometry`.
+    pub fn checked(self) -> Result<Self, Refusal> {
+        let refused = |why: String| Err(Refusal::new(Reason::NoGeometry, why));
+        if !self.spacing.iter().all(|step| SPACING_MM.contains(step)) {
+            return refused(format!("spacing {:?} mm", self.spacing));
+        }
+        let mut numbers = self.affine.iter().flatten().flatten();
+        if let Some(far) = numbers.find(|number| number.is_nan() || number.abs() > FAR_MM) {
+            return refused(format!("{far} mm stands in its position"));
+        }
+        Ok(self)
+    }
+
     /// Voxels of the volume.
     pub fn voxels(&self) -> usize {
         self.shape.iter().product()

@@ -166,11 +166,12 @@ fn geometry(header: &Header, limits: &Limits) -> Result<Geometry, Refusal> {
         return Err(Refusal::new(Reason::Malformed, "no voxels"));
     }
     let (affine, spacing) = header.position()?;
-    Ok(Geometry {
+    Geometry {
         shape,
         spacing,
         affine,
-    })
+    }
+    .checked()
 }
 
 /// A length or a position of the header as its writer meant it.

@@ -258,11 +258,12 @@ fn geometry(
             turn * origin[row],
         ]
     });
-    Ok(Geometry {
+    Geometry {
         shape,
         spacing: [first.spacing[0], first.spacing[1], steps.step],
         affine: Some(affine),
-    })
+    }
+    .checked()
 }
 
 /// Refuses a volume of more voxels than may be unpacked.

@@ -319,11 +319,12 @@ impl Volume {
 /// A plane without a position.
 fn flat(shape: [usize; 3], spacing: [f64; 3], limits: &Limits) -> Result<Geometry, Refusal> {
     bounded(shape, limits)?;
-    Ok(Geometry {
+    Geometry {
         shape,
         spacing,
         affine: None,
-    })
+    }
+    .checked()
 }
 
 /// The box that some voxels reach.

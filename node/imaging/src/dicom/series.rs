@@ -240,7 +240,8 @@ fn volume(slices: Vec<Slice>, limits: &Limits) -> Result<Segmentation, Refusal> 
             shape: [size[0], size[1], 1],
             spacing: [first.spacing[0], first.spacing[1], 1.0],
             affine: None,
-        };
+        }
+        .checked()?;
         return Ok(labelled(geometry, slices));
     };
     let grid = Grid::of(&planes, size, false, limits)?;

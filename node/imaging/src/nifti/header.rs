@@ -233,12 +233,6 @@ impl Header {
                 }
             }
         }
-        let usable = |value: &f64| value.is_finite() && *value > 0.0;
-        let finite = affine.is_none_or(|affine| affine.iter().flatten().all(|v| v.is_finite()));
-        if !(spacing.iter().all(usable) && finite) {
-            let why = format!("spacing {spacing:?} mm");
-            return Err(Refusal::new(Reason::NoGeometry, why));
-        }
         Ok((affine, spacing))
     }
 

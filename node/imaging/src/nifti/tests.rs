@@ -75,7 +75,9 @@ fn headers_that_contradict_themselves_are_refused() {
         assert_eq!(changed(70, &short(colour)), Err(Reason::NotLabels));
     }
     assert_eq!(changed(80, &single(0.0)), Err(Reason::NoGeometry));
-    assert_eq!(changed(80, &single(f32::NAN)), Err(Reason::NoGeometry));
+    for spacing in [f32::NAN, f32::INFINITY, 1e-30, 1e30] {
+        assert_eq!(changed(80, &single(spacing)), Err(Reason::NoGeometry));
+    }
     assert_eq!(changed(344, b"xyz\0"), Err(Reason::UnknownFormat));
 }
 
