@@ -16,7 +16,7 @@ const START: i64 = 1_800_000_000;
 
 /// A consortium with every site of the bundled study enrolled.
 struct Fixture {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     store: Arc<Store>,
     consortium: Arc<Consortium>,
     dispatch: Arc<Dispatch>,
@@ -55,7 +55,7 @@ impl Fixture {
         };
         let dispatch = Dispatch::with_clock(Arc::clone(&store), Arc::clone(&consortium), clock);
         Self {
-            _dir: dir,
+            dir,
             store,
             consortium,
             dispatch: Arc::new(dispatch),
@@ -262,6 +262,47 @@ async fn a_node_joins_fetches_delivers_and_keeps_its_receipt() {
     let row = fixture.store.round(&job.round).unwrap().unwrap();
     assert!(matches!(row.state, RoundState::Closed { .. }));
     assert!(fixture.store.verify_audit().unwrap().is_ok());
+    receipts_prove_what_is_stored(&fixture);
+}
+
+/// Each way to alter what was received is found, and what it concerns is named.
+fn receipts_prove_what_is_stored(fixture: &Fixture) {
+    let ca = fixture.consortium.ca.public();
+    assert_eq!(fixture.store.verify_receipts(&ca).unwrap(), Ok(1));
+    let stranger = SigningKey::generate(&mut CountingEntropy::new(77)).unwrap();
+    assert!(
+        fixture
+            .store
+            .verify_receipts(&stranger.public())
+            .unwrap()
+            .is_err()
+    );
+    let dir = fixture.dir.path();
+    let source = rusqlite::Connection::open(dir.join("fedval.db")).unwrap();
+    for (change, named) in [
+        ("UPDATE inbox SET bytes = substr(bytes, 2)", "of va"),
+        ("UPDATE inbox SET site = 'hungarian'", "of hungarian"),
+        ("UPDATE receipt SET bytes = substr(bytes, 2)", "of va"),
+        ("DELETE FROM receipt", "of va"),
+        ("DELETE FROM receipt; DELETE FROM inbox", "document sha256:"),
+        (
+            "UPDATE ledger SET entries = entries + 1",
+            "ledger head of va",
+        ),
+    ] {
+        let copy = dir.join("copy.db");
+        source
+            .execute("VACUUM INTO ?1", [copy.display().to_string()])
+            .unwrap();
+        let altered = rusqlite::Connection::open(&copy).unwrap();
+        altered.execute_batch("PRAGMA foreign_keys = off").unwrap();
+        altered.execute_batch(change).unwrap();
+        drop(altered);
+        let found = Store::open(&copy).unwrap().verify_receipts(&ca).unwrap();
+        let found = found.expect_err(change);
+        assert!(found.what.contains(named), "{change}: {found:?}");
+        std::fs::remove_file(&copy).unwrap();
+    }
 }
 
 #[tokio::test]

@@ -319,6 +319,7 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
             .contains("FV-ROUND-003")
     );
     walk.typed(&next(round, "report build"), 0);
+    walk.typed(&next(round, "ledger verify"), 0);
     let report = std::fs::read_to_string(walk.dir.join("report/report.html")).unwrap();
     assert!(report.contains("not released under its own policy"));
     let mut bundle = lines("read-the-bundle.md");

@@ -7,6 +7,7 @@
 mod check;
 mod generate;
 mod init;
+mod ledger;
 mod output;
 mod pool;
 mod power;
@@ -68,6 +69,9 @@ enum Command {
     Init(init::Init),
     /// Look over keys, configuration and database; changes nothing.
     Check,
+    /// Prove that what was received is still stored as it came.
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
     /// Invite, approve, list and revoke sites.
     #[command(subcommand)]
     Site(site::Site),
@@ -97,6 +101,7 @@ impl Command {
         match self {
             Self::Init(_) => "init",
             Self::Check => "check",
+            Self::Ledger(ledger) => ledger.name(),
             Self::Site(site) => site.name(),
             Self::Study(study) => study.name(),
             Self::Serve(_) => "serve",
@@ -140,6 +145,7 @@ fn answer(cli: &Cli, manners: Manners) -> Result<Answer, Fault> {
         Command::Pool(pool) => pool.run(),
         Command::Sim(sim) => sim.run(manners),
         Command::Check => check::run(&cli.dir),
+        Command::Ledger(ledger) => ledger.run(&Home::open(&cli.dir)?),
         Command::Site(site) => site.run(&Home::open(&cli.dir)?),
         Command::Serve(serve) => serve.run(&Home::open(&cli.dir)?, manners),
         Command::Round(round) => round.run(&Home::open(&cli.dir)?, manners),

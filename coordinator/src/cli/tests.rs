@@ -86,6 +86,7 @@ fn exit_codes_follow_the_kind_of_fault() {
         exit(Exit::No)
     );
     assert_eq!(run("check"), exit(Exit::Done));
+    assert_eq!(run("ledger verify"), exit(Exit::Done));
     assert_eq!(run("site invite site-b"), exit(Exit::Done));
     assert_eq!(run("site approve site-b --words a"), exit(Exit::Human));
     assert_eq!(run("site revoke elsewhere"), exit(Exit::No));

@@ -10,6 +10,7 @@
 mod audit;
 mod inbox;
 mod migrate;
+mod proof;
 mod rounds;
 mod sites;
 mod steps;
@@ -24,6 +25,7 @@ use shared::study::Timestamp;
 
 pub use audit::{AuditEntry, AuditFault};
 pub use inbox::{InboxItem, InboxStatus, Stored};
+pub use proof::ProofFault;
 pub(crate) use rounds::unknown_round;
 pub use rounds::{JobRow, Launch, NewJob, RoundRow};
 pub use sites::{CertificateRow, Enrolled, Enrolment, Presence, SiteRow, Standing};
