@@ -13,11 +13,14 @@ use shared::pool::result::{PoolOutcome, SiteOutcome};
 use shared::report::Report;
 
 use super::output::{Answer, Manners};
-use crate::sim::{Plan, SimPolicy, simulate};
+use crate::sim::{Plan, SimPolicy, SimStudy, simulate};
 
-/// Run the bundled four-hospital study on this machine and write its report.
+/// Run a bundled study on this machine, as real processes, and write its report.
 #[derive(Debug, Args)]
 pub(super) struct Sim {
+    /// What is simulated.
+    #[arg(long, value_enum, default_value_t = Template::Binary)]
+    template: Template,
     /// Disclosure policy of every simulated hospital.
     #[arg(long, value_enum, default_value_t = Policy::OpenData)]
     policy: Policy,
@@ -33,6 +36,23 @@ pub(super) struct Sim {
     /// Keep the coordinator's and the hospitals' state in this folder, to look around.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Template {
+    /// Predictions for real, public data of four hospitals.
+    Binary,
+    /// Masks of three made-up hospitals, in NIfTI and DICOM, made by seed.
+    Segmentation,
+}
+
+impl From<Template> for SimStudy {
+    fn from(template: Template) -> Self {
+        match template {
+            Template::Binary => Self::Binary,
+            Template::Segmentation => Self::Segmentation,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -68,7 +88,9 @@ impl Sim {
                 eprintln!("{words}");
             }
         };
+        let study = SimStudy::from(self.template);
         simulate(&Plan {
+            study,
             policy,
             out: &out,
             fedval: &fedval,
@@ -80,8 +102,12 @@ impl Sim {
         if self.open {
             open(&report);
         }
+        let template = match study {
+            SimStudy::Binary => "",
+            SimStudy::Segmentation => "--template segmentation ",
+        };
         let other = format!(
-            "fedval sim --policy {} --out {}-{}",
+            "fedval sim {template}--policy {} --out {}-{}",
             policy.other().as_str(),
             self.out.display(),
             policy.other().as_str()
@@ -93,7 +119,7 @@ impl Sim {
         });
         let mut text = format!("{}\n", summary(&out)?);
         if policy == SimPolicy::OpenData {
-            text.push_str("the bundled data are public: disclosure control was off\n");
+            text.push_str("the data are public: disclosure control was off\n");
         }
         let _ = writeln!(text, "report  {}", report.display());
         Ok(Answer::new(text, &data)?.next(other))
@@ -123,9 +149,10 @@ fn summary(out: &Path) -> Result<String, Fault> {
     }
     let sites = format!("{released} of {} hospitals released", study.sites.len());
     let primary = study.analyses.first();
+    let name = primary.map_or("", |analysis| analysis.key.metric.entry().name);
     Ok(match primary.map(|analysis| &analysis.pool) {
         Some(PoolOutcome::Pooled(pool)) => format!(
-            "{sites}; mean AUC over {} external hospitals {:.3} ({:.0}% CI {:.3} to {:.3})",
+            "{sites}; mean {name} over {} external hospitals {:.3} ({:.0}% CI {:.3} to {:.3})",
             pool.k,
             pool.estimate,
             pool.level * 100.0,

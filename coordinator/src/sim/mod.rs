@@ -1,5 +1,5 @@
 //! A whole consortium on one machine: this program as coordinator and one `fedval-node` process
-//! per hospital, on loopback, with the bundled public data. Every step is a command that a
+//! per hospital, on loopback, with the bundled public data or with masks made by seed. Every step is a command that a
 //! person would type, run as a process of its own and shown as it runs.
 //!
 //! From: `cli::sim`, the bundled example.
@@ -15,43 +15,118 @@ mod process;
 
 use process::{Child, run};
 
-/// The bundled study.
-pub const STUDY: &str = include_str!("../../../configs/examples/heart/study.toml");
+/// What is simulated.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SimStudy {
+    /// The bundled study of public tables of four hospitals.
+    Binary,
+    /// Masks of three made-up hospitals, made by seed.
+    Segmentation,
+}
 
-/// One simulated hospital: its slug, its name, its table.
+/// One simulated hospital: its slug, its name, what it has.
 struct Hospital {
     slug: &'static str,
     name: &'static str,
-    table: &'static [u8],
+    data: Data,
 }
 
-const HOSPITALS: [Hospital; 4] = [
+/// What a simulated hospital has.
+enum Data {
+    /// A table, as it stands.
+    Table(&'static [u8]),
+    /// Masks that the node's program makes, and the table that names them.
+    Masks {
+        seed: &'static str,
+        form: &'static str,
+    },
+}
+
+const TABLES: [Hospital; 4] = [
     Hospital {
         slug: "cleveland",
         name: "Cleveland Clinic",
-        table: include_bytes!("../../../configs/examples/heart/data/cleveland.csv"),
+        data: Data::Table(include_bytes!(
+            "../../../configs/examples/heart/data/cleveland.csv"
+        )),
     },
     Hospital {
         slug: "hungarian",
         name: "Hungarian Institute of Cardiology",
-        table: include_bytes!("../../../configs/examples/heart/data/hungarian.csv"),
+        data: Data::Table(include_bytes!(
+            "../../../configs/examples/heart/data/hungarian.csv"
+        )),
     },
     Hospital {
         slug: "switzerland",
         name: "University Hospitals Zurich and Basel",
-        table: include_bytes!("../../../configs/examples/heart/data/switzerland.csv"),
+        data: Data::Table(include_bytes!(
+            "../../../configs/examples/heart/data/switzerland.csv"
+        )),
     },
     Hospital {
         slug: "va",
         name: "VA Medical Center Long Beach",
-        table: include_bytes!("../../../configs/examples/heart/data/va.csv"),
+        data: Data::Table(include_bytes!(
+            "../../../configs/examples/heart/data/va.csv"
+        )),
     },
 ];
 
-/// The study's short name, as in [`STUDY`].
-const SLUG: &str = "heart-disease";
+const MASKS: [Hospital; 3] = [
+    Hospital {
+        slug: "north",
+        name: "Simulated hospital North",
+        data: Data::Masks {
+            seed: "1",
+            form: "nifti",
+        },
+    },
+    Hospital {
+        slug: "south",
+        name: "Simulated hospital South",
+        data: Data::Masks {
+            seed: "2",
+            form: "nifti-packed",
+        },
+    },
+    Hospital {
+        slug: "coast",
+        name: "Simulated hospital Coast",
+        data: Data::Masks {
+            seed: "3",
+            form: "dicom-seg",
+        },
+    },
+];
+
+impl SimStudy {
+    /// The protocol's source.
+    pub fn source(self) -> &'static str {
+        match self {
+            Self::Binary => include_str!("../../../configs/examples/heart/study.toml"),
+            Self::Segmentation => include_str!("../../../configs/examples/masks/study.toml"),
+        }
+    }
+
+    /// Its short name, as in the source.
+    fn slug(self) -> &'static str {
+        match self {
+            Self::Binary => "heart-disease",
+            Self::Segmentation => "simulated-masks",
+        }
+    }
+
+    fn hospitals(self) -> &'static [Hospital] {
+        match self {
+            Self::Binary => &TABLES,
+            Self::Segmentation => &MASKS,
+        }
+    }
+}
+
 /// Longest wait for all hospitals.
-const PATIENCE: &str = "120s";
+const PATIENCE: &str = "240s";
 
 /// Which policy every simulated hospital uses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -90,6 +165,8 @@ impl SimPolicy {
 
 /// What to simulate.
 pub struct Plan<'a> {
+    /// The study and its hospitals.
+    pub study: SimStudy,
     /// Policy of every hospital.
     pub policy: SimPolicy,
     /// Where the report goes.
@@ -189,7 +266,7 @@ impl Sim<'_> {
         let address = format!("127.0.0.1:{}", free_port()?);
         self.fedval(&["init", "--name", "Fedval simulation", "--address", &address])?;
         let source = self.state.join("study.toml");
-        self.write(&source, STUDY.as_bytes())?;
+        self.write(&source, self.plan.study.source().as_bytes())?;
         let locked = self.locked();
         self.fedval(&[
             "study",
@@ -213,12 +290,13 @@ impl Sim<'_> {
         self.state.join("study.locked.json")
     }
 
-    /// Four enrolments, then four running nodes.
+    /// All enrolments, then all nodes.
     fn hospitals(&self) -> Result<Vec<Child>, Fault> {
-        for hospital in &HOSPITALS {
+        let hospitals = self.plan.study.hospitals();
+        for hospital in hospitals {
             self.enrol(hospital)?;
         }
-        HOSPITALS
+        hospitals
             .iter()
             .map(|hospital| {
                 self.say(&format!(
@@ -237,13 +315,13 @@ impl Sim<'_> {
 
     fn enrol(&self, hospital: &Hospital) -> Result<(), Fault> {
         let home = self.state.join(hospital.slug);
-        self.write(&home.join("predictions.csv"), hospital.table)?;
+        self.bring(hospital, &home)?;
         self.write(
             &home.join("policy.toml"),
             self.plan.policy.text().as_bytes(),
         )?;
         let config = self.config(hospital);
-        self.write(&config, node_toml(hospital).as_bytes())?;
+        self.write(&config, self.node_toml(hospital).as_bytes())?;
         let invited = self.fedval(&["site", "invite", hospital.slug, "--format", "json"])?;
         let token = field(&invited, "/data/token")?;
         self.say(&format!(
@@ -264,8 +342,40 @@ impl Sim<'_> {
         join.finish(Duration::from_secs(60))
     }
 
+    fn node_toml(&self, hospital: &Hospital) -> String {
+        let Hospital { slug, name, data } = hospital;
+        let study = self.plan.study.slug();
+        let table = match data {
+            Data::Table(_) => "predictions.csv",
+            Data::Masks { .. } => "manifest.csv",
+        };
+        format!(
+            "# Written by fedval sim. A real hospital keeps mode = \"manual\".\n\
+             config_version = 1\n\n\
+             [site]\nslug = \"{slug}\"\ndisplay_name = \"{name}\"\n\n\
+             [identity]\ndir = \"identity\"\n\n\
+             [storage]\ndir = \"state\"\n\n\
+             [access]\nstudies = [\"{study}\"]\n\n\
+             [release]\nmode = \"automatic\"\n\n\
+             [disclosure]\npolicy = \"policy.toml\"\n\n\
+             [study.{study}.table]\npath = \"{table}\"\nkey = \"case_id\"\n"
+        )
+    }
+
+    /// The hospital's own data.
+    fn bring(&self, hospital: &Hospital, home: &Path) -> Result<(), Fault> {
+        match hospital.data {
+            Data::Table(bytes) => self.write(&home.join("predictions.csv"), bytes),
+            Data::Masks { seed, form } => {
+                self.say(&format!("made-up masks for {}", hospital.name));
+                let arguments = ["make-masks", &text(home), "--seed", seed, "--form", form];
+                Child::spawn(self.plan.node, &[], &arguments)?.finish(Duration::from_secs(120))
+            }
+        }
+    }
+
     fn round(&self) -> Result<(), Fault> {
-        let round = format!("{SLUG}.r1");
+        let round = format!("{}.r1", self.plan.study.slug());
         self.fedval(&["round", "launch", &text(&self.locked()), "--round", &round])?;
         self.fedval(&["round", "wait", &round, "--timeout", PATIENCE])?;
         // Too few releases close the round with exit code 1: an answer, not a failure.
@@ -275,21 +385,6 @@ impl Sim<'_> {
         self.fedval(&["report", "build", &round, "--out", &text(self.plan.out)])?;
         Ok(())
     }
-}
-
-fn node_toml(hospital: &Hospital) -> String {
-    let Hospital { slug, name, .. } = hospital;
-    format!(
-        "# Written by fedval sim. A real hospital keeps mode = \"manual\".\n\
-         config_version = 1\n\n\
-         [site]\nslug = \"{slug}\"\ndisplay_name = \"{name}\"\n\n\
-         [identity]\ndir = \"identity\"\n\n\
-         [storage]\ndir = \"state\"\n\n\
-         [access]\nstudies = [\"{SLUG}\"]\n\n\
-         [release]\nmode = \"automatic\"\n\n\
-         [disclosure]\npolicy = \"policy.toml\"\n\n\
-         [study.{SLUG}.table]\npath = \"predictions.csv\"\nkey = \"case_id\"\n"
-    )
 }
 
 fn text(path: &Path) -> String {

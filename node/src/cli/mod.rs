@@ -86,6 +86,18 @@ enum Verb {
     /// Read images for this program; not for people.
     #[command(name = "read-images", hide = true)]
     ReadImages,
+    /// Write a simulated hospital's masks; for `fedval sim`, not for people.
+    #[command(name = "make-masks", hide = true)]
+    MakeMasks {
+        /// The hospital's folder.
+        folder: PathBuf,
+        /// Which hospital.
+        #[arg(long)]
+        seed: u64,
+        /// How it stores masks.
+        #[arg(long, value_enum)]
+        form: crate::images::made::Form,
+    },
     /// Print a shell completion script.
     Completion {
         /// The shell.
@@ -116,6 +128,7 @@ pub fn main() -> ExitCode {
         Verb::Ledger(verb) => verb.run(&cli, &output),
         Verb::Measure(verb) => verb.run(&cli, &output),
         Verb::ReadImages => return crate::images::worker::serve(),
+        Verb::MakeMasks { folder, seed, form } => made(folder, *seed, *form),
         Verb::Completion { shell } => generate::completion(*shell, &mut Cli::command()),
         Verb::Man { out } => generate::man(out, Cli::command()),
     };
@@ -137,6 +150,7 @@ impl Verb {
             Self::Ledger(verb) => verb.word(),
             Self::Measure(_) => "measure",
             Self::ReadImages => "read-images",
+            Self::MakeMasks { .. } => "make-masks",
             Self::Completion { .. } => "completion",
             Self::Man { .. } => "man",
         }
@@ -189,6 +203,18 @@ pub(crate) fn coordinator_address(config: &NodeConfig) -> Result<Address, Fault>
 /// The file in which `join` notes the coordinator's address.
 fn address_file(identity: &Path) -> PathBuf {
     identity.join("coordinator")
+}
+
+fn made(folder: &Path, seed: u64, form: crate::images::made::Form) -> Outcome {
+    crate::images::made::write(folder, seed, form).map_err(|fault| {
+        one(Fault::new(
+            Code::OutputUnwritable,
+            format!("{} cannot be written", folder.display()),
+            fault.to_string(),
+            "name a folder you may write",
+        ))
+    })?;
+    Ok(Exit::Done)
 }
 
 /// The site of this node's certificate or configuration.
