@@ -173,11 +173,9 @@ pub(super) fn plain_count(value: u64) -> Shown {
 pub(super) fn count(cell: &Cell<u64>) -> Shown {
     match cell {
         Cell::Value { value } => Shown::number(whole(*value)),
-        Cell::Rounded { value, lo, hi } => Shown::of(
-            State::Rounded,
-            format!("about {}", whole(*value)),
-        )
-        .with(format!("({} to {})", whole(*lo), whole(*hi))),
+        Cell::Rounded { value, lo, hi } => {
+            Shown::of(State::Rounded, format!("about {}", whole(*value))).with(bounds(*lo, *hi))
+        }
         Cell::Zero => Shown::of(State::Zero, "0"),
         Cell::Suppressed { lo, hi } => Shown::of(State::Suppressed, hidden_count(*lo, *hi)),
         Cell::NotComputed { reason } => undefined(*reason),
@@ -193,9 +191,20 @@ pub(super) fn short_count(cell: &Cell<u64>) -> String {
     }
 }
 
+/// A bound from here on says nothing: part of a sum is not known.
+const TELLING: u64 = 1 << 40;
+
+/// `(118 to 122)`, or `(118 or more)`.
+fn bounds(lo: u64, hi: u64) -> String {
+    if hi >= TELLING {
+        format!("({} or more)", whole(lo))
+    } else {
+        format!("({} to {})", whole(lo), whole(hi))
+    }
+}
+
 /// `<10`, `150 to 159`, or `withheld` when the bounds say next to nothing.
 fn hidden_count(lo: u64, hi: u64) -> String {
-    const TELLING: u64 = 1 << 40;
     if hi >= TELLING {
         "withheld".to_owned()
     } else if lo == 0 {
@@ -345,6 +354,8 @@ mod tests {
 
     #[test]
     fn suppression_prints_bounds_or_says_withheld() {
+        assert_eq!(bounds(118, 122), "(118 to 122)");
+        assert_eq!(bounds(118, TELLING), "(118 or more)");
         assert_eq!(
             count(&Cell::Suppressed { lo: 140, hi: 149 }).text,
             "140 to 149"
