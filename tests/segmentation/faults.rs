@@ -66,6 +66,9 @@ fn a_bad_file_costs_one_case_and_its_name_never_leaves() {
     fs::write(file(12), header).unwrap();
     // Another case's mask lies elsewhere.
     fs::copy(file(1), file(16)).unwrap();
+    // A reference copied as a prediction.
+    let truth = study.folder().join("labelsTs/canary-20.nii.gz");
+    fs::copy(truth, file(20)).unwrap();
 
     let answer = study.measure("standard", &PATTERNS).expect(0);
     let findings = answer.data()["findings"].clone();
@@ -83,6 +86,10 @@ fn a_bad_file_costs_one_case_and_its_name_never_leaves() {
             ("not a kind of file that is read here", 1),
             ("the file ends too early", 1),
             ("truth and prediction lie in different spaces", 1),
+            // Four pairs of masks stand for all cases.
+            ("the same file as an earlier case's", 56),
+            ("the same file as an earlier case's", 50),
+            ("the prediction is the reference's own file", 1),
         ]
     );
     let hint = findings[0]["hint"].as_str().unwrap();

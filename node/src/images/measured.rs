@@ -3,7 +3,7 @@
 //! From: `cohort`.
 //! To: `cohort` (columns and masks of `Cases`), findings for the site.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use imaging::refusal::Reason;
 use shared::fault::Fault;
@@ -53,6 +53,7 @@ pub(crate) fn masks(
     let answers = pool::ask(&plan, &cases)?;
     unnamed(study, &plan, &cases, findings);
     refusals(study, images, rows, &answers, findings);
+    copies(study, &plan, &answers, findings);
     let digest = fingerprint(&answers);
     let mut each: Vec<MaskEndpoint> = plan
         .endpoint
@@ -220,6 +221,65 @@ fn unnamed(study: &StudyProtocol, plan: &Plan, cases: &[Files], findings: &mut V
             let hint = "counted as missing";
             findings.push(Finding::field(&field.name, "no file named", rows, hint));
         }
+    }
+}
+
+/// Masks that are another case's file, and predictions that are the reference's. Masks without any
+/// structure are alike by nature and are passed over.
+fn copies(study: &StudyProtocol, plan: &Plan, answers: &[Answer], findings: &mut Vec<Finding>) {
+    let truths: BTreeSet<usize> = plan.endpoint.iter().map(|(_, truth)| *truth).collect();
+    for &truth in &truths {
+        let masks = answers.iter().map(|answer| {
+            let mut volumes = answer.truth_ml.iter().flatten();
+            let digest = answer.digest.get(truth)?.as_ref()?;
+            volumes.any(|ml| *ml > 0.0).then_some(digest)
+        });
+        repeated(study, truth, masks, findings);
+    }
+    for (at, &model) in plan.model.iter().enumerate() {
+        let mask = |answer: &Answer| -> Option<Digest> {
+            let mut cases = answer.case.iter().filter_map(|case| case.get(at)?.as_ref());
+            let digest = answer.digest.get(model)?.as_ref()?;
+            cases
+                .any(|case| case.prediction_ml > 0.0)
+                .then_some(*digest)
+        };
+        let masks: Vec<Option<Digest>> = answers.iter().map(mask).collect();
+        repeated(study, model, masks.iter().map(Option::as_ref), findings);
+        let is_truth = |(answer, mask): &(&Answer, &Option<Digest>)| {
+            let truth = |field: &usize| answer.digest.get(*field).is_some_and(|one| one == *mask);
+            mask.is_some() && truths.iter().any(truth)
+        };
+        let same = answers.iter().zip(&masks).filter(is_truth).count() as u64;
+        if let (Some(field), true) = (study.field.get(model), same > 0) {
+            findings.push(Finding::field(
+                &field.name,
+                "the prediction is the reference's own file",
+                same,
+                "they are counted; look whether references were copied by mistake",
+            ));
+        }
+    }
+}
+
+/// One finding where files of a field are byte by byte those of earlier cases.
+fn repeated<'a>(
+    study: &StudyProtocol,
+    field: usize,
+    masks: impl Iterator<Item = Option<&'a Digest>>,
+    findings: &mut Vec<Finding>,
+) {
+    let mut seen = BTreeSet::new();
+    let again = masks.flatten().filter(|digest| !seen.insert(*digest));
+    let rows = again.count() as u64;
+    if let (Some(field), true) = (study.field.get(field), rows > 0) {
+        let hint = "they are counted; look whether a scan stands under two names";
+        findings.push(Finding::field(
+            &field.name,
+            "the same file as an earlier case's",
+            rows,
+            hint,
+        ));
     }
 }
 
