@@ -12,6 +12,7 @@
 //! From: files of one hospital.
 //! To: `node::imaging`.
 
+pub mod component;
 pub mod geometry;
 pub mod limit;
 pub mod mask;
