@@ -14,6 +14,7 @@
 
 pub mod component;
 pub mod geometry;
+pub mod lesion;
 pub mod limit;
 pub mod mask;
 pub mod refusal;

@@ -215,12 +215,12 @@ fn a_cut_of_some_parts_is_the_cut_of_their_voxels() {
         let mask = noise(whole, 40, &mut draws);
         let parts = Components::of(&mask, Connectivity::Faces).unwrap();
         let cut = region([150, 9, 8], &mut draws);
-        let got = parts.mask(cut, |part| part % 2 == 0);
+        let got = parts.mask(cut, |part| part.is_multiple_of(2));
         let mut expected = Mask::empty(cut);
         for voxel in voxels(&mask) {
             let place = [0, 1, 2].map(|axis| voxel[axis] + whole.origin[axis]);
             let inside = [0, 1, 2].map(|axis| place[axis].wrapping_sub(cut.origin[axis]));
-            let even = parts.at(place).unwrap() % 2 == 0;
+            let even = parts.at(place).unwrap().is_multiple_of(2);
             if even && (0..3).all(|axis| inside[axis] < cut.shape[axis]) {
                 expected.insert(inside);
             }
