@@ -235,6 +235,12 @@ pub(crate) fn at_most(value: f64, limit: f64) -> bool {
     value <= limit + 1e-6 * limit.max(1.0)
 }
 
+/// The distance of two points, in their unit.
+pub(crate) fn distance(one: &[f64; 3], two: &[f64; 3]) -> f64 {
+    let square = |axis: usize| (one[axis] - two[axis]) * (one[axis] - two[axis]);
+    (square(0) + square(1) + square(2)).sqrt()
+}
+
 impl Lesions {
     /// Lesions that count and were not found.
     pub fn missed(&self) -> u64 {

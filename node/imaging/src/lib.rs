@@ -13,6 +13,7 @@
 //! To: `node::imaging`.
 
 pub mod component;
+pub mod detection;
 pub mod geometry;
 pub mod lesion;
 pub mod limit;

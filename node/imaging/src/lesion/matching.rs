@@ -4,7 +4,7 @@
 //! To: `lesion`.
 
 use super::dilation::dilate;
-use super::{Lesion, MatchRule, Place, Rule, at_most};
+use super::{Lesion, MatchRule, Place, Rule, at_most, distance};
 use crate::component::{Component, Components, Shared};
 use crate::mask::{Mask, Region};
 use crate::refusal::{Reason, Refusal};
@@ -328,10 +328,4 @@ fn within(one: &[[f64; 3]], two: &[[f64; 3]], mm: f64) -> Result<Vec<Near>, Refu
         }
     }
     Ok(near)
-}
-
-/// The distance of two points.
-fn distance(one: &[f64; 3], two: &[f64; 3]) -> f64 {
-    let square = |axis: usize| (one[axis] - two[axis]) * (one[axis] - two[axis]);
-    (square(0) + square(1) + square(2)).sqrt()
 }
