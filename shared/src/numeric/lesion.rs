@@ -258,8 +258,11 @@ mod tests {
         }
         // Wrong findings per scan is a ratio of sums: its linearised standard error is near.
         let rate = whole.false_positives_per_scan().unwrap();
-        let residual = |one: &Tally| (count(one.wrong) - rate * count(one.scans)).powi(2);
-        let error = patients.iter().map(residual).sum::<f64>().sqrt() / count(whole.scans);
+        let square = |one: &Tally| {
+            let residual = count(one.wrong) - rate * count(one.scans);
+            residual * residual
+        };
+        let error = patients.iter().map(square).sum::<f64>().sqrt() / count(whole.scans);
         let ratio = found[3].standard_error.unwrap() / error;
         assert!((ratio - 1.0).abs() < 0.1, "{ratio}");
         assert_eq!(

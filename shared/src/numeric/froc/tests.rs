@@ -176,8 +176,11 @@ fn precisions_are_those_of_the_definition() {
     }
 }
 
+/// Scans, lesions, and what is called at each threshold.
+type Row = (u32, u32, [(u32, u32); 3]);
+
 /// A site of patients with one to three scans each, on three thresholds.
-fn site(patients: u32, seed: u64) -> (Patients, Vec<(u32, u32, [(u32, u32); 3])>) {
+fn site(patients: u32, seed: u64) -> (Patients, Vec<Row>) {
     let mut draws = Draws::new(seed);
     let mut below = |n: u64| u32::try_from(draws.below(n)).unwrap();
     let mut all = Patients::new(3);
@@ -246,8 +249,9 @@ fn whole_patients_are_drawn_so_copies_of_scans_narrow_nothing() {
         (sum.0 + f64::from(row.2[0].0), sum.1 + f64::from(row.1))
     });
     let rate = sums.0 / sums.1;
-    let square = |row: &(u32, u32, [(u32, u32); 3])| {
-        ((f64::from(row.2[0].0) - rate * f64::from(row.1)) / sums.1).powi(2)
+    let square = |row: &Row| {
+        let residual = (f64::from(row.2[0].0) - rate * f64::from(row.1)) / sums.1;
+        residual * residual
     };
     let error = rows.iter().map(square).sum::<f64>().sqrt();
     assert!((share.standard_error.unwrap() / error - 1.0).abs() < 0.08);
