@@ -13,6 +13,13 @@
 use crate::mask::{Mask, Region};
 use crate::refusal::{Reason, Refusal};
 
+mod forest;
+mod run;
+
+use forest::{Forest, NO_TREE};
+pub use run::Run;
+use run::{each_run, fill, run_count, touching};
+
 /// The most runs of one mask: 96 MiB.
 pub const MOST_RUNS: u64 = 1 << 23;
 
@@ -57,24 +64,6 @@ impl Connectivity {
             (Self::Edges, _) | (Self::Faces, 1) => Some(0),
             (Self::Faces, _) => None,
         }
-    }
-}
-
-/// Voxels in a row without a gap.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Run {
-    /// First voxel, relative to the region.
-    pub start: u32,
-    /// One past the last voxel.
-    pub end: u32,
-    /// Number of the part, from 0.
-    pub part: u32,
-}
-
-impl Run {
-    /// Voxels of the run.
-    pub fn voxels(self) -> u64 {
-        u64::from(self.end - self.start)
     }
 }
 
@@ -264,8 +253,7 @@ impl Components {
             self.runs.push(Run { start, end, part });
         });
         let (done, row) = self.runs.split_at_mut(before);
-        forest.row.clear();
-        forest.row.resize(row.len(), NO_TREE);
+        forest.start_row(row.len());
         let height = self.region.shape[1];
         let number = z * height + y;
         // Rows before this one in raster order, and how many steps away.
@@ -301,84 +289,6 @@ impl Components {
         }
         let origin = self.region.origin;
         sums.into_iter().map(|sum| sum.component(origin)).collect()
-    }
-}
-
-/// A run that no tree holds yet.
-const NO_TREE: u32 = u32::MAX;
-
-/// Trees of runs that touch; a tree's root is its earliest member.
-#[derive(Default)]
-struct Forest {
-    parent: Vec<u32>,
-    /// The tree of each run of the row at hand.
-    row: Vec<u32>,
-}
-
-impl Forest {
-    fn root(&mut self, mut tree: u32) -> u32 {
-        while self.parent[tree as usize] != tree {
-            let above = self.parent[tree as usize];
-            self.parent[tree as usize] = self.parent[above as usize];
-            tree = self.parent[tree as usize];
-        }
-        tree
-    }
-
-    /// Puts run `at` of the row into the tree of an earlier run.
-    fn join(&mut self, at: usize, earlier: u32) {
-        let root = self.root(earlier);
-        self.row[at] = if self.row[at] == NO_TREE {
-            root
-        } else {
-            let own = self.root(self.row[at]);
-            self.parent[own.max(root) as usize] = own.min(root);
-            own.min(root)
-        };
-    }
-
-    /// The tree of run `at` of the row; a new one when it touches nothing earlier.
-    fn tree(&mut self, at: usize) -> u32 {
-        if self.row[at] == NO_TREE {
-            // No more trees than runs, so fewer than 2^32.
-            self.row[at] = self.parent.len() as u32;
-            self.parent.push(self.row[at]);
-        }
-        self.row[at]
-    }
-
-    /// The part of each tree, numbered by their roots, and how many there are.
-    fn numbers(self) -> (Vec<u32>, usize) {
-        let mut numbers = self.parent;
-        let mut parts = 0_u32;
-        for tree in 0..numbers.len() {
-            // A parent stands before its child, so its number is already known.
-            numbers[tree] = if numbers[tree] as usize == tree {
-                parts += 1;
-                parts - 1
-            } else {
-                numbers[numbers[tree] as usize]
-            };
-        }
-        (numbers, parts as usize)
-    }
-}
-
-/// Calls `visit` with the places of each pair of runs, of two rows, that come as near as
-/// `reach`.
-fn touching(one: &[Run], two: &[Run], reach: u32, mut visit: impl FnMut(usize, usize)) {
-    let (mut at, mut other) = (0, 0);
-    while at < one.len() && other < two.len() {
-        let (a, b) = (one[at], two[other]);
-        if a.start < b.end + reach && b.start < a.end + reach {
-            visit(at, other);
-        }
-        // Runs of a row have gaps, so nothing beyond the one that ends first meets it again.
-        if b.end < a.end {
-            other += 1;
-        } else {
-            at += 1;
-        }
     }
 }
 
@@ -424,58 +334,6 @@ impl Sum {
                 .map(|axis| origin[axis] as f64 + self.positions[axis] as f64 / self.voxels as f64),
         }
     }
-}
-
-/// Runs of a mask.
-fn run_count(mask: &Mask) -> u64 {
-    let [_, height, depth] = mask.shape();
-    let mut runs = 0;
-    for (y, z) in (0..depth).flat_map(|z| (0..height).map(move |y| (y, z))) {
-        let mut carry = 0;
-        for word in mask.row(y, z) {
-            runs += u64::from((word & !(word << 1 | carry)).count_ones());
-            carry = word >> 63;
-        }
-    }
-    runs
-}
-
-/// Calls `visit` with the ends of each run of a row of `width` voxels.
-fn each_run(words: &[u64], width: usize, mut visit: impl FnMut(u32, u32)) {
-    let mut open = None;
-    for (at, word) in words.iter().enumerate() {
-        let base = at as u32 * 64;
-        let mut bit = 0;
-        loop {
-            // The next voxel that ends the run or starts one.
-            let turn = if open.is_some() { !word } else { *word };
-            bit += (turn >> bit).trailing_zeros();
-            if bit >= 64 {
-                break;
-            }
-            match open.take() {
-                Some(start) => visit(start, base + bit),
-                None => open = Some(base + bit),
-            }
-        }
-    }
-    if let Some(start) = open {
-        visit(start, width as u32);
-    }
-}
-
-/// Sets the bits from `start` to before `end`, which must come after it.
-fn fill(words: &mut [u64], start: usize, end: usize) {
-    let (first, last) = (start / 64, (end - 1) / 64);
-    let from = u64::MAX << (start % 64);
-    let to = u64::MAX >> (63 - (end - 1) % 64);
-    if first == last {
-        words[first] |= from & to;
-        return;
-    }
-    words[first] |= from;
-    words[last] |= to;
-    words[first + 1..last].fill(u64::MAX);
 }
 
 #[cfg(test)]

@@ -1,3 +1,8 @@
+//! Lesions against the values of the programs that the rules are named after.
+//!
+//! From: `tests/fixtures/imaging/segmentation.json`.
+//! To: nothing but assertions.
+
 use serde_json::Value;
 
 use super::*;
