@@ -329,3 +329,30 @@ fn within(one: &[[f64; 3]], two: &[[f64; 3]], mm: f64) -> Result<Vec<Near>, Refu
     }
     Ok(near)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_at_the_limit_is_found_across_cubes() {
+        for mm in [0.0_f64, 0.3, 1.0, 2.5, 4e6] {
+            let room = 0.9e-6 * mm.max(1.0);
+            for start in [
+                -3.0 * mm - room / 2.0,
+                -room / 2.0,
+                0.0,
+                7.0 * mm - room / 2.0,
+            ] {
+                for axis in 0..3 {
+                    let (mut one, mut two) = ([0.5; 3], [0.5; 3]);
+                    (one[axis], two[axis]) = (start, start + mm + room);
+                    assert_eq!(within(&[one], &[two], mm).unwrap().len(), 1, "{mm} {start}");
+                    assert_eq!(within(&[two], &[one], mm).unwrap().len(), 1);
+                    two[axis] += room;
+                    assert!(within(&[one], &[two], mm).unwrap().is_empty());
+                }
+            }
+        }
+    }
+}
