@@ -77,7 +77,7 @@ impl Book {
     fn statistic(&mut self, statistic: &Statistic<Disclosed>, edges: &[f64]) {
         match statistic {
             // Studies of masks are attacked elsewhere; these sites have none.
-            Statistic::Segmentation(_) | Statistic::Lesions(_) => {}
+            Statistic::Segmentation(_) | Statistic::Lesions(_) | Statistic::Detection(_) => {}
             Statistic::Flow(one) => {
                 self.say("n", one.analysed, Box::new(|_| true));
                 self.say("e", one.events, Box::new(Row::event));

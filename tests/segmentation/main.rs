@@ -1,6 +1,7 @@
-//! Studies of masks through the public path: files in, aggregates out.
+//! Studies of masks and candidates through the public path: files in, aggregates out.
 
 mod acquisition;
+mod detection;
 mod faults;
 mod recipes;
 mod scores;

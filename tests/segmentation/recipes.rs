@@ -15,7 +15,7 @@ use crate::study::{Release, Study};
 /// What agrees with the reference: its values have twelve digits.
 const RELATIVE: f64 = 1e-10;
 
-fn labelled(made: &Made, voxels: &[bool]) -> Segmentation {
+pub(crate) fn labelled(made: &Made, voxels: &[bool]) -> Segmentation {
     let [x, y, z] = made.spacing;
     Segmentation {
         is_open: false,
@@ -38,7 +38,7 @@ fn stored(study: &Study, made: &Made, format: &str) {
     study.table(&[["p1".to_owned(), file("truth"), file("prediction")]]);
 }
 
-fn write(path: &Path, mask: &Segmentation, name: &str) {
+pub(crate) fn write(path: &Path, mask: &Segmentation, name: &str) {
     if path.extension().is_some_and(|ending| ending == "dcm") {
         let object = if name == "truth" {
             "2.25.11"

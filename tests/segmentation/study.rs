@@ -11,6 +11,8 @@ use toml::Table;
 
 const TEMPLATE: &str = include_str!("../../shared/src/study/template/segmentation.toml");
 
+const DETECTION: &str = include_str!("../../shared/src/study/template/detection.toml");
+
 /// A study, and the folder of one of its sites.
 pub(crate) struct Study {
     folder: tempfile::TempDir,
@@ -58,6 +60,29 @@ impl Study {
         }
     }
 
+    /// Candidates against the lesions of one endpoint, `lesion`, under the conventions of
+    /// `candidates`, a TOML table.
+    pub(crate) fn of_detection(candidates: &str) -> Self {
+        let mut protocol = parsed(DETECTION);
+        let keep = |list: &mut toml::Value, key: &str, names: &[&str]| {
+            let list = list.as_array_mut().unwrap();
+            list.retain(|one| !names.contains(&one[key].as_str().unwrap()));
+        };
+        let dropped = ["age", "sex", "manufacturer", "slice-thickness"];
+        keep(&mut protocol["subgroup"], "id", &dropped);
+        keep(
+            &mut protocol["field"],
+            "name",
+            &["age", "sex", "manufacturer", "slice_thickness", "image"],
+        );
+        let structure = protocol["endpoint"][0]["structure"].as_table_mut().unwrap();
+        structure.insert("candidates".to_owned(), parsed(candidates).into());
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            protocol,
+        }
+    }
+
     /// Changes the protocol.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Table)) -> Self {
         change(&mut self.protocol);
@@ -88,7 +113,11 @@ impl Study {
         command.args(["measure", "--study", "study.toml", "--data", "manifest.csv"]);
         command.args(["--site", "site-a", "--policy", policy, "--format", "json"]);
         command.args(["--out", "release.json", "--config", "none.toml"]);
-        if !extra.iter().any(|word| word.starts_with("image=")) {
+        let fields = self.protocol["field"].as_array().unwrap();
+        let images = fields
+            .iter()
+            .any(|one| one["name"].as_str() == Some("image"));
+        if images && !extra.iter().any(|word| word.starts_with("image=")) {
             command.args(["--map", "image="]);
         }
         Answer::of(command.args(extra))
@@ -150,6 +179,17 @@ impl Release {
             }
         }
         found
+    }
+
+    /// The sensitivities of an endpoint by false positives per scan, rising.
+    pub(crate) fn sensitivities(&self, endpoint: &str) -> Vec<f64> {
+        let all = self.0["statistics"].as_array().unwrap().iter();
+        let found = all.filter(|one| {
+            one["key"]["metric"] == "froc-sensitivity" && one["key"]["endpoint"] == endpoint
+        });
+        found
+            .map(|one| one["value"]["value"].as_f64().unwrap())
+            .collect()
     }
 
     /// Cases of a level in the table of characteristics; at most what is told.

@@ -39,7 +39,7 @@ pub(super) enum Study {
 #[derive(Debug, Args)]
 pub(super) struct New {
     /// Which template.
-    #[arg(long, default_value = "binary", value_parser = ["binary", "segmentation"])]
+    #[arg(long, default_value = "binary", value_parser = ["binary", "segmentation", "detection"])]
     template: String,
     /// Where to write it; standard output when absent.
     #[arg(long, value_name = "FILE")]

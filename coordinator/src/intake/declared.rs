@@ -5,6 +5,7 @@
 //! To: `keys`, which turns them into findings.
 
 use shared::statistic::contingency::{Contingency, ContingencyKind};
+use shared::statistic::detection::Detection;
 use shared::statistic::discordance::Discordance;
 use shared::statistic::metric::Topic;
 use shared::statistic::missing::{self, Missing};
@@ -13,7 +14,7 @@ use shared::statistic::subgroup::SubgroupTable;
 use shared::statistic::{Disclosed, EstimateKey, Metric, Statistic};
 use shared::study::plan::StatisticKind;
 use shared::study::validate::SIZE_AXIS;
-use shared::study::{AxisId, EndpointId, ModelId, ModelRole, StudyProtocol};
+use shared::study::{AxisId, CandidatePlan, EndpointId, ModelId, ModelRole, StudyProtocol};
 
 use super::keys::levels;
 
@@ -44,8 +45,23 @@ pub(super) fn unknown(statistic: &Statistic<Disclosed>, protocol: &StudyProtocol
         Statistic::Permutation(it) => permutation(protocol, it, &mut wrong),
         Statistic::Segmentation(it) => scored(protocol, &it.endpoint, &it.model, &mut wrong),
         Statistic::Lesions(it) => scored(protocol, &it.endpoint, &it.model, &mut wrong),
+        Statistic::Detection(it) => detection(protocol, it, &mut wrong),
     }
     wrong
+}
+
+fn candidates<'a>(protocol: &'a StudyProtocol, id: &EndpointId) -> Option<&'a CandidatePlan> {
+    let structure = protocol.find_endpoint(id)?.structure.as_ref()?;
+    structure.candidates.as_ref()
+}
+
+fn detection(protocol: &StudyProtocol, it: &Detection<Disclosed>, wrong: &mut Vec<String>) {
+    scored(protocol, &it.endpoint, &it.model, wrong);
+    let edges = candidates(protocol, &it.endpoint).map(|plan| plan.score_edges.iter());
+    let edges = edges.into_iter().flatten().map(|edge| edge.to_bits());
+    if !edges.eq(it.called.iter().map(|at| at.score.to_bits())) {
+        wrong.push("its scores are not the protocol's grid".into());
+    }
 }
 
 /// A model's scores for an endpoint.
@@ -146,6 +162,12 @@ fn estimate(protocol: &StudyProtocol, key: &EstimateKey, wrong: &mut Vec<String>
     let at_tolerance = matches!(key.metric, Metric::Nsd | Metric::NsdPresent);
     if at_tolerance != key.tolerance_mm.is_some_and(|mm| tolerances.contains(&mm)) {
         wrong.push("its tolerance is not one that the protocol declares".into());
+    }
+    let points = candidates(protocol, &key.endpoint).map(|plan| &plan.false_positives_per_scan);
+    let at_point = key.metric == Metric::FrocSensitivity;
+    let declared = |point| points.is_some_and(|points| points.contains(&point));
+    if at_point != key.false_positives_per_scan.is_some_and(declared) {
+        wrong.push("its false positives per scan are not among the protocol's".into());
     }
     let at_prevalence = matches!(
         key.metric,

@@ -169,6 +169,7 @@ fn means_inside(
             Statistic::Flow(_)
             | Statistic::Segmentation(_)
             | Statistic::Lesions(_)
+            | Statistic::Detection(_)
             | Statistic::Characteristics(_)
             | Statistic::Confusion(_)
             | Statistic::Auc(_)

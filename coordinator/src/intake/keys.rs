@@ -65,6 +65,7 @@ fn kind(statistic: &Statistic<Disclosed>) -> StatisticKind {
         Statistic::Missing(_) => StatisticKind::Missing,
         Statistic::Segmentation(_) => StatisticKind::Segmentation,
         Statistic::Lesions(_) => StatisticKind::Lesions,
+        Statistic::Detection(_) => StatisticKind::Detection,
     }
 }
 
@@ -95,7 +96,12 @@ fn key(statistic: &Statistic<Disclosed>) -> Key {
         Statistic::Estimate(it) => Key {
             sub: it.key.metric.entry().slug,
             other: estimate_other(&it.key),
-            threshold: it.key.threshold.or(it.key.tolerance_mm).map(f64::to_bits),
+            threshold: it
+                .key
+                .threshold
+                .or(it.key.tolerance_mm)
+                .or(it.key.false_positives_per_scan)
+                .map(f64::to_bits),
             ..scored(&it.key.endpoint, &it.key.model)
         },
         Statistic::CalibrationBins(it) => scored(&it.endpoint, &it.model),
@@ -124,6 +130,7 @@ fn key(statistic: &Statistic<Disclosed>) -> Key {
         Statistic::Permutation(it) => scored(&it.endpoint, &it.model),
         Statistic::Segmentation(it) => scored(&it.endpoint, &it.model),
         Statistic::Lesions(it) => scored(&it.endpoint, &it.model),
+        Statistic::Detection(it) => scored(&it.endpoint, &it.model),
     }
 }
 

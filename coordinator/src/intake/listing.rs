@@ -9,6 +9,7 @@ use shared::statistic::calibration_block::CalibrationBlock;
 use shared::statistic::characteristics::Characteristics;
 use shared::statistic::confusion::Confusion;
 use shared::statistic::contingency::Contingency;
+use shared::statistic::detection::Detection;
 use shared::statistic::discordance::Discordance;
 use shared::statistic::flow::Flow;
 use shared::statistic::histogram::Histogram;
@@ -48,6 +49,7 @@ pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
         Statistic::Missing(it) => missing(&mut out, it),
         Statistic::Segmentation(it) => segmentation(&mut out, it),
         Statistic::Lesions(it) => lesions(&mut out, it),
+        Statistic::Detection(it) => detection(&mut out, it),
     }
     out
 }
@@ -80,6 +82,18 @@ fn lesions<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Lesions<Disclosed>) {
     counts(out, &named);
     for row in &it.sizes {
         counts(out, &[("found", &row.found), ("not_found", &row.not_found)]);
+    }
+}
+
+fn detection<'a>(out: &mut Vec<AnyCell<'a>>, it: &'a Detection<Disclosed>) {
+    counts(out, &[("scans", &it.scans), ("lesions", &it.lesions)]);
+    for at in &it.called {
+        for (name, cell) in [
+            ("detected", &at.detected),
+            ("false_positives", &at.false_positives),
+        ] {
+            out.push(AnyCell::Count(format!("{name} at {}", at.score), cell));
+        }
     }
 }
 

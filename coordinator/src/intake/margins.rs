@@ -34,6 +34,7 @@ pub(super) fn check(
         | Statistic::Contingency(_)
         | Statistic::Segmentation(_)
         | Statistic::Lesions(_)
+        | Statistic::Detection(_)
         | Statistic::CalibrationBlock(_) => {}
         Statistic::Characteristics(it) => {
             if let Some(flow) = flow_of(&it.endpoint) {
@@ -209,7 +210,7 @@ fn analysis_agrees(
 /// Means over masks leave cases out by a convention; their counts stand in the four counts.
 fn counts_masks(key: &EstimateKey) -> bool {
     let topic = key.metric.entry().topic;
-    topic == Topic::Segmentation || topic == Topic::Lesions
+    [Topic::Segmentation, Topic::Lesions, Topic::Detection].contains(&topic)
 }
 
 /// An estimate about a whole level counts what the subgroup table counts there.

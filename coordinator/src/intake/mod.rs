@@ -10,6 +10,7 @@ mod cells;
 mod consistency;
 mod contingency;
 mod declared;
+mod detection;
 mod disparity;
 mod finding;
 mod histogram;
@@ -105,6 +106,7 @@ pub fn check(release: &ReceivedRelease, protocol: &StudyProtocol) -> Vec<Finding
     subgroups::check(release, protocol, &mut findings);
     contingency::check(release, protocol, &mut findings);
     masks::check(release, protocol, &mut findings);
+    detection::check(release, protocol, &mut findings);
     findings
 }
 

@@ -69,6 +69,7 @@ pub(super) fn check(
             | Statistic::Missing(_)
             | Statistic::Segmentation(_)
             | Statistic::Lesions(_)
+            | Statistic::Detection(_)
             | Statistic::CalibrationBlock(_) => {}
             Statistic::Discordance(it) => utility::crossed(it, release, &at, findings),
         }

@@ -345,9 +345,15 @@ impl Sim<'_> {
     fn node_toml(&self, hospital: &Hospital) -> String {
         let Hospital { slug, name, data } = hospital;
         let study = self.plan.study.slug();
-        let table = match data {
-            Data::Table(_) => "predictions.csv",
-            Data::Masks { .. } => "manifest.csv",
+        let (table, map) = match data {
+            Data::Table(_) => ("predictions.csv", String::new()),
+            Data::Masks { .. } => (
+                "manifest.csv",
+                format!(
+                    "\n[study.{study}.map]\n\
+                     candidates = \"candidates.csv#scan={{case_id}}\"    # rows of one scan\n"
+                ),
+            ),
         };
         format!(
             "# Written by fedval sim. A real hospital keeps mode = \"manual\".\n\
@@ -358,7 +364,7 @@ impl Sim<'_> {
              [access]\nstudies = [\"{study}\"]\n\n\
              [release]\nmode = \"automatic\"\n\n\
              [disclosure]\npolicy = \"policy.toml\"\n\n\
-             [study.{study}.table]\npath = \"{table}\"\nkey = \"case_id\"\n"
+             [study.{study}.table]\npath = \"{table}\"\nkey = \"case_id\"\n{map}"
         )
     }
 

@@ -1,330 +1,273 @@
-//! Lesions of a truth matched with lesions of a prediction, under the rules in use.
+//! Lesions of one structure in one case: which were found, which findings are false, and how
+//! well each lesion was outlined. Lesions and findings are connected parts of the two masks.
 //!
-//! Definitions: BraTS 2023 (LaBella et al. 2023, doi:10.48550/arXiv.2305.07642), one partner each
-//! (Kirillov et al. 2019, doi:10.1109/CVPR.2019.00963), centres and overlap (Maier-Hein et al.
-//! 2024, doi:10.1038/s41592-023-02151-z). Small true lesions are left out after matching, and
-//! with them the predicted lesions that met nothing else; predicted lesions are never left out
-//! for their size.
+//! Four rules say which finding belongs to which lesion. They disagree, so a protocol names one:
 //!
-//! From: `mask`, `component`.
-//! To: `node::imaging`.
-
-use std::collections::BTreeSet;
+//! | rule | a lesion is | a finding belongs to it when | several findings on one lesion | one finding on several lesions |
+//! |---|---|---|---|---|
+//! | overlap (autoPET: 18 neighbours) | a part | they share a voxel | all are right | counts for each |
+//! | IoU, one to one (panoptica: 26 neighbours, 0.5) | a part | of the pairs left, theirs has the largest IoU, and it reaches the threshold | one is right, the others are false | counts for one |
+//! | dilation (BraTS 2023: 26 neighbours, 3 steps for glioma, 1 for metastases) | parts whose dilations touch, together | it touches the dilated lesion | all are right | counts for each, with all of its voxels |
+//! | centre distance | a part | of the pairs left, theirs has the nearest centres, and these are near enough | one is right, the others are false | counts for one |
+//!
+//! Pairs that are equally good are taken in order of lesion, then of finding, both numbered by
+//! their first voxel in raster order.
+//!
+//! Lesions smaller than [`Rule::min_volume_mm3`] are dropped: they count neither as found nor as
+//! missed. A finding that belongs to dropped lesions only is neither right nor false. One-to-one
+//! rules give findings to the lesions that count first. Findings are never dropped by size.
+//!
+//! From: `component`.
+//! To: `node::imaging`, which adds counts over cases and sorts lesions by size.
 
 use crate::component::{Components, Connectivity};
 use crate::mask::Mask;
+use crate::refusal::Refusal;
 
-/// When a predicted lesion is a hit.
+mod dilation;
+mod matching;
+
+use matching::Plan;
+
+/// Which finding belongs to which lesion.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Rule {
-    /// It shares a voxel with a true lesion.
+pub enum MatchRule {
+    /// Any shared voxel (autoPET challenge, Gatidis et al. 2022,
+    /// doi:10.1038/s41597-022-01718-3).
     Overlap,
-    /// It is the one partner of a true lesion, with at least this intersection over union; the
-    /// best pairs are made first.
-    IouOneToOne(f64),
-    /// It touches a true lesion dilated this often by faces and edges; true lesions whose dilated
-    /// forms touch are one.
-    BratsDilation(u8),
-    /// It is the one partner of a true lesion whose centre of mass is at most this far from its
-    /// own, millimetres; the nearest pairs are made first.
-    CentreDistance(f64),
+    /// One to one, by falling intersection over union, from a threshold in (0, 1] on; the
+    /// matching of panoptic quality (Kirillov et al. 2019, doi:10.1109/CVPR.2019.00963).
+    IouOneToOne {
+        /// Smallest intersection over union of a pair.
+        threshold: f64,
+    },
+    /// Any voxel of the dilated lesion (BraTS 2023 lesion-wise metrics). One step adds the 18
+    /// neighbours by face or edge, 8 in a plane. A finding that touches two lesions counts for
+    /// both, with all of its voxels, as in the challenge's program.
+    BratsDilation {
+        /// Steps of dilation: 3 for glioma, 1 for meningioma and metastases.
+        iterations: u32,
+    },
+    /// One to one, by rising distance of the centres of mass in steps of 10^-6 mm, up to a
+    /// distance that belongs to it (within 10^-6 of its value or of 1 mm).
+    CentreDistance {
+        /// Largest distance of a pair in mm.
+        mm: f64,
+    },
 }
 
-impl Rule {
-    /// Voxels around the masks that the rule looks at: the region must reach so far, within the
-    /// volume.
-    pub fn margin(self) -> usize {
+impl MatchRule {
+    /// Whether a finding belongs to at most one lesion and a lesion has at most one finding.
+    pub fn is_one_to_one(self) -> bool {
         match self {
-            Self::BratsDilation(times) => usize::from(times),
-            Self::Overlap | Self::IouOneToOne(_) | Self::CentreDistance(_) => 0,
+            Self::Overlap | Self::BratsDilation { .. } => false,
+            Self::IouOneToOne { .. } | Self::CentreDistance { .. } => true,
         }
     }
 }
 
-/// Lesions of one case.
+/// How lesions of one structure are told apart and matched.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rule {
+    /// Which finding belongs to which lesion.
+    pub matching: MatchRule,
+    /// Neighbours within one part.
+    pub connectivity: Connectivity,
+    /// Lesions of a smaller volume are dropped, mm^3; 0 drops none. One volume in 10^9 below it
+    /// still counts, so that the rounding of a spacing decides nothing.
+    pub min_volume_mm3: f64,
+}
+
+/// One lesion that counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lesion {
+    /// Its voxels.
+    pub voxels: u64,
+    /// Its volume in mm^3.
+    pub volume_mm3: f64,
+    /// Findings that belong to it; 0 for a missed one.
+    pub findings: u64,
+    /// Voxels of these findings.
+    pub finding_voxels: u64,
+    /// Voxels of these findings inside of the lesion.
+    pub shared_voxels: u64,
+    /// What the caller's distance says of lesion and findings; `None` for a missed lesion.
+    pub distance_mm: Option<f64>,
+}
+
+impl Lesion {
+    /// Whether a finding belongs to it.
+    pub fn is_found(&self) -> bool {
+        self.findings > 0
+    }
+
+    /// Dice of the lesion and all of its findings together, in `[0, 1]`; 0 for a missed one.
+    pub fn dice(&self) -> f64 {
+        2.0 * self.shared_voxels as f64 / (self.voxels + self.finding_voxels) as f64
+    }
+
+    /// Intersection over union of the same; 0 for a missed one.
+    pub fn iou(&self) -> f64 {
+        let union = self.voxels + self.finding_voxels - self.shared_voxels;
+        self.shared_voxels as f64 / union as f64
+    }
+}
+
+/// What a rule says of one structure in one case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesions {
-    /// True lesions that count: volume in cubic millimetres, and whether it was found.
-    pub truth: Vec<(f64, bool)>,
-    /// Predicted lesions that are hits.
-    pub hits: u32,
-    /// Predicted lesions that are false positives.
-    pub false_positives: u32,
-    /// Sum of the intersection over union of the pairs, where lesions have one partner each.
+    /// Every lesion that counts, in order of its first voxel.
+    pub each: Vec<Lesion>,
+    /// Those that are found: the true positives of a sensitivity.
+    pub found: u64,
+    /// Lesions dropped for their size.
+    pub dropped: u64,
+    /// All findings: right ones, false ones, and those of dropped lesions only.
+    pub findings: u64,
+    /// Findings that belong to a lesion that counts: the true positives of a precision.
+    pub right: u64,
+    /// Voxels of each false finding, in order of its first voxel.
+    pub wrong: Vec<u64>,
+    /// Sum of the Dice of lesions.
+    pub dice_sum: f64,
+    /// Sum of the intersections over union of lesions.
     pub iou_sum: f64,
+    /// Volume of a voxel in mm^3.
+    pub voxel_mm3: f64,
 }
 
-/// Matches the lesions of two masks over the same region; voxels are `spacing` millimetres
-/// apart, and true lesions below `min_volume_mm3` are left out.
-pub fn matched(
+/// A distance of a lesion and its findings in mm, such as a 95th percentile; both masks lie in
+/// the smallest box that holds them, and what lies outside of it is background.
+pub type Distance<'a> = &'a mut dyn FnMut(&Mask, &Mask) -> Option<f64>;
+
+/// Matches the lesions of `truth` with the findings of `predicted`, two masks of one volume, with
+/// voxels of `spacing` mm. `distance` is asked once for each found lesion that counts.
+///
+/// # Errors
+/// `too-large` when a mask falls into more parts than [`Components::of`] takes, or when more
+/// than 2^24 pairs lie within a centre distance.
+pub fn compare(
     truth: &Mask,
-    prediction: &Mask,
+    predicted: &Mask,
     spacing: [f64; 3],
-    connectivity: Connectivity,
-    rule: Rule,
-    min_volume_mm3: f64,
-) -> Lesions {
-    let voxel_mm3: f64 = spacing.iter().product();
-    let predicted = Components::of(prediction, connectivity);
-    let apart = || Components::of(truth, connectivity);
-    let (sizes, pairs) = match rule {
-        Rule::BratsDilation(times) => dilated(truth, &predicted, connectivity, times),
-        Rule::Overlap => {
-            let lesions = apart();
-            let shared = lesions.shared(&predicted).into_keys();
-            (
-                lesions.voxels().to_vec(),
-                shared.map(|pair| (pair, 0.0)).collect(),
-            )
-        }
-        Rule::IouOneToOne(least) => {
-            let lesions = apart();
-            let pairs = by_iou(&lesions, &predicted, least);
-            (lesions.voxels().to_vec(), pairs)
-        }
-        Rule::CentreDistance(most) => {
-            let lesions = apart();
-            let pairs = by_centre(&lesions, &predicted, spacing, most);
-            (lesions.voxels().to_vec(), pairs)
-        }
-    };
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "counts of voxels stay far below 2^53"
-    )]
-    let volumes: Vec<f64> = sizes.iter().map(|size| *size as f64 * voxel_mm3).collect();
-    count(&volumes, predicted.count(), &pairs, min_volume_mm3)
+    rule: &Rule,
+    distance: Option<Distance<'_>>,
+) -> Result<Lesions, Refusal> {
+    if truth.region() == predicted.region() {
+        return compared(truth, predicted, spacing, rule, distance);
+    }
+    let region = truth.region().union(predicted.region());
+    let (truth, predicted) = (truth.within(region), predicted.within(region));
+    compared(&truth, &predicted, spacing, rule, distance)
 }
 
-/// A pair of lesions, truth and prediction, with its intersection over union or 0.
-type Pair = ((usize, usize), f64);
-
-fn count(volumes: &[f64], predicted: usize, pairs: &[Pair], min_volume_mm3: f64) -> Lesions {
-    // The rounding of a spacing does not decide whether a lesion counts.
-    let counts = |volume: f64| volume >= min_volume_mm3 * (1.0 - 1e-9);
-    let mut found = vec![false; volumes.len()];
-    let mut met = vec![None; predicted];
-    let mut iou_sum = 0.0;
-    for ((lesion, hit), iou) in pairs {
-        found[*lesion] = true;
-        let kept = counts(volumes[*lesion]);
-        met[*hit] = Some(met[*hit].unwrap_or(false) || kept);
-        if kept {
-            iou_sum += iou;
+fn compared(
+    truth: &Mask,
+    predicted: &Mask,
+    spacing: [f64; 3],
+    rule: &Rule,
+    distance: Option<Distance<'_>>,
+) -> Result<Lesions, Refusal> {
+    let voxel_mm3 = spacing.iter().product();
+    let findings = Components::of(predicted, rule.connectivity)?;
+    let counts = |voxels: u64| counts(voxels, voxel_mm3, rule.min_volume_mm3);
+    let plan = Plan::of(truth, &findings, spacing, rule, &counts)?;
+    let mut found = plan.each(voxel_mm3, &findings);
+    if let Some(distance) = distance {
+        for (lesion, number) in found.iter_mut().zip(0..) {
+            if lesion.is_found() && counts(lesion.voxels) {
+                let (truth, predicted) = plan.masks(number, &findings);
+                lesion.distance_mm = distance(&truth, &predicted);
+            }
         }
     }
-    let number = |wanted: Option<bool>| {
-        let count = met.iter().filter(|met| **met == wanted).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
-    };
-    Lesions {
-        truth: volumes
-            .iter()
-            .copied()
-            .zip(found)
-            .filter(|(volume, _)| counts(*volume))
-            .collect(),
-        hits: number(Some(true)),
-        false_positives: number(None),
-        iou_sum,
-    }
-}
-
-/// Keeps the pairs in which neither has a better one, best first; ties go to the lower numbers.
-fn one_to_one(mut pairs: Vec<Pair>, worth: impl Fn(&Pair) -> f64) -> Vec<Pair> {
-    pairs.sort_by(|a, b| worth(b).total_cmp(&worth(a)).then(a.0.cmp(&b.0)));
-    let (mut lesions, mut hits) = (BTreeSet::new(), BTreeSet::new());
-    pairs.retain(|((lesion, hit), _)| {
-        let free = !lesions.contains(lesion) && !hits.contains(hit);
-        if free {
-            lesions.insert(*lesion);
-            hits.insert(*hit);
+    let (each, dropped): (Vec<_>, Vec<_>) = found.into_iter().partition(|one| counts(one.voxels));
+    let (mut right, mut wrong) = (0, Vec::new());
+    for (place, finding) in plan.places(findings.len()).iter().zip(findings.each()) {
+        match place {
+            Place::Right => right += 1,
+            Place::Dropped => {}
+            Place::Wrong => wrong.push(finding.voxels),
         }
-        free
-    });
-    pairs
-}
-
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "counts of voxels stay far below 2^53"
-)]
-fn by_iou(lesions: &Components, predicted: &Components, least: f64) -> Vec<Pair> {
-    let pairs = lesions.shared(predicted).into_iter().map(|((a, b), both)| {
-        let either = lesions.voxels()[a] + predicted.voxels()[b] - both;
-        ((a, b), both as f64 / either as f64)
-    });
-    one_to_one(pairs.filter(|(_, iou)| *iou >= least).collect(), |pair| {
-        pair.1
+    }
+    Ok(Lesions {
+        found: each.iter().filter(|one| one.is_found()).count() as u64,
+        dropped: dropped.len() as u64,
+        findings: findings.len() as u64,
+        right,
+        wrong,
+        dice_sum: each.iter().map(Lesion::dice).sum(),
+        iou_sum: each.iter().map(Lesion::iou).sum(),
+        voxel_mm3,
+        each,
     })
 }
 
-fn by_centre(
-    lesions: &Components,
-    predicted: &Components,
-    spacing: [f64; 3],
-    most: f64,
-) -> Vec<Pair> {
-    let (centres, others) = (lesions.centres(), predicted.centres());
-    let mut pairs = Vec::new();
-    for (lesion, a) in centres.iter().enumerate() {
-        for (hit, b) in others.iter().enumerate() {
-            let steps = [0, 1, 2].map(|axis| (a[axis] - b[axis]) * spacing[axis]);
-            let distance = steps.iter().map(|step| step * step).sum::<f64>().sqrt();
-            if distance <= most + 1e-6 * most.max(1.0) {
-                pairs.push(((lesion, hit), distance));
-            }
-        }
-    }
-    let nearest = one_to_one(pairs, |pair| -pair.1);
-    nearest.into_iter().map(|(pair, _)| (pair, 0.0)).collect()
+/// Where a finding belongs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    /// To a lesion that counts.
+    Right,
+    /// To dropped lesions only.
+    Dropped,
+    /// To no lesion.
+    Wrong,
 }
 
-/// Sizes of the true lesions, those whose dilated forms touch taken together, and the pairs.
-fn dilated(
-    truth: &Mask,
-    predicted: &Components,
-    connectivity: Connectivity,
-    times: u8,
-) -> (Vec<u64>, Vec<Pair>) {
-    let mut grown = truth.clone();
-    for _ in 0..times {
-        grown = grown.dilated();
+/// Whether a lesion of so many voxels counts.
+pub fn counts(voxels: u64, voxel_mm3: f64, min_volume_mm3: f64) -> bool {
+    voxels as f64 * voxel_mm3 >= min_volume_mm3 * (1.0 - 1e-9)
+}
+
+/// `value <= limit`, with room for the rounding of lengths: 10^-6 of the limit or of 1.
+pub(crate) fn at_most(value: f64, limit: f64) -> bool {
+    value <= limit + 1e-6 * limit.max(1.0)
+}
+
+/// The distance of two points, in their unit.
+pub(crate) fn distance(one: &[f64; 3], two: &[f64; 3]) -> f64 {
+    let square = |axis: usize| (one[axis] - two[axis]) * (one[axis] - two[axis]);
+    (square(0) + square(1) + square(2)).sqrt()
+}
+
+impl Lesions {
+    /// Lesions that count and were not found.
+    pub fn missed(&self) -> u64 {
+        self.each.len() as u64 - self.found
     }
-    let grown = Components::of(&grown, connectivity);
-    let mut sizes = vec![0; grown.count()];
-    for ((lesion, _), voxels) in grown.shared(&Components::of(truth, connectivity)) {
-        sizes[lesion] += voxels;
+
+    /// Volume of the false findings in ml.
+    pub fn false_positive_ml(&self) -> f64 {
+        self.wrong.iter().sum::<u64>() as f64 * self.voxel_mm3 / 1000.0
     }
-    let touched = grown.shared(predicted);
-    (sizes, touched.into_keys().map(|pair| (pair, 0.0)).collect())
+
+    /// Volume of the missed lesions in ml.
+    pub fn false_negative_ml(&self) -> f64 {
+        let missed = self.each.iter().filter(|one| !one.is_found());
+        let voxels: u64 = missed.map(|one| one.voxels).sum();
+        voxels as f64 * self.voxel_mm3 / 1000.0
+    }
+
+    /// The lesion-wise mean Dice of BraTS: over lesions that count and false findings, 0 for
+    /// what is missed or false. `None` without any (where BraTS says 1).
+    pub fn lesion_wise_dice(&self) -> Option<f64> {
+        self.over_all(self.dice_sum)
+    }
+
+    /// The lesion-wise mean distance of BraTS in mm: over lesions that count and false findings,
+    /// `cap_mm` (there 374) for what is missed, false or without a distance. `None` without any
+    /// (where BraTS says 0).
+    pub fn lesion_wise_distance(&self, cap_mm: f64) -> Option<f64> {
+        let each = self.each.iter();
+        let lesions: f64 = each.map(|one| one.distance_mm.unwrap_or(cap_mm)).sum();
+        self.over_all(lesions + self.wrong.len() as f64 * cap_mm)
+    }
+
+    fn over_all(&self, sum: f64) -> Option<f64> {
+        let all = self.each.len() + self.wrong.len();
+        (all > 0).then(|| sum / all as f64)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use serde_json::Value;
-
-    use super::*;
-    use crate::file::read_mask;
-    use crate::limit::Limits;
-    use crate::mask::Region;
-    use crate::segmentation::Segmentation;
-
-    fn fixtures() -> std::path::PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/imaging")
-    }
-
-    fn reference() -> Value {
-        let text = std::fs::read_to_string(fixtures().join("segmentation.json")).unwrap();
-        serde_json::from_str(&text).unwrap()
-    }
-
-    fn masks(case: &str, labels: &[u16]) -> (Mask, Mask, [f64; 3]) {
-        let read = |which: &str| -> Segmentation {
-            let path = fixtures().join(format!("synthetic/{case}_{which}.nii.gz"));
-            read_mask(&path, &Limits::default()).unwrap()
-        };
-        let (truth, prediction) = (read("truth"), read("prediction"));
-        let whole = Region::whole(truth.geometry.shape);
-        let spacing = truth.geometry.spacing;
-        (
-            truth.structure(labels, whole),
-            prediction.structure(labels, whole),
-            spacing,
-        )
-    }
-
-    fn counts(lesions: &Lesions) -> [u32; 3] {
-        let found = lesions.truth.iter().filter(|(_, found)| *found).count();
-        let missed = lesions.truth.len() - found;
-        [found, lesions.false_positives as usize, missed].map(|n| u32::try_from(n).unwrap())
-    }
-
-    #[test]
-    fn components_are_those_of_scipy() {
-        let reference = reference();
-        for case in ["lesions80", "noprediction40", "notruth40"] {
-            let (truth, prediction, _) = masks(case, &[1, 2, 3]);
-            for (which, mask) in [("truth", truth), ("prediction", prediction)] {
-                let expected = &reference["lesionwise"]["values"][case]["components"][which];
-                for neighbours in [6, 18, 26] {
-                    let found = Components::of(&mask, Connectivity::of(neighbours).unwrap());
-                    let key = format!("components_{neighbours}");
-                    assert_eq!(expected[key].as_u64(), Some(found.count() as u64), "{case}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn lesions_are_counted_as_in_brats_2023() {
-        let reference = reference();
-        // Whole tumour, tumour core, enhancing tumour; lesions of at most 50 or 2 voxels left out.
-        let regions = [("WT", &[1, 2, 3][..]), ("TC", &[1, 3]), ("ET", &[3])];
-        for case in ["lesions80", "noprediction40", "notruth40"] {
-            for (challenge, times, least) in [("BraTS-GLI", 3, 51.0), ("BraTS-MET", 1, 3.0)] {
-                for (name, labels) in regions {
-                    let (truth, prediction, spacing) = masks(case, labels);
-                    let rule = Rule::BratsDilation(times);
-                    let corners = Connectivity::Corners;
-                    let found = matched(&truth, &prediction, spacing, corners, rule, least);
-                    let expected =
-                        &reference["lesionwise"]["values"][case]["brats2023"][challenge][name];
-                    let expected = ["Num_TP", "Num_FP", "Num_FN"]
-                        .map(|key| expected[key].as_f64().unwrap().to_string());
-                    let found = counts(&found).map(|count| count.to_string());
-                    assert_eq!(found, expected, "{case} {challenge} {name}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn pairs_are_those_of_panoptica() {
-        let reference = reference();
-        for case in ["lesions80", "noprediction40", "notruth40"] {
-            for (key, least) in [("iou_0.5", 0.5), ("iou_0.1", 0.1)] {
-                let (truth, prediction, spacing) = masks(case, &[1, 2, 3]);
-                let rule = Rule::IouOneToOne(least);
-                let corners = Connectivity::Corners;
-                let found = matched(&truth, &prediction, spacing, corners, rule, 0.0);
-                let expected = &reference["lesionwise"]["values"][case]["panoptica"][key];
-                let number = |key: &str| expected[key].as_u64().unwrap();
-                let whole = ["tp", "fp", "fn"].map(number);
-                assert_eq!(counts(&found).map(u64::from), whole, "{case} {key}");
-                let quality = expected["sq"].as_f64().unwrap();
-                let mean = found.iou_sum / f64::from(counts(&found)[0]).max(1.0);
-                assert!((mean - quality).abs() < 1e-11, "{mean} against {quality}");
-            }
-        }
-    }
-
-    #[test]
-    fn small_lesions_take_their_hits_with_them() {
-        let mut truth = Mask::empty(Region::whole([30, 1, 1]));
-        let mut prediction = truth.clone();
-        for x in [0, 1, 2, 10, 20, 21] {
-            truth.insert([x, 0, 0]);
-        }
-        for x in [1, 10, 28] {
-            prediction.insert([x, 0, 0]);
-        }
-        let count = |rule: Rule, least: f64| {
-            let faces = Connectivity::Faces;
-            matched(&truth, &prediction, [1.0, 2.0, 1.0], faces, rule, least)
-        };
-        let all = count(Rule::Overlap, 0.0);
-        assert_eq!((counts(&all), all.hits), ([2, 1, 1], 2));
-        // The lesion of one voxel, 2 mm3, goes, and its hit is neither right nor wrong.
-        let large = count(Rule::Overlap, 4.0);
-        assert_eq!((counts(&large), large.hits), ([1, 1, 1], 1));
-        assert_eq!(large.truth, [(6.0, true), (4.0, false)]);
-        // 28 is 7.5 mm from the centre of 20 and 21, and no other partner is free.
-        let near = count(Rule::CentreDistance(7.0), 0.0);
-        assert_eq!(counts(&near), [2, 1, 1]);
-        let far = count(Rule::CentreDistance(7.5), 0.0);
-        assert_eq!(counts(&far), [3, 0, 0]);
-    }
-}
+mod tests;

@@ -3,7 +3,8 @@
 //! Read in the order of a case: [`nifti`], [`png`] and [`dicom`] (bytes to voxels), [`geometry`]
 //! (same space or refused), [`segmentation`] (labels to one [`mask`] per structure), [`surface`]
 //! (how far the masks lie apart), [`component`] and [`lesion`] (lesions
-//! and their matches).
+//! and their matches), [`places`] and [`detection`]
+//! (lists of candidates with scores, against lesions).
 //!
 //! The crate is a leaf: it knows no protocol, policy, network or clock. It runs in the node's
 //! parser process, where whatever it reads is hostile until proved otherwise: every size is
@@ -14,6 +15,7 @@
 //! To: `node::imaging`.
 
 pub mod component;
+pub mod detection;
 pub mod dicom;
 pub mod file;
 pub mod geometry;
@@ -22,6 +24,7 @@ pub mod limit;
 pub mod mask;
 pub mod nifti;
 pub mod orient;
+pub mod places;
 pub mod png;
 pub mod refusal;
 pub mod segmentation;

@@ -21,18 +21,6 @@ impl Region {
         }
     }
 
-    /// The box with `margin` more voxels on every side, as far as the volume of `shape` reaches.
-    #[must_use]
-    pub fn grown(self, margin: usize, shape: [usize; 3]) -> Self {
-        let mut grown = self;
-        for (axis, most) in shape.into_iter().enumerate() {
-            let end = (self.origin[axis] + self.shape[axis] + margin).min(most);
-            grown.origin[axis] = self.origin[axis].saturating_sub(margin);
-            grown.shape[axis] = end - grown.origin[axis];
-        }
-        grown
-    }
-
     /// The smallest box that holds both.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
@@ -158,30 +146,6 @@ impl Mask {
         })
     }
 
-    /// The set with every voxel that shares a face or an edge with it, within the region.
-    #[must_use]
-    pub fn dilated(&self) -> Self {
-        let [width, height, depth] = self.region.shape;
-        let mut grown = Self::empty(self.region);
-        let last = u64::MAX >> (64 * self.words_per_row - width);
-        for z in 0..depth {
-            for y in 0..height {
-                for (dy, dz) in (-1..=1).flat_map(|dy| [(dy, -1), (dy, 0), (dy, 1)]) {
-                    let row = y.checked_add_signed(dy).zip(z.checked_add_signed(dz));
-                    let Some((near_y, near_z)) = row.filter(|(y, z)| *y < height && *z < depth)
-                    else {
-                        continue;
-                    };
-                    let wide = dy == 0 || dz == 0;
-                    let target = grown.row_mut(y, z);
-                    widen(self.row(near_y, near_z), wide, target);
-                    target[self.words_per_row - 1] &= last;
-                }
-            }
-        }
-        grown
-    }
-
     /// Moves the region, and the set with it.
     pub fn shift(&mut self, by: [usize; 3]) {
         for (origin, by) in self.region.origin.iter_mut().zip(by) {
@@ -202,18 +166,6 @@ impl Mask {
             }
         });
         cut
-    }
-}
-
-/// Adds the voxels of a row, and if `wide` their neighbours along it.
-fn widen(row: &[u64], wide: bool, target: &mut [u64]) {
-    for (at, word) in row.iter().enumerate() {
-        target[at] |= word;
-        if wide {
-            let before = at.checked_sub(1).map_or(0, |before| row[before] >> 63);
-            let after = row.get(at + 1).map_or(0, |after| after << 63);
-            target[at] |= word << 1 | before | word >> 1 | after;
-        }
     }
 }
 

@@ -109,7 +109,7 @@ fn masks(study: &StudyProtocol, cases: &Cases, findings: &[Finding]) -> Result<(
             let seen: Vec<String> = seen.collect();
             Fault::new(
                 Code::NoCases,
-                format!("no eligible case has a truth and a mask of \"{}\" that can be compared", model.id),
+                format!("no eligible case has a truth and a mask or list of \"{}\" that can be compared", model.id),
                 if seen.is_empty() {
                     "no row names both files".to_owned()
                 } else {

@@ -56,7 +56,7 @@ pub(crate) fn build(
         .model
         .iter()
         .map(|model| match model.output {
-            ModelOutput::Mask => Vec::new(),
+            ModelOutput::Mask | ModelOutput::Candidates => Vec::new(),
             ModelOutput::Probability => keep(builder.score(model)),
         })
         .collect();

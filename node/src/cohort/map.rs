@@ -106,7 +106,8 @@ fn codes_fault(field: &Field, source: &TableSource) -> Option<Fault> {
         | FieldKind::Integer
         | FieldKind::Number
         | FieldKind::Mask
-        | FieldKind::Image => {
+        | FieldKind::Image
+        | FieldKind::Places => {
             return wrong(
                 format!("codes are given for \"{}\"", field.name),
                 "only categories and binary fields have codes",

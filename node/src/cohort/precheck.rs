@@ -99,7 +99,9 @@ impl Checker<'_> {
         let rows = self.table.rows();
         let Some(cells) = position.and_then(|position| self.table.column.get(position)) else {
             return match field.kind {
-                FieldKind::Identifier | FieldKind::Mask | FieldKind::Image => Column::Withheld,
+                FieldKind::Identifier | FieldKind::Mask | FieldKind::Image | FieldKind::Places => {
+                    Column::Withheld
+                }
                 FieldKind::Category => Column::Category(vec![None; rows]),
                 FieldKind::Binary
                 | FieldKind::Probability
@@ -358,7 +360,8 @@ fn bounds(field: &Field) -> [f64; 2] {
         | FieldKind::Category
         | FieldKind::Identifier
         | FieldKind::Mask
-        | FieldKind::Image => field.range.unwrap_or([f64::MIN, f64::MAX]),
+        | FieldKind::Image
+        | FieldKind::Places => field.range.unwrap_or([f64::MIN, f64::MAX]),
     }
 }
 

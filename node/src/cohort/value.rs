@@ -61,7 +61,9 @@ pub(crate) fn read(field: &Field, source: &TableSource, cells: &TextColumn) -> R
         span: None,
     };
     reading.column = match field.kind {
-        FieldKind::Identifier | FieldKind::Mask | FieldKind::Image => Column::Withheld,
+        FieldKind::Identifier | FieldKind::Mask | FieldKind::Image | FieldKind::Places => {
+            Column::Withheld
+        }
         FieldKind::Binary => match Lookup::of_codes(field, source) {
             Some(lookup) => Column::Number(reading.each(cells, |cell| {
                 lookup.find(cell, &markers, Problem::Label, |level| 1.0 - level as f64)

@@ -7,7 +7,7 @@
 use imaging::refusal::{Reason, Refusal};
 use serde::{Deserialize, Serialize};
 use shared::identity::Digest;
-use shared::statistic::masks::{LesionCounts, MaskCase, Pair};
+use shared::statistic::masks::{CandidateCounts, LesionCounts, MaskCase, Pair};
 
 /// One case.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,8 +16,12 @@ pub(crate) struct Answer {
     pub(crate) digest: Vec<Option<Digest>>,
     /// Why files could not be used: the field, or the truth's field and the prediction's.
     pub(crate) refused: Vec<Refused>,
-    /// By endpoint: volume of the structure in the truth, millilitres.
+    /// By endpoint: volume of the structure in the truth, millilitres; 0 of a truth that is a list.
     pub(crate) truth_ml: Vec<Option<f64>>,
+    /// By endpoint: whether the truth has the structure.
+    pub(crate) present: Vec<Option<bool>>,
+    /// Fields whose list holds the rows of many scans, and none of this one.
+    pub(crate) unlisted: Vec<usize>,
     /// By endpoint and model.
     pub(crate) case: Vec<Vec<Option<Case>>>,
     /// By asked attribute.
@@ -66,6 +70,7 @@ pub(crate) struct Case {
     pub(crate) prediction_ml: f64,
     pub(crate) both: Option<Both>,
     pub(crate) lesions: Option<Lesions>,
+    pub(crate) candidates: Option<Candidates>,
 }
 
 /// Where both have the structure; units as in `Pair`.
@@ -94,12 +99,31 @@ pub(crate) struct Lesions {
     pub(crate) by_size: Vec<(u32, u32)>,
 }
 
+/// Candidates, as in `CandidateCounts`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Candidates {
+    pub(crate) lesions: u32,
+    pub(crate) at: Vec<(u32, u32)>,
+}
+
 impl Case {
+    /// Of a model that gives candidates only.
+    pub(crate) fn without_masks() -> Self {
+        Self {
+            truth_ml: 0.0,
+            prediction_ml: 0.0,
+            both: None,
+            lesions: None,
+            candidates: None,
+        }
+    }
+
     /// The measurement, unless a number in it cannot be one.
     pub(crate) fn into_case(self) -> Option<MaskCase> {
         let volumes = [self.truth_ml, self.prediction_ml];
         let fits = volumes.iter().all(|ml| ml.is_finite() && *ml >= 0.0);
         let fits = fits && self.both.as_ref().is_none_or(Both::is_possible);
+        let fits = fits && self.candidates.as_ref().is_none_or(Candidates::is_possible);
         fits.then(|| MaskCase {
             truth_ml: self.truth_ml,
             prediction_ml: self.prediction_ml,
@@ -112,7 +136,19 @@ impl Case {
                 iou_sum: lesions.iou_sum,
                 by_size: lesions.by_size,
             }),
+            candidates: self.candidates.map(|candidates| CandidateCounts {
+                lesions: candidates.lesions,
+                at: candidates.at,
+            }),
         })
+    }
+}
+
+impl Candidates {
+    /// A lower score calls no less, and no more is detected than there is.
+    fn is_possible(&self) -> bool {
+        let nested = |pair: &[(u32, u32)]| pair[0].0 >= pair[1].0 && pair[0].1 >= pair[1].1;
+        self.at.windows(2).all(nested) && self.at.iter().all(|(hit, _)| *hit <= self.lesions)
     }
 }
 

@@ -1,5 +1,5 @@
-//! A simulated hospital's folder: masks of a made-up model beside made-up references, and the
-//! table that names them. The same seed gives the same bytes on every machine. Nobody's images
+//! A simulated hospital's folder: masks and candidates of a made-up model beside made-up
+//! references, and the table that names them. The same seed gives the same bytes on every machine. Nobody's images
 //! are behind them.
 //!
 //! What a hospital really has is in it: patients with two scans, lesions that are missed, false
@@ -51,13 +51,18 @@ const SCANNERS: [&str; 3] = ["Siemens Healthineers", "GE HealthCare", "Philips"]
 const ORGAN: u16 = 1;
 const LESION: u16 = 2;
 
-/// Writes the hospital of `seed` into `folder`: `manifest.csv` and the folder `masks`.
+/// Where the first voxel lies, in the coordinates of NIfTI.
+const ORIGIN: [f64; 3] = [-24.0, -22.0, 10.0];
+
+/// Writes the hospital of `seed` into `folder`: `manifest.csv`, the folder `masks`, and
+/// `candidates.csv` with the candidates of every scan.
 ///
 /// # Errors
 /// What the file system says.
 pub(crate) fn write(folder: &Path, seed: u64, form: Form) -> io::Result<()> {
     std::fs::create_dir_all(folder.join("masks"))?;
     let mut table = "case_id,patient,truth,prediction,age,sex,scanner\n".to_owned();
+    let mut list = "scan,x,y,z,score\n".to_owned();
     let mut draws = Draws::new(seed);
     // Each hospital has its own case mix, and its own trouble with the model.
     let hospital = Hospital {
@@ -76,7 +81,15 @@ pub(crate) fn write(folder: &Path, seed: u64, form: Form) -> io::Result<()> {
             let scanner = SCANNERS[usize::try_from(draws.below(3)).unwrap_or(0)];
             about = format!("{age},{sex},{scanner}");
         }
-        let (truth, prediction) = hospital.scan(&mut draws);
+        let Scan {
+            truth,
+            prediction,
+            candidates,
+        } = hospital.scan(&mut draws);
+        for (place, score) in candidates {
+            let [x, y, z] = place;
+            let _ = writeln!(list, "S{scan:03},{x:.2},{y:.2},{z:.2},{score:.3}");
+        }
         let name = |which: &str| format!("masks/{which}-{scan:03}.{}", form.ending());
         store(&folder.join(name("truth")), &truth, form, [seed, scan, 0])?;
         let path = folder.join(name("prediction"));
@@ -89,7 +102,16 @@ pub(crate) fn write(folder: &Path, seed: u64, form: Form) -> io::Result<()> {
         let row = format!("S{scan:03},P{patient:03},{truth},{prediction},{about}");
         let _ = writeln!(table, "{row}");
     }
+    std::fs::write(folder.join("candidates.csv"), list)?;
     std::fs::write(folder.join("manifest.csv"), table)
+}
+
+/// What there is of one scan.
+struct Scan {
+    truth: Segmentation,
+    prediction: Segmentation,
+    /// Where the model sees lesions, in the coordinates of NIfTI, each with its score.
+    candidates: Vec<([f64; 3], f64)>,
 }
 
 /// The second faulty prediction was made on another scan.
@@ -139,8 +161,8 @@ struct Ball {
 }
 
 impl Hospital {
-    /// Reference and prediction of one scan.
-    fn scan(&self, draws: &mut Draws) -> (Segmentation, Segmentation) {
+    /// Reference, prediction and candidates of one scan.
+    fn scan(&self, draws: &mut Draws) -> Scan {
         let spacing = [1.0, 1.0, if self.thick { 2.5 } else { 1.5 }];
         let depth = 24.0 * spacing[2];
         let organ = Ball {
@@ -149,6 +171,11 @@ impl Hospital {
         };
         let mut truth = vec![(ORGAN, organ)];
         let mut prediction = vec![(ORGAN, self.outlined(organ, draws))];
+        let mut candidates = Vec::new();
+        let mut seen = |ball: Ball, score: f64| {
+            let place = std::array::from_fn(|axis| ball.centre[axis] + ORIGIN[axis]);
+            candidates.push((place, score));
+        };
         if draws.unit() < self.lesions {
             for _ in 0..=draws.below(3) {
                 let lesion = Ball {
@@ -160,8 +187,13 @@ impl Hospital {
                     radius: 1.6 + 2.6 * draws.unit(),
                 };
                 truth.push((LESION, lesion));
+                let outlined = self.outlined(lesion, draws);
                 if draws.unit() >= self.missed {
-                    prediction.push((LESION, self.outlined(lesion, draws)));
+                    prediction.push((LESION, outlined));
+                    seen(outlined, 0.4 + 0.6 * draws.unit());
+                } else if draws.below(3) > 0 {
+                    // Too unsure for an outline.
+                    seen(outlined, 0.5 * draws.unit());
                 }
             }
         }
@@ -171,8 +203,20 @@ impl Hospital {
                 radius: 1.6 + draws.unit(),
             };
             prediction.push((LESION, false_alarm));
+            seen(false_alarm, 0.3 + 0.6 * draws.unit());
         }
-        (voxels(&truth, spacing), voxels(&prediction, spacing))
+        for _ in 0..draws.below(4) {
+            let noise = Ball {
+                centre: [6.0, 6.0 + 30.0 * draws.unit(), depth * draws.unit()],
+                radius: 1.0,
+            };
+            seen(noise, 0.6 * draws.unit());
+        }
+        Scan {
+            truth: voxels(&truth, spacing),
+            prediction: voxels(&prediction, spacing),
+            candidates,
+        }
     }
 
     /// The ball as the model draws it.
@@ -213,16 +257,13 @@ fn voxels(balls: &[(u16, Ball)], spacing: [f64; 3]) -> Segmentation {
         ])
     });
     let [x, y, z] = spacing;
+    let [left, back, low] = ORIGIN;
     Segmentation {
         is_open: false,
         geometry: Geometry {
             shape: SHAPE,
             spacing,
-            affine: Some([
-                [x, 0.0, 0.0, -24.0],
-                [0.0, y, 0.0, -22.0],
-                [0.0, 0.0, z, 10.0],
-            ]),
+            affine: Some([[x, 0.0, 0.0, left], [0.0, y, 0.0, back], [0.0, 0.0, z, low]]),
         },
         voxels: Voxels::Labels(each.collect()),
     }

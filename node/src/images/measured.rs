@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use imaging::refusal::Reason;
-use shared::fault::Fault;
+use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::statistic::cases::Column;
 use shared::statistic::masks::MaskEndpoint;
@@ -54,12 +54,13 @@ pub(crate) fn masks(
     unnamed(study, &plan, &cases, findings);
     refusals(study, images, rows, &answers, findings);
     copies(study, &plan, &answers, findings);
+    unlisted(study, &plan, &answers, findings)?;
     let digest = fingerprint(&answers);
     let mut each: Vec<MaskEndpoint> = plan
         .endpoint
         .iter()
         .map(|_| MaskEndpoint {
-            truth_ml: Vec::with_capacity(rows.len()),
+            present: Vec::with_capacity(rows.len()),
             model: plan.model.iter().map(|_| Vec::new()).collect(),
         })
         .collect();
@@ -68,7 +69,8 @@ pub(crate) fn masks(
         for (at, endpoint) in each.iter_mut().enumerate() {
             let volume = answer.truth_ml.get(at).copied().flatten();
             let volume = volume.filter(|ml| ml.is_finite() && *ml >= 0.0);
-            endpoint.truth_ml.push(volume);
+            let present = answer.present.get(at).copied().flatten();
+            endpoint.present.push(volume.and(present));
             let mut models = cases.next().unwrap_or_default().into_iter();
             for model in &mut endpoint.model {
                 let case = models
@@ -210,11 +212,7 @@ fn categories<'a>(
 
 /// Rows that name no mask.
 fn unnamed(study: &StudyProtocol, plan: &Plan, cases: &[Files], findings: &mut Vec<Finding>) {
-    let truths = plan.endpoint.iter().map(|(_, truth)| *truth);
-    let mut needed: Vec<usize> = truths.chain(plan.model.iter().copied()).collect();
-    needed.sort_unstable();
-    needed.dedup();
-    for index in needed {
+    for index in plan.needed() {
         let named = |files: &&Files| files.get(index).is_none_or(Option::is_none);
         let rows = cases.iter().filter(named).count() as u64;
         if let (Some(field), true) = (study.field.get(index), rows > 0) {
@@ -224,11 +222,46 @@ fn unnamed(study: &StudyProtocol, plan: &Plan, cases: &[Files], findings: &mut V
     }
 }
 
+/// Cases that a list of many scans has no row of. Where that is every case, the column that tells
+/// scans apart holds other names than the table.
+///
+/// # Errors
+/// `FV-DATA-013` then.
+fn unlisted(
+    study: &StudyProtocol,
+    plan: &Plan,
+    answers: &[Answer],
+    findings: &mut Vec<Finding>,
+) -> Result<(), Fault> {
+    for index in plan.needed() {
+        let without = answers.iter().filter(|one| one.unlisted.contains(&index));
+        let rows = without.count();
+        let Some(field) = study.field.get(index).filter(|_| rows > 0) else {
+            continue;
+        };
+        if rows == answers.len() {
+            return Err(Fault::new(
+                Code::NoCases,
+                format!("the list of \"{}\" has no row of any case", field.name),
+                "the names in its column of scans are not those that the table gives",
+                "look at what stands after # in the mapping: list.csv#column={name}",
+            ));
+        }
+        findings.push(Finding::field(
+            &field.name,
+            "the list has no row of these cases",
+            rows as u64,
+            "counted as scans without candidates, or without lesions where it is the truth",
+        ));
+    }
+    Ok(())
+}
+
 /// Masks that are another case's file, and predictions that are the reference's. Masks without any
 /// structure are alike by nature and are passed over.
 fn copies(study: &StudyProtocol, plan: &Plan, answers: &[Answer], findings: &mut Vec<Finding>) {
     let truths: BTreeSet<usize> = plan.endpoint.iter().map(|(_, truth)| *truth).collect();
-    for &truth in &truths {
+    for &truth in truths.iter().filter(|truth| !plan.is_listed(**truth)) {
         let masks = answers.iter().map(|answer| {
             let mut volumes = answer.truth_ml.iter().flatten();
             let digest = answer.digest.get(truth)?.as_ref()?;
@@ -236,7 +269,8 @@ fn copies(study: &StudyProtocol, plan: &Plan, answers: &[Answer], findings: &mut
         });
         repeated(study, truth, masks, findings);
     }
-    for (at, &model) in plan.model.iter().enumerate() {
+    let models = plan.model.iter().enumerate();
+    for (at, &model) in models.filter(|(_, model)| !plan.is_listed(**model)) {
         let mask = |answer: &Answer| -> Option<Digest> {
             let mut cases = answer.case.iter().filter_map(|case| case.get(at)?.as_ref());
             let digest = answer.digest.get(model)?.as_ref()?;

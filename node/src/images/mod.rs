@@ -7,6 +7,7 @@
 //! To: `shared::statistic::cases`, and the people at the site (`Finding`).
 
 mod answer;
+mod candidates;
 pub(crate) mod made;
 mod measured;
 mod pool;

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use shared::study::{FieldName, SegmentationPlan, Structure, StudyProtocol};
+use shared::study::{FieldKind, FieldName, SegmentationPlan, Structure, StudyProtocol};
 
 /// What is measured on every case; told once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,8 +15,12 @@ pub(crate) struct Plan {
     pub(crate) conventions: Option<SegmentationPlan>,
     /// By endpoint: its structure, and which of a case's files is the truth.
     pub(crate) endpoint: Vec<(Structure, usize)>,
-    /// By model: which of a case's files is its mask.
+    /// By model: which of a case's files is its mask, or its list of candidates.
     pub(crate) model: Vec<usize>,
+    /// By model: which of a case's files is its list of candidates, if it has one.
+    pub(crate) candidates: Vec<Option<usize>>,
+    /// By declared field: whether its files are lists of places, and no masks.
+    pub(crate) listed: Vec<bool>,
     /// Words of the attributes that are read from a case's only file.
     pub(crate) attribute: Vec<String>,
 }
@@ -40,12 +44,37 @@ impl Plan {
             .iter()
             .map(|model| position(model.field.as_ref()?))
             .collect::<Option<Vec<_>>>()?;
+        let candidates = study.model.iter();
+        let candidates = candidates.map(|model| position(model.candidate_field()?));
+        let listed = study.field.iter();
         Some(Self {
             conventions: Some(conventions),
             endpoint,
             model,
+            candidates: candidates.collect(),
+            listed: listed
+                .map(|field| field.kind == FieldKind::Places)
+                .collect(),
             attribute: Vec::new(),
         })
+    }
+
+    /// Every field whose files are read, ascending, each once.
+    pub(crate) fn needed(&self) -> Vec<usize> {
+        let truths = self.endpoint.iter().map(|(_, truth)| *truth);
+        let lists = self.candidates.iter().flatten();
+        let mut needed: Vec<usize> = truths
+            .chain(self.model.iter().copied())
+            .chain(lists.copied())
+            .collect();
+        needed.sort_unstable();
+        needed.dedup();
+        needed
+    }
+
+    /// Whether the files of a field are lists of places.
+    pub(crate) fn is_listed(&self, field: usize) -> bool {
+        self.listed.get(field).copied().unwrap_or(false)
     }
 
     /// The plan that reads attributes of the acquisition.
@@ -54,6 +83,8 @@ impl Plan {
             conventions: None,
             endpoint: Vec::new(),
             model: Vec::new(),
+            candidates: Vec::new(),
+            listed: Vec::new(),
             attribute,
         }
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use imaging::component::Connectivity;
 use imaging::dicom::attribute;
 use imaging::file::read_mask;
-use imaging::lesion::{self, Rule};
+use imaging::lesion::{self, MatchRule, Rule};
 use imaging::limit::Limits;
 use imaging::mask::Region;
 use imaging::refusal::{Reason, Refusal};
@@ -20,10 +20,11 @@ use shared::identity::Digest;
 use shared::study::{Border, Hd95, LesionPlan, LesionRule, SegmentationPlan, Structure};
 
 use super::answer::{Answer, Attribute, Both, Case, Lesions, Refused};
+use super::candidates::{self, CaseList, Lists, Truth, about};
 use super::question::{Files, Plan};
 
 /// Reads and measures one case.
-pub(super) fn case(plan: &Plan, files: &Files, limits: &Limits) -> Answer {
+pub(super) fn case(plan: &Plan, files: &Files, lists: &mut Lists, limits: &Limits) -> Answer {
     let mut answer = Answer::default();
     if !plan.attribute.is_empty() {
         acquisition(plan, files, limits, &mut answer);
@@ -32,29 +33,94 @@ pub(super) fn case(plan: &Plan, files: &Files, limits: &Limits) -> Answer {
     let Some(conventions) = &plan.conventions else {
         return answer;
     };
-    let masks = read(plan, files, limits, &mut answer);
+    let found = read(plan, files, lists, limits, &mut answer);
+    let scored = Scored {
+        plan,
+        conventions,
+        found: &found,
+        limits,
+    };
     for (structure, truth) in &plan.endpoint {
-        let truth_mask = masks.get(truth);
-        answer
-            .truth_ml
-            .push(truth_mask.map(|mask| volume_ml(mask, &structure.labels)));
-        let each = plan.model.iter().map(|model| {
-            let (truth_mask, prediction) = (truth_mask?, masks.get(model)?);
-            match compared(conventions, structure, truth_mask, prediction, limits) {
-                Ok(case) => Some(case),
-                Err(refusal) => {
-                    let refused = Refused::new(*model, &refusal);
-                    if !answer.refused.contains(&refused) {
-                        answer.refused.push(refused);
-                    }
-                    None
+        let (volume, present) = found.present(structure, *truth);
+        answer.truth_ml.push(volume);
+        answer.present.push(present);
+        let models = 0..plan.model.len();
+        let each = models.map(|model| match scored.model(structure, *truth, model) {
+            Ok(case) => case,
+            Err(refusal) => {
+                let refused = Refused::new(plan.model[model], &refusal);
+                if !answer.refused.contains(&refused) {
+                    answer.refused.push(refused);
                 }
+                None
             }
         });
         let each = each.collect();
         answer.case.push(each);
     }
     answer
+}
+
+/// The files of a case that could be read, by declared field.
+#[derive(Default)]
+struct Found {
+    masks: BTreeMap<usize, Segmentation>,
+    lists: BTreeMap<usize, CaseList>,
+}
+
+impl Found {
+    /// Volume of a structure in the truth, and whether it is there at all.
+    fn present(&self, structure: &Structure, truth: usize) -> (Option<f64>, Option<bool>) {
+        if let Some(list) = self.lists.get(&truth) {
+            let mut lesions = about(list.rows(), &structure.labels);
+            return (Some(0.0), Some(lesions.any(|one| one.counts)));
+        }
+        let mask = self.masks.get(&truth);
+        let volume = mask.map(|mask| volume_ml(mask, &structure.labels));
+        (volume, volume.map(|ml| ml > 0.0))
+    }
+}
+
+/// What the files of a case are scored by.
+struct Scored<'a> {
+    plan: &'a Plan,
+    conventions: &'a SegmentationPlan,
+    found: &'a Found,
+    limits: &'a Limits,
+}
+
+impl Scored<'_> {
+    /// One model of one structure; `None` where a file that the protocol plans is not there.
+    fn model(
+        &self,
+        structure: &Structure,
+        truth: usize,
+        model: usize,
+    ) -> Result<Option<Case>, Refusal> {
+        let field = self.plan.model[model];
+        let masks = (self.found.masks.get(&truth), self.found.masks.get(&field));
+        let mut case = if self.plan.is_listed(field) {
+            Case::without_masks()
+        } else if let (Some(truth), Some(prediction)) = masks {
+            compared(self.conventions, structure, truth, prediction, self.limits)?
+        } else {
+            return Ok(None);
+        };
+        let list = self.plan.candidates.get(model).copied().flatten();
+        if let (Some(plan), Some(list)) = (&structure.candidates, list) {
+            let truth = match (self.found.lists.get(&truth), masks.0) {
+                (Some(lesions), _) => Truth::List(lesions.rows()),
+                (None, Some(mask)) => Truth::Mask(mask),
+                (None, None) => return Ok(None),
+            };
+            let Some(list) = self.found.lists.get(&list) else {
+                return Ok(None);
+            };
+            let counted = candidates::counted(plan, structure, &truth, list.rows())?;
+            case.candidates = Some(counted);
+        }
+        Ok(Some(case))
+    }
 }
 
 fn acquisition(plan: &Plan, files: &Files, limits: &Limits, answer: &mut Answer) {
@@ -88,36 +154,41 @@ fn the_file(files: &Files) -> Option<(usize, &PathBuf)> {
     named.find_map(|(field, path)| Some((field, path.as_ref()?)))
 }
 
-/// Every mask that the plan needs, each read once, by its field.
+/// Every mask and list that the plan needs, each read once.
 fn read(
     plan: &Plan,
     files: &Files,
+    lists: &mut Lists,
     limits: &Limits,
     answer: &mut Answer,
-) -> BTreeMap<usize, Segmentation> {
+) -> Found {
     answer.digest = vec![None; files.len()];
-    let truths = plan.endpoint.iter().map(|(_, truth)| *truth);
-    let mut needed: Vec<usize> = truths.chain(plan.model.iter().copied()).collect();
-    needed.sort_unstable();
-    needed.dedup();
-    let mut masks = BTreeMap::new();
-    for field in needed {
+    let mut found = Found::default();
+    for field in plan.needed() {
         let Some(Some(path)) = files.get(field) else {
             continue;
         };
-        match read_mask(path, limits) {
-            Ok(mask) => {
-                masks.insert(field, mask);
+        let result = if plan.is_listed(field) {
+            lists.read(path, limits).map(|list| {
+                answer.digest[field] = list.digest();
+                answer.unlisted.extend(list.is_unlisted().then_some(field));
+                found.lists.insert(field, list);
+            })
+        } else {
+            read_mask(path, limits).map(|mask| {
                 answer.digest[field] = digest(path).ok();
-            }
-            Err(refusal) => answer.refused.push(Refused::new(field, &refusal)),
+                found.masks.insert(field, mask);
+            })
+        };
+        if let Err(refusal) = result {
+            answer.refused.push(Refused::new(field, &refusal));
         }
     }
-    masks
+    found
 }
 
 /// The digest of a file's bytes; of a folder, of its files' in the order of their names.
-fn digest(path: &Path) -> std::io::Result<Digest> {
+pub(super) fn digest(path: &Path) -> std::io::Result<Digest> {
     if path.is_dir() {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(path)? {
@@ -182,14 +253,14 @@ fn compared(
     }
     let labels = (&structure.labels, structure.in_predictions());
     let extents = [truth.extent(labels.0), prediction.extent(labels.1)];
-    let rule = structure.lesions.as_ref().map(|plan| (plan, rule(plan)));
+    let rule = structure.lesions.as_ref().and_then(rule);
     let Some(region) = extents.into_iter().flatten().reduce(Region::union) else {
         let empty = || Lesions {
             truth: 0,
             found: 0,
             predicted: 0,
             hits: 0,
-            iou_sum: matches!(rule, Some((_, Rule::IouOneToOne(_)))).then_some(0.0),
+            iou_sum: rule.and_then(|rule| sums_iou(rule.matching).then_some(0.0)),
             by_size: vec![(0, 0); structure.size_edges_ml.len()],
         };
         return Ok(Case {
@@ -197,10 +268,9 @@ fn compared(
             prediction_ml: 0.0,
             both: None,
             lesions: rule.is_some().then(empty),
+            candidates: None,
         });
     };
-    let margin = rule.as_ref().map_or(0, |(_, rule)| rule.margin());
-    let region = region.grown(margin, shape);
     let (one, two) = (
         truth.structure(labels.0, region),
         prediction.structure(labels.1, region),
@@ -210,27 +280,44 @@ fn compared(
     let tolerances = &conventions.tolerance_mm;
     let surface = compare(&one, &two, spacing, truth.geometry.is_plane(), tolerances);
     let mm3 = voxel_mm3(&truth);
-    let lesions = rule.and_then(|(plan, rule)| {
-        let connectivity = Connectivity::of(plan.connectivity)?;
-        let least = plan.min_volume_mm3;
-        let found = lesion::matched(&one, &two, spacing, connectivity, rule, least);
-        Some(counts(structure, rule, &found))
-    });
+    let lesions = match rule {
+        None => None,
+        Some(rule) => {
+            let found = lesion::compare(&one, &two, spacing, &rule, None)?;
+            Some(counts(structure, rule.matching, &found))
+        }
+    };
     Ok(Case {
         truth_ml: millilitres(overlap.truth, mm3),
         prediction_ml: millilitres(overlap.prediction, mm3),
         both: surface.and_then(|surface| both(conventions, overlap, &surface)),
         lesions,
+        candidates: None,
     })
 }
 
-fn rule(plan: &LesionPlan) -> Rule {
-    match plan.rule {
-        LesionRule::Overlap => Rule::Overlap,
-        LesionRule::IouOneToOne => Rule::IouOneToOne(plan.iou.unwrap_or(0.5)),
-        LesionRule::BratsDilation => Rule::BratsDilation(plan.dilations.unwrap_or(3)),
-        LesionRule::CentreDistance => Rule::CentreDistance(plan.distance_mm.unwrap_or(0.0)),
-    }
+fn rule(plan: &LesionPlan) -> Option<Rule> {
+    Some(Rule {
+        matching: match plan.rule {
+            LesionRule::Overlap => MatchRule::Overlap,
+            LesionRule::IouOneToOne => MatchRule::IouOneToOne {
+                threshold: plan.iou?,
+            },
+            LesionRule::BratsDilation => MatchRule::BratsDilation {
+                iterations: u32::from(plan.dilations?),
+            },
+            LesionRule::CentreDistance => MatchRule::CentreDistance {
+                mm: plan.distance_mm?,
+            },
+        },
+        connectivity: Connectivity::parse(plan.connectivity)?,
+        min_volume_mm3: plan.min_volume_mm3,
+    })
+}
+
+/// Whether a rule's pairs have an intersection over union each, as panoptic quality asks.
+fn sums_iou(rule: MatchRule) -> bool {
+    matches!(rule, MatchRule::IouOneToOne { .. })
 }
 
 /// The protocol's conventions, chosen from all that were measured.
@@ -259,22 +346,21 @@ fn both(conventions: &SegmentationPlan, overlap: Overlap, surface: &Surface) -> 
     })
 }
 
-fn counts(structure: &Structure, rule: Rule, found: &lesion::Lesions) -> Lesions {
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let hit = found.truth.iter().filter(|(_, is_found)| *is_found).count();
+fn counts(structure: &Structure, rule: MatchRule, found: &lesion::Lesions) -> Lesions {
+    let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     let mut by_size = vec![(0, 0); structure.size_edges_ml.len()];
-    for (mm3, is_found) in &found.truth {
-        if let Some(bin) = structure.size_bin(mm3 / 1000.0) {
+    for lesion in &found.each {
+        if let Some(bin) = structure.size_bin(lesion.volume_mm3 / 1000.0) {
             by_size[bin].0 += 1;
-            by_size[bin].1 += u32::from(*is_found);
+            by_size[bin].1 += u32::from(lesion.is_found());
         }
     }
     Lesions {
-        truth: count(found.truth.len()),
-        found: count(hit),
-        predicted: found.hits + found.false_positives,
-        hits: found.hits,
-        iou_sum: matches!(rule, Rule::IouOneToOne(_)).then_some(found.iou_sum),
+        truth: count(found.each.len() as u64),
+        found: count(found.found),
+        predicted: count(found.right + found.wrong.len() as u64),
+        hits: count(found.right),
+        iou_sum: sums_iou(rule).then_some(found.iou_sum),
         by_size,
     }
 }

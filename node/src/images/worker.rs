@@ -15,6 +15,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 use super::answer::Answer;
+use super::candidates::Lists;
 use super::question::{Files, Plan};
 use super::score;
 
@@ -35,12 +36,15 @@ pub(crate) fn serve() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let limits = Limits::default();
+    let mut lists = Lists::default();
     let mut out = std::io::stdout().lock();
     for line in lines {
         let Some(files) = line.ok().and_then(read::<Files>) else {
             return ExitCode::FAILURE;
         };
-        let scored = catch_unwind(AssertUnwindSafe(|| score::case(&plan, &files, &limits)));
+        let scored = catch_unwind(AssertUnwindSafe(|| {
+            score::case(&plan, &files, &mut lists, &limits)
+        }));
         let Ok(answer) = scored else {
             return ExitCode::FAILURE;
         };

@@ -16,7 +16,7 @@
 //! [`MOST_UNDEFINED`] of them no interval is given, as what is left is no longer a sample of
 //! the statistic's law.
 //!
-//! From: `ranked`, `statistic` for quantities without a closed form.
+//! From: `ranked`, `froc`, `lesion`, `statistic` for quantities without a closed form.
 //! To: `distribution` (the normal law), plain intervals.
 
 use std::ops::Range;
@@ -128,6 +128,21 @@ pub fn jackknife<const K: usize>(
         members(&mut weights, 1);
     }
     columns
+}
+
+/// Standard errors and intervals of `K` statistics, functions of one weight per patient, from
+/// `resamples` resamples of `seed` and the jackknife, at a two-sided `level` in (0, 1).
+pub fn intervals<const K: usize>(
+    patients: u32,
+    seed: u64,
+    resamples: u32,
+    level: f64,
+    statistics: impl Fn(&[u32]) -> [Option<f64>; K],
+) -> [Bootstrap; K] {
+    let replicates = replicate(patients, seed, 0..resamples, &statistics);
+    let leavings = jackknife(patients, &statistics);
+    let values = statistics(&vec![1; patients as usize]);
+    std::array::from_fn(|at| Bootstrap::of(values[at], &replicates[at], &leavings[at], level))
 }
 
 fn push<const K: usize>(columns: &mut [Vec<Option<f64>>; K], values: [Option<f64>; K]) {

@@ -8,6 +8,7 @@ pub mod binomial_normal;
 pub mod bivariate;
 pub mod calibration;
 mod curve;
+pub mod detection;
 mod estimate;
 mod failure;
 mod fairness;

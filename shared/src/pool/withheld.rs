@@ -170,6 +170,11 @@ impl Walk<'_> {
                 let item = format!("lesions, {} of {}", one.endpoint, one.model);
                 self.count(&item, &one.truth, "this site's lesions are in no sum");
             }
+            Statistic::Detection(one) => {
+                let item = format!("candidates, {} of {}", one.endpoint, one.model);
+                let effect = "this site is not in the curve of merged scans";
+                self.count(&item, &one.lesions, effect);
+            }
             // A step is withheld as a whole; the exchange names the site.
             Statistic::CalibrationBlock(_) => {}
             Statistic::Missing(one) => self.missing(one),

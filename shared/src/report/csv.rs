@@ -71,6 +71,9 @@ pub fn slug(key: &EstimateKey) -> String {
     if let Some(tolerance) = key.tolerance_mm {
         parts.push(format!("within-{tolerance}-mm"));
     }
+    if let Some(point) = key.false_positives_per_scan {
+        parts.push(format!("at-{point}-fp-per-scan"));
+    }
     if let Some(sensitivity) = &key.sensitivity {
         parts.push(plain(sensitivity));
     }

@@ -45,6 +45,9 @@ pub struct EstimateKey {
     /// The tolerance of a surface Dice, millimetres.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance_mm: Option<f64>,
+    /// The false positives per scan at which a sensitivity is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub false_positives_per_scan: Option<f64>,
     /// The prespecified sensitivity analysis; absent for the primary analysis set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity: Option<String>,
@@ -63,6 +66,7 @@ impl EstimateKey {
             threshold: None,
             prevalence: None,
             tolerance_mm: None,
+            false_positives_per_scan: None,
             sensitivity: None,
         }
     }
@@ -90,6 +94,15 @@ impl EstimateKey {
     pub fn within_tolerance(self, tolerance_mm: f64) -> Self {
         Self {
             tolerance_mm: Some(tolerance_mm),
+            ..self
+        }
+    }
+
+    /// The same at a number of false positives per scan.
+    #[must_use]
+    pub fn at_false_positives(self, per_scan: f64) -> Self {
+        Self {
+            false_positives_per_scan: Some(per_scan),
             ..self
         }
     }

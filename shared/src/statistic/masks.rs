@@ -1,14 +1,14 @@
-//! What two masks say about one case, under the protocol's conventions: the measurements that
-//! every statistic of a study of masks reads. They are made by the node's parser process and
+//! What two masks, or a truth and a list of candidates, say about one case, under the protocol's
+//! conventions: the measurements that every statistic of a study of masks reads. They are made by the node's parser process and
 //! live inside the node only; like `Cases` they can neither be printed nor serialised.
 //!
 //! From: `node::imaging`.
-//! To: `segmentation`, `lesion`, by way of `Cases`.
+//! To: `segmentation`, `lesion`, `detection`, by way of `Cases`.
 
 /// The cases of one endpoint of masks, rows in the order of `Cases`.
 pub struct MaskEndpoint {
-    /// Volume of the structure in the truth, millilitres; `None` where no truth could be read.
-    pub truth_ml: Vec<Option<f64>>,
+    /// By row, whether the truth has the structure; `None` where no truth could be read.
+    pub present: Vec<Option<bool>>,
     /// By model (protocol order) and row: the comparison; `None` where there is none, for want
     /// of a readable truth, a readable prediction, or a common space.
     pub model: Vec<Vec<Option<MaskCase>>>,
@@ -17,7 +17,7 @@ pub struct MaskEndpoint {
 impl MaskEndpoint {
     /// Whether the structure is in the truth; `None` without a readable truth.
     pub fn present(&self, row: usize) -> Option<bool> {
-        self.truth_ml.get(row).copied()?.map(|volume| volume > 0.0)
+        self.present.get(row).copied()?
     }
 
     /// The comparison of one model at one row.
@@ -26,16 +26,19 @@ impl MaskEndpoint {
     }
 }
 
-/// One model's mask of one case against the truth.
+/// One model's mask, or candidates, of one case against the truth.
 pub struct MaskCase {
-    /// Volume of the structure in the truth, millilitres, at least 0.
+    /// Volume of the structure in the truth, millilitres, at least 0; 0 of a truth without voxels.
     pub truth_ml: f64,
-    /// Volume of the structure in the prediction, millilitres, at least 0.
+    /// Volume of the structure in the prediction, millilitres, at least 0; 0 of a model that gives
+    /// candidates only.
     pub prediction_ml: f64,
     /// Overlap and distances, where both have the structure.
     pub pair: Option<Pair>,
     /// Lesions, where the protocol plans them.
     pub lesions: Option<LesionCounts>,
+    /// Candidates, where the protocol plans them and the model has lists.
+    pub candidates: Option<CandidateCounts>,
 }
 
 /// Which of truth and prediction have the structure.
@@ -103,4 +106,14 @@ pub struct LesionCounts {
     pub iou_sum: Option<f64>,
     /// Lesions of the truth by the protocol's size bins: how many, and how many found.
     pub by_size: Vec<(u32, u32)>,
+}
+
+/// Candidates of one case, counted on the protocol's grid of scores.
+#[derive(Clone, Eq, PartialEq)]
+pub struct CandidateCounts {
+    /// Lesions of the truth that count.
+    pub lesions: u32,
+    /// At each score of the grid, rising: lesions that candidates with at least that score
+    /// detect, and the false ones among these candidates.
+    pub at: Vec<(u32, u32)>,
 }

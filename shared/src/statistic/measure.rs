@@ -18,8 +18,8 @@ use super::paired_auc::PairedAuc;
 use super::permutation::Permutation;
 use super::subgroup::SubgroupTable;
 use super::{
-    AnalysisSet, Cases, Exact, Statistic, accuracy, brier, calibration, case_mix, discrimination,
-    lesion, net_benefit, reclassification, segmentation, sensitivity,
+    AnalysisSet, Cases, Exact, Statistic, accuracy, brier, calibration, case_mix, detection,
+    discrimination, lesion, net_benefit, reclassification, segmentation, sensitivity,
 };
 use crate::statistic::segmentation::MaskSet;
 use crate::study::plan::StatisticKind;
@@ -114,25 +114,29 @@ impl Planned<'_> {
                 .collect(),
             StatisticKind::Segmentation => self.masks(),
             StatisticKind::Lesions => self.lesions(),
+            StatisticKind::Detection => self.detection(),
             // Measured step by step, by `calibration_block::measure`.
             StatisticKind::CalibrationBlock => Vec::new(),
-            StatisticKind::CaseMix => {
-                let each = models.filter_map(|model| case_mix::measure(set, self.areas, model));
-                each.flatten().map(Statistic::Estimate).collect()
-            }
+            StatisticKind::CaseMix => models
+                .filter_map(|model| case_mix::measure(set, self.areas, model))
+                .flatten()
+                .map(Statistic::Estimate)
+                .collect(),
             StatisticKind::Missing => models
                 .filter_map(|model| {
                     Missing::measure(self.protocol, self.cases, self.endpoint, model)
                 })
                 .map(Statistic::Missing)
                 .collect(),
-            StatisticKind::Sensitivity => {
-                sensitivity::measure(self.protocol, self.cases, self.endpoint, set)
-                    .into_iter()
-                    .map(Statistic::Estimate)
-                    .collect()
-            }
+            StatisticKind::Sensitivity => self.sensitivity(),
         }
+    }
+
+    /// The prespecified sensitivity analyses.
+    fn sensitivity(&self) -> Vec<Statistic<Exact>> {
+        let (protocol, cases) = (self.protocol, self.cases);
+        let found = sensitivity::measure(protocol, cases, self.endpoint, self.set).into_iter();
+        found.map(Statistic::Estimate).collect()
     }
 
     /// The 2x2 tables, and after each the estimates that follow from it.
@@ -267,6 +271,21 @@ impl Planned<'_> {
             found.extend(lesion::measure(&masks, model).map(Statistic::Lesions));
             let ratios = lesion::estimates(&masks, model).into_iter();
             found.extend(ratios.map(Statistic::Estimate));
+        }
+        found
+    }
+
+    fn detection(&self) -> Vec<Statistic<Exact>> {
+        let Some(masks) = MaskSet::of(self.set, self.cases, self.endpoint) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for model in 0..self.protocol.model.len() {
+            let Some((counts, estimates)) = detection::measure(&masks, model) else {
+                continue;
+            };
+            found.push(Statistic::Detection(counts));
+            found.extend(estimates.into_iter().map(Statistic::Estimate));
         }
         found
     }

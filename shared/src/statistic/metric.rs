@@ -88,6 +88,8 @@ pub enum Topic {
     Segmentation,
     /// Lesions found and not found.
     Lesions,
+    /// Candidates with scores.
+    Detection,
 }
 
 impl Topic {
@@ -103,6 +105,7 @@ impl Topic {
             Self::CaseMix => "Case mix",
             Self::Segmentation => "Segmentation",
             Self::Lesions => "Lesions",
+            Self::Detection => "Detection",
         }
     }
 }
@@ -172,6 +175,7 @@ pub struct Entry {
     pub help: &'static str,
 }
 
+mod common;
 mod register;
 
 pub use register::Metric;

@@ -20,6 +20,7 @@ pub mod characteristics;
 pub mod confusion;
 pub mod contingency;
 mod crossed;
+pub mod detection;
 pub mod discordance;
 pub mod discrimination;
 pub mod disparity;
@@ -96,6 +97,8 @@ pub enum Statistic<S: Stage> {
     Segmentation(segmentation::Segmentation<S>),
     /// Lesions of one structure.
     Lesions(lesion::Lesions<S>),
+    /// Candidates with scores against the lesions of one structure.
+    Detection(detection::Detection<S>),
 }
 
 macro_rules! readers {
@@ -146,4 +149,6 @@ readers! {
     segmentation = Segmentation, segmentation::Segmentation<S>;
     /// The lesions of one structure, if they are.
     lesions = Lesions, lesion::Lesions<S>;
+    /// The candidates against one structure's lesions, if they are.
+    detection = Detection, detection::Detection<S>;
 }

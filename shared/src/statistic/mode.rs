@@ -77,9 +77,10 @@ fn merge(kind: StatisticKind) -> Merge {
         | StatisticKind::Missing
         | StatisticKind::Lesions => Merge::Sums,
         StatisticKind::Characteristics => Merge::Moments,
-        StatisticKind::Histogram | StatisticKind::CalibrationBins | StatisticKind::Segmentation => {
-            Merge::Histogram
-        }
+        StatisticKind::Histogram
+        | StatisticKind::CalibrationBins
+        | StatisticKind::Segmentation
+        | StatisticKind::Detection => Merge::Histogram,
         StatisticKind::Permutation => Merge::Permutation,
         StatisticKind::CalibrationBlock => Merge::Newton,
         StatisticKind::Auc
@@ -152,15 +153,11 @@ fn leaves(kind: StatisticKind) -> (&'static str, &'static str) {
             "the parts of each count, where all of them are large",
             "every count",
         ),
-        StatisticKind::Segmentation => (
-            "means with interval and variance where enough patients are behind them and left \
-             out of them; the four counts, small ones hidden; distributions in large blocks",
-            "every mean, count and bin",
-        ),
-        StatisticKind::Lesions => (
-            "rates with interval and variance where enough patients stand on both sides; no \
-             count of lesions",
-            "every count and rate",
+        StatisticKind::Segmentation => (MEANS_OF_MASKS, "every mean, count and bin"),
+        StatisticKind::Lesions => (RATES_OF_LESIONS, "every count and rate"),
+        StatisticKind::Detection => (
+            FREE_RESPONSE,
+            "every count on the grid of scores, and every estimate",
         ),
         StatisticKind::Sensitivity => (
             "the same as in the primary analysis, where enough patients stand elsewhere",
@@ -170,6 +167,16 @@ fn leaves(kind: StatisticKind) -> (&'static str, &'static str) {
 }
 
 const ESTIMATES: &str = "estimate, interval and variance";
+
+const MEANS_OF_MASKS: &str = "means with interval and variance where enough patients are behind \
+    them and left out of them; the four counts, small ones hidden; distributions in large blocks";
+
+const RATES_OF_LESIONS: &str = "rates with interval and variance where enough patients stand on \
+    both sides; no count of lesions";
+
+const FREE_RESPONSE: &str = "sensitivities, all of them or none, their mean and the average \
+    precision, with interval and variance, where enough patients stand on both sides; no count \
+    of lesions";
 
 impl Line {
     /// What a masked sum over a roster can carry.

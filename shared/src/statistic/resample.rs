@@ -1,13 +1,14 @@
 //! The patient bootstrap of a statistic without a closed interval: which plan is drawn, and what
 //! its intervals become in an estimate.
 //!
-//! From: `discrimination`, `lesion`, `froc`.
+//! From: `discrimination`, `lesion`, `detection`.
 //! To: `estimate`.
 
 use super::analysis_set::LEVEL;
 use super::estimate::{Found, IntervalMethod};
 use super::stage::Undefined;
 use crate::numeric::bootstrap::{self, Bootstrap, BootstrapStatus};
+use crate::numeric::sum::{mean, sum_iter};
 use crate::study::BootstrapPlan;
 
 /// Patients above which the linearised interval takes the bootstrap's place: there both agree,
@@ -38,6 +39,22 @@ pub(super) fn of_patients<const K: usize>(
             &leavings[column],
             LEVEL,
         ))
+    })
+}
+
+/// Standard errors of `K` statistics of so many patients that none are resampled, by the jackknife
+/// over groups of patients (Efron and Tibshirani 1993, doi:10.1201/9780429246593, 11.5); `None`
+/// where one of its values does not exist.
+pub(super) fn spread_without_bootstrap<const K: usize>(
+    patients: u32,
+    statistics: impl Fn(&[u32]) -> [Option<f64>; K],
+) -> [Option<f64>; K] {
+    bootstrap::jackknife(patients, statistics).map(|leavings| {
+        let values = leavings.into_iter().collect::<Option<Vec<f64>>>()?;
+        let groups = u32::try_from(values.len()).ok().filter(|one| *one > 1)?;
+        let centre = mean(&values)?;
+        let squares = sum_iter(values.iter().map(|one| (one - centre) * (one - centre)));
+        Some((f64::from(groups - 1) / f64::from(groups) * squares).sqrt())
     })
 }
 

@@ -61,13 +61,16 @@ pub enum FieldKind {
     Mask,
     /// Path of an image file or folder, read for its acquisition only; stays at the site.
     Image,
+    /// Path of a list of places in an image, CSV: candidates with scores, or the lesions of a
+    /// truth; stays at the site.
+    Places,
 }
 
 impl FieldKind {
     /// Whether values are paths of files, which never leave.
     pub fn is_path(self) -> bool {
         match self {
-            Self::Mask | Self::Image => true,
+            Self::Mask | Self::Image | Self::Places => true,
             Self::Identifier
             | Self::Binary
             | Self::Probability

@@ -230,13 +230,15 @@ impl FormulaTerm {
                     "declare the field's range with a lower end above 0, or use another power",
                 );
             }
-            FieldKind::Identifier | FieldKind::Probability | FieldKind::Mask | FieldKind::Image => {
-                unless(
-                    false,
-                    "the field is neither a number, nor binary, nor a category",
-                    "use declared clinical columns, not keys or predictions",
-                )
-            }
+            FieldKind::Identifier
+            | FieldKind::Probability
+            | FieldKind::Mask
+            | FieldKind::Image
+            | FieldKind::Places => unless(
+                false,
+                "the field is neither a number, nor binary, nor a category",
+                "use declared clinical columns, not keys or predictions",
+            ),
         }
         found
     }

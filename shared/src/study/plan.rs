@@ -4,7 +4,7 @@
 //! From: `protocol`.
 //! To: `job`, `node::admission`, `statistic::measure`.
 
-use super::StudyProtocol;
+use super::{Structure, StudyProtocol};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $words:literal;)*) => {
@@ -76,6 +76,8 @@ kinds! {
     Segmentation = "segmentation", "per structure: in how many cases truth and prediction have it; mean overlap and surface distances with standard errors by patient, by size of the structure and by subgroup; distributions on fixed edges";
     /// Lesions of each structure.
     Lesions = "lesions", "per structure with a matching rule: lesions of the truth found and not found, false positives, and the rates that follow, with intervals from resampled patients";
+    /// Candidates with scores against the lesions of each structure.
+    Detection = "detection", "per structure with a plan for candidates: lesions detected and false positives at each score of the grid; the sensitivity at stated false positives per scan, their mean (CPM) and the average precision, with intervals from resampled patients";
 }
 
 impl StatisticKind {
@@ -123,24 +125,25 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
             StatisticKind::Contingency => !protocol.subgroup.is_empty(),
             StatisticKind::CalibrationBlock
             | StatisticKind::Segmentation
-            | StatisticKind::Lesions => false,
+            | StatisticKind::Lesions
+            | StatisticKind::Detection => false,
         })
         .collect()
 }
 
-/// The kinds that a study of masks plans.
+/// The kinds that a study of masks or candidates plans.
 fn of_masks(protocol: &StudyProtocol) -> Vec<StatisticKind> {
-    let mut structures = protocol.endpoint.iter();
-    let lesions = structures.any(|endpoint| {
-        let structure = endpoint.structure.as_ref();
-        structure.is_some_and(|structure| structure.lesions.is_some())
-    });
-    let mut kinds = vec![
-        StatisticKind::Flow,
-        StatisticKind::Characteristics,
-        StatisticKind::Segmentation,
-    ];
+    let any = |asks: fn(&Structure) -> bool| {
+        let mut structures = protocol.endpoint.iter();
+        structures.any(|endpoint| endpoint.structure.as_ref().is_some_and(asks))
+    };
+    let masks = protocol.has_masks();
+    let mut kinds = vec![StatisticKind::Flow, StatisticKind::Characteristics];
+    kinds.extend(masks.then_some(StatisticKind::Segmentation));
+    let lesions = masks && any(|one| one.lesions.is_some());
     kinds.extend(lesions.then_some(StatisticKind::Lesions));
+    let candidates = any(|one| one.candidates.is_some());
+    kinds.extend(candidates.then_some(StatisticKind::Detection));
     kinds
 }
 

@@ -7,6 +7,7 @@
 mod analysis;
 mod cases;
 mod conduct;
+mod detection;
 mod model;
 mod pooling;
 mod segmentation;
@@ -14,6 +15,7 @@ mod segmentation;
 pub use analysis::*;
 pub use cases::*;
 pub use conduct::*;
+pub use detection::*;
 pub use model::*;
 pub use pooling::*;
 pub use segmentation::*;
@@ -214,9 +216,14 @@ impl StudyProtocol {
             .find(|model| model.role == ModelRole::Index)
     }
 
-    /// Whether the study is about masks instead of probabilities.
+    /// Whether the study is about masks or candidates instead of probabilities.
     pub fn is_segmentation(&self) -> bool {
         self.segmentation.is_some()
+    }
+
+    /// Whether its models outline: false where they give candidates only.
+    pub fn has_masks(&self) -> bool {
+        self.model.iter().any(|one| one.output == ModelOutput::Mask)
     }
 
     /// Probabilities are moved into `[epsilon, 1 - epsilon]` before a logit; 0 in a study of

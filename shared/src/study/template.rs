@@ -9,8 +9,15 @@ pub const BINARY: &str = include_str!("template/binary.toml");
 /// External validation of a model that outlines structures.
 pub const SEGMENTATION: &str = include_str!("template/segmentation.toml");
 
+/// External validation of a model that finds lesions and scores them.
+pub const DETECTION: &str = include_str!("template/detection.toml");
+
 /// Every template by name.
-pub const ALL: &[(&str, &str)] = &[("binary", BINARY), ("segmentation", SEGMENTATION)];
+pub const ALL: &[(&str, &str)] = &[
+    ("binary", BINARY),
+    ("segmentation", SEGMENTATION),
+    ("detection", DETECTION),
+];
 
 /// The template called `name`.
 pub fn find(name: &str) -> Option<&'static str> {

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 mod axis;
+mod detection;
 
 use super::{
     Axis, AxisRule, Estimand, Field, FieldKind, Grid, Model, ModelRole, ModelRun, Operator,
@@ -406,21 +407,16 @@ fn endpoints(protocol: &StudyProtocol, found: &mut Found) {
     );
     for endpoint in &protocol.endpoint {
         let place = format!("endpoint \"{}\"", endpoint.id);
-        let (kind, what, fix) = if protocol.is_segmentation() {
-            (
-                FieldKind::Mask,
-                "its field is not a declared mask",
-                "declare [[field]] with this name and kind = \"mask\"",
-            )
-        } else {
-            (
-                FieldKind::Binary,
-                "its field is not a declared binary field",
-                "declare [[field]] with this name and kind = \"binary\"",
-            )
-        };
-        let valid = kind_of(protocol, &endpoint.field) == Some(kind);
-        found.unless(valid, &place, what, fix);
+        if protocol.is_segmentation() {
+            // Its truth is checked with its structure.
+            continue;
+        }
+        found.unless(
+            kind_of(protocol, &endpoint.field) == Some(FieldKind::Binary),
+            &place,
+            "its field is not a declared binary field",
+            "declare [[field]] with this name and kind = \"binary\"",
+        );
     }
 }
 
@@ -620,9 +616,10 @@ fn primary(protocol: &StudyProtocol, found: &mut Found) {
     let bound = primary.acceptance.at_least;
     let valid = match primary.metric {
         PrimaryMetric::Auc => bound > 0.5 && bound < 1.0,
-        PrimaryMetric::Dice | PrimaryMetric::Nsd | PrimaryMetric::LesionSensitivity => {
-            bound > 0.0 && bound < 1.0
-        }
+        PrimaryMetric::Dice
+        | PrimaryMetric::Nsd
+        | PrimaryMetric::LesionSensitivity
+        | PrimaryMetric::Cpm => bound > 0.0 && bound < 1.0,
     };
     found.unless(
         valid,

@@ -303,6 +303,9 @@ fn key_words(key: &EstimateKey) -> String {
     if let Some(tolerance) = key.tolerance_mm {
         words.push_str(&format!(", within {tolerance} mm"));
     }
+    if let Some(point) = key.false_positives_per_scan {
+        words.push_str(&format!(", at {point} false positives per scan"));
+    }
     if let Some(comparator) = &key.comparator {
         words.push_str(&format!(" against {comparator}"));
     }

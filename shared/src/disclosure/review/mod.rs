@@ -18,6 +18,7 @@ use crate::study::StudyProtocol;
 mod axes;
 mod contingency;
 mod curves;
+mod detection;
 mod estimates;
 mod masks;
 mod missing;
@@ -233,6 +234,7 @@ impl Gate<'_> {
             Statistic::Missing(one) => Statistic::Missing(self.missing(one)),
             Statistic::Segmentation(one) => Statistic::Segmentation(self.segmentation(one)),
             Statistic::Lesions(one) => Statistic::Lesions(self.lesions(one)),
+            Statistic::Detection(one) => Statistic::Detection(self.detection(one)),
         }
     }
 

@@ -10,6 +10,7 @@ pub(super) mod decision;
 pub(super) mod distribution;
 pub(super) mod flow;
 pub(super) mod forest;
+pub(super) mod froc;
 pub(super) mod roc;
 pub(super) mod svg;
 

@@ -94,7 +94,8 @@ fn short(metric: Metric) -> &'static str {
             | Topic::Utility
             | Topic::CaseMix
             | Topic::Segmentation
-            | Topic::Lesions,
+            | Topic::Lesions
+            | Topic::Detection,
             _,
         ) => entry.name,
     }

@@ -368,6 +368,7 @@ fn facts(view: View<'_>) -> Table {
         match model.output {
             ModelOutput::Probability => "probability from 0 to 1",
             ModelOutput::Mask => "mask of the image",
+            ModelOutput::Candidates => "candidates with scores",
         }
         .to_owned()
     });

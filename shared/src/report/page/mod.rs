@@ -9,6 +9,7 @@ mod case_mix;
 mod comparison;
 mod contingency;
 mod design;
+mod detection;
 mod discrimination;
 mod estimates;
 mod failure;

@@ -1,5 +1,6 @@
 //! Segmentation: overlap and surface distances by structure, which cases have it, distributions,
-//! lesions, and results by size and subgroup, with the conventions they were measured under.
+//! lesions, candidates, and results by size and subgroup, with the conventions they were measured
+//! under.
 //!
 //! From: analyses over masks, `statistic::{segmentation, lesion}` as released.
 //! To: `document::Section`.
@@ -23,7 +24,8 @@ const QUANTILES: [f64; 3] = [0.25, 0.5, 0.75];
 pub(super) fn page(view: View<'_>) -> Section {
     let protocol = &view.study.protocol;
     let mut blocks = Vec::new();
-    if let Some(plan) = &protocol.segmentation {
+    let masks = protocol.has_masks();
+    if let Some(plan) = protocol.segmentation.as_ref().filter(|_| masks) {
         blocks.push(Block::Text(conventions(plan)));
     }
     for endpoint in &protocol.endpoint {
@@ -32,11 +34,12 @@ pub(super) fn page(view: View<'_>) -> Section {
         }
     }
     blocks.extend(super::moderator::blocks(view));
-    Section {
-        id: "segmentation",
-        title: "Segmentation",
-        blocks,
-    }
+    let (id, title) = if masks {
+        ("segmentation", "Segmentation")
+    } else {
+        ("detection", "Detection")
+    };
+    Section { id, title, blocks }
 }
 
 /// What the numbers mean, in words: a bare "HD95" means nothing.
@@ -68,6 +71,10 @@ fn structure(view: View<'_>, model: &Model, endpoint: &EndpointId, blocks: &mut 
         .collect();
     let label = view.endpoint(endpoint);
     blocks.push(Block::Heading(format!("{label}, {}", model.name)));
+    if !view.study.protocol.has_masks() {
+        blocks.extend(super::detection::blocks(view, model, endpoint, &all));
+        return;
+    }
     let whole = |topic: Topic| -> Vec<&Analysis> {
         let of_topic = |one: &&&Analysis| {
             one.key.metric.entry().topic == topic
@@ -114,6 +121,7 @@ fn structure(view: View<'_>, model: &Model, endpoint: &EndpointId, blocks: &mut 
         blocks.push(Block::Table(means(view, title, &lesions, &measure)));
         blocks.extend(lesion_counts(view, &model.id, endpoint).map(Block::Table));
     }
+    blocks.extend(super::detection::blocks(view, model, endpoint, &all));
     for axis in axes(&all) {
         by_level(view, &axis, &all, &label, blocks);
     }
@@ -130,17 +138,19 @@ fn caption(view: View<'_>, analysis: &Analysis) -> String {
     )
 }
 
-/// The metric, with its tolerance.
-fn measure(analysis: &Analysis) -> String {
+/// The metric, with its tolerance or its false positives per scan.
+pub(super) fn measure(analysis: &Analysis) -> String {
     let name = words::metric(analysis.key.metric);
-    match analysis.key.tolerance_mm {
-        Some(tolerance) => format!("{name} within {tolerance} mm"),
-        None => name.to_owned(),
+    let point = analysis.key.false_positives_per_scan;
+    match (analysis.key.tolerance_mm, point) {
+        (Some(tolerance), _) => format!("{name} within {tolerance} mm"),
+        (None, Some(point)) => format!("Sensitivity at {point} false positives per scan"),
+        (None, None) => name.to_owned(),
     }
 }
 
 /// One row for each analysis: the hospitals' values, the mean over them, and its spread.
-fn means(
+pub(super) fn means(
     view: View<'_>,
     title: String,
     analyses: &[&Analysis],
@@ -214,7 +224,7 @@ fn released<'a>(
     view.released().into_iter().filter_map(of_site).collect()
 }
 
-fn class(site: &SiteResult) -> &'static str {
+pub(super) fn class(site: &SiteResult) -> &'static str {
     if site.role == SiteRole::External {
         ""
     } else {

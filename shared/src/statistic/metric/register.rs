@@ -6,8 +6,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::common::{CANDIDATES, LESIONS, MASKS};
 use super::{Entry, Form, Leaves, Pooling, Scale, Style, Topic};
-use crate::study::PrimaryMetric;
 use crate::study::plan::StatisticKind;
 
 macro_rules! metrics {
@@ -32,43 +32,6 @@ macro_rules! metrics {
             }
         }
     };
-}
-
-/// What metrics of masks have in common.
-const MASKS: Entry = Entry {
-    slug: "",
-    kind: StatisticKind::Segmentation,
-    name: "",
-    topic: Topic::Segmentation,
-    scale: Scale::Identity,
-    form: Form::AREA,
-    style: Style::Plain(3),
-    pooling: Pooling::Mean,
-    leaves: Leaves::Whole,
-    neutral: None,
-    with_events: false,
-    method: "",
-    help: "segmentation",
-};
-
-/// What metrics of lesions have in common.
-const LESIONS: Entry = Entry {
-    kind: StatisticKind::Lesions,
-    topic: Topic::Lesions,
-    help: "lesions",
-    ..MASKS
-};
-
-impl Metric {
-    /// The metric of a protocol's primary analysis.
-    pub fn of_primary(metric: PrimaryMetric) -> Self {
-        match metric {
-            PrimaryMetric::Auc => Self::Auc,
-            PrimaryMetric::Dice => Self::Dice,
-            PrimaryMetric::Nsd => Self::Nsd,
-            PrimaryMetric::LesionSensitivity => Self::LesionSensitivity,
-        }
-    }
 }
 
 metrics! {
@@ -777,5 +740,27 @@ metrics! {
         style: Style::Plain(3),
         method: "sum of IoU over TP + FP/2 + FN/2; patient bootstrap, BCa";
         ..LESIONS
+    }
+    /// Sensitivity at a number of false positives per scan.
+    FrocSensitivity = "froc-sensitivity" {
+        name: "Sensitivity at false positives per scan", scale: Scale::Logit, form: Form::SHARE,
+        style: Style::Percent,
+        method: "read from the FROC curve on the grid of scores; patient bootstrap, BCa";
+        ..CANDIDATES
+    }
+    /// Mean of these sensitivities.
+    Cpm = "cpm" {
+        name: "CPM", scale: Scale::Logit, form: Form::AREA,
+        style: Style::Plain(3),
+        method: "mean sensitivity over the stated false positives per scan; patient bootstrap, BCa";
+        ..CANDIDATES
+    }
+    /// Average precision of candidates.
+    DetectionAveragePrecision = "detection-average-precision" {
+        name: "Average precision of candidates", scale: Scale::Logit, form: Form::AREA,
+        style: Style::Plain(3),
+        pooling: Pooling::Described,
+        method: "precision averaged over recall on the grid of scores; patient bootstrap, BCa";
+        ..CANDIDATES
     }
 }

@@ -209,6 +209,8 @@ pub enum PrimaryMetric {
     Nsd,
     /// Share of true lesions found, of a study of masks.
     LesionSensitivity,
+    /// Mean sensitivity at the stated false positives per scan, of a study of candidates.
+    Cpm,
 }
 
 /// The acceptance bound: met when the interval's lower end is at or above it, refuted when the

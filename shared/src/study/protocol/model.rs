@@ -23,6 +23,9 @@ pub struct Model {
     /// The declared column with its predictions; absent where a formula computes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<FieldName>,
+    /// The declared column with the lists of its candidates, of a model that gives masks too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<FieldName>,
     /// SHA-256 of the model file, 64 hex digits, when there is one; of a formula, the digest of
     /// its canonical form, which the lock fills in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,6 +93,18 @@ pub enum ModelOutput {
     Probability,
     /// A mask of voxel labels.
     Mask,
+    /// A list of candidates with scores.
+    Candidates,
+}
+
+impl Model {
+    /// The declared column with the lists of its candidates, if it gives any.
+    pub fn candidate_field(&self) -> Option<&FieldName> {
+        match self.output {
+            ModelOutput::Candidates => self.field.as_ref(),
+            ModelOutput::Mask | ModelOutput::Probability => self.candidates.as_ref(),
+        }
+    }
 }
 
 /// How predictions reach the analysis.

@@ -8,6 +8,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::CandidatePlan;
+
 /// Conventions that hold for every structure of the study. The defaults are Metrics Reloaded's
 /// (Maier-Hein et al. 2024, doi:10.1038/s41592-023-02151-z).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -108,9 +110,11 @@ impl BothEmpty {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Structure {
-    /// Voxel values of the truth, or segment numbers, that together are the structure.
+    /// Voxel values of the truth, or segment numbers, that together are the structure. Of a truth
+    /// that is a list: the values of its column `label`, or nothing for every row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<u16>,
-    /// The same in predictions, where they differ.
+    /// The same in predictions and lists of candidates, where they differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prediction_labels: Vec<u16>,
     /// Edges of the structure's volume in the truth, millilitres, ascending, by which results are
@@ -120,6 +124,9 @@ pub struct Structure {
     /// Whether and how single lesions are matched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lesions: Option<LesionPlan>,
+    /// Whether and how candidates with scores are compared with its lesions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<CandidatePlan>,
 }
 
 impl Structure {
@@ -225,6 +232,7 @@ mod tests {
             prediction_labels: vec![],
             size_edges_ml: vec![1.0, 5.0, 50.0],
             lesions: None,
+            candidates: None,
         };
         assert_eq!(
             structure.size_labels(),

@@ -138,7 +138,8 @@ fn failure(protocol: &StudyProtocol, found: &mut Found) {
         | FieldKind::Binary
         | FieldKind::Probability
         | FieldKind::Mask
-        | FieldKind::Image => false,
+        | FieldKind::Image
+        | FieldKind::Places => false,
     });
     found.unless(
         fits,

@@ -1,10 +1,10 @@
-//! Studies of masks: structures, conventions, lesions, and what such a study may not
-//! ask, since it has no probabilities.
+//! Studies of masks and candidates: structures, conventions, lesions, and what such a study may
+//! not ask, since it has no probabilities.
 //!
 //! From: `protocol`.
 //! To: the list of problems.
 
-use super::{FieldKind, Found, StudyProtocol, kind_of};
+use super::{FieldKind, Found, StudyProtocol, detection, kind_of};
 use crate::study::{
     AcquisitionTag, Endpoint, Field, LesionPlan, LesionRule, Model, ModelOutput, ModelRun,
     PrimaryMetric, SegmentationPlan, Structure,
@@ -34,22 +34,24 @@ pub(super) fn check(protocol: &StudyProtocol, found: &mut Found) {
         "keep those whose result would be read",
     );
     for endpoint in &protocol.endpoint {
-        structure_of(endpoint, &format!("endpoint \"{}\"", endpoint.id), found);
+        let place = format!("endpoint \"{}\"", endpoint.id);
+        structure_of(protocol, endpoint, &place, found);
     }
     let primary = &protocol.analysis.primary;
     let endpoint = protocol.find_endpoint(&primary.endpoint);
     let structure = endpoint.and_then(|endpoint| endpoint.structure.as_ref());
     let answered = match primary.metric {
         PrimaryMetric::Auc => false,
-        PrimaryMetric::Dice => true,
-        PrimaryMetric::Nsd => !plan.tolerance_mm.is_empty(),
+        PrimaryMetric::Dice => protocol.has_masks(),
+        PrimaryMetric::Nsd => protocol.has_masks() && !plan.tolerance_mm.is_empty(),
         PrimaryMetric::LesionSensitivity => structure.is_some_and(|one| one.lesions.is_some()),
+        PrimaryMetric::Cpm => detection::is_planned(protocol, structure),
     };
     found.unless(
         answered,
         "analysis.primary.metric",
         "this study of masks does not measure it",
-        "write dice; nsd needs tolerance_mm, lesion-sensitivity needs [endpoint.structure.lesions]",
+        "write dice; nsd needs tolerance_mm, lesion-sensitivity [endpoint.structure.lesions], cpm [endpoint.structure.candidates] and a model with candidates",
     );
 }
 
@@ -110,11 +112,12 @@ fn fits(field: &Field, tag: AcquisitionTag) -> bool {
         | FieldKind::Probability
         | FieldKind::Integer
         | FieldKind::Mask
-        | FieldKind::Image => false,
+        | FieldKind::Image
+        | FieldKind::Places => false,
     }
 }
 
-fn ascending(values: &[f64]) -> bool {
+pub(super) fn ascending(values: &[f64]) -> bool {
     values.iter().all(|value| value.is_finite()) && values.windows(2).all(|pair| pair[0] < pair[1])
 }
 
@@ -171,20 +174,46 @@ pub(super) fn model(protocol: &StudyProtocol, model: &Model, place: &str, found:
         name.as_ref().and_then(|name| kind_of(protocol, name))
     };
     found.unless(
-        model.output == ModelOutput::Mask && model.run == ModelRun::PredictionsTable,
+        model.output != ModelOutput::Probability && model.run == ModelRun::PredictionsTable,
         place,
-        "a study of masks compares masks made beforehand",
-        "write output = \"mask\" and run = \"predictions-table\"",
+        "a study of masks compares masks or candidates made beforehand",
+        "write output = \"mask\" or \"candidates\" and run = \"predictions-table\"",
+    );
+    let masks = model.output == ModelOutput::Mask;
+    found.unless(
+        masks == protocol.has_masks(),
+        place,
+        "some models give masks and others candidates only",
+        "give every model the same output; one that gives both has output = \"mask\" and candidates",
     );
     found.unless(
-        kind(&model.field) == Some(FieldKind::Mask),
+        kind(&model.field)
+            == Some(if masks {
+                FieldKind::Mask
+            } else {
+                FieldKind::Places
+            }),
         place,
-        "its field is not a declared mask",
-        "declare [[field]] with this name and kind = \"mask\"",
+        "its field is not a declared mask, or list of places",
+        "declare [[field]] with this name and kind = \"mask\", of candidates kind = \"places\"",
+    );
+    found.unless(
+        model.candidates.is_none() || (masks && kind(&model.candidates) == Some(FieldKind::Places)),
+        place,
+        "its candidates are not a declared list of places beside its masks",
+        "declare [[field]] with this name and kind = \"places\"",
     );
 }
 
-fn structure_of(endpoint: &Endpoint, place: &str, found: &mut Found) {
+fn structure_of(protocol: &StudyProtocol, endpoint: &Endpoint, place: &str, found: &mut Found) {
+    let truth = kind_of(protocol, &endpoint.field);
+    let listed = truth == Some(FieldKind::Places);
+    found.unless(
+        truth == Some(FieldKind::Mask) || (listed && !protocol.has_masks()),
+        place,
+        "its field is not a declared mask; a list of lesions serves where models give candidates only",
+        "declare [[field]] with this name and kind = \"mask\", of lists of lesions kind = \"places\"",
+    );
     let Some(structure) = &endpoint.structure else {
         found.add(
             place,
@@ -193,7 +222,9 @@ fn structure_of(endpoint: &Endpoint, place: &str, found: &mut Found) {
         );
         return;
     };
-    labels(structure, place, found);
+    if !(listed && structure.labels.is_empty() && structure.prediction_labels.is_empty()) {
+        labels(structure, place, found);
+    }
     found.unless(
         endpoint.id.as_str() != SIZE_AXIS,
         place,
@@ -210,6 +241,7 @@ fn structure_of(endpoint: &Endpoint, place: &str, found: &mut Found) {
     if let Some(plan) = &structure.lesions {
         lesions(plan, place, found);
     }
+    detection::check(protocol, structure, listed, place, found);
 }
 
 /// The axis of a structure's size bins.
@@ -265,7 +297,7 @@ fn lesions(plan: &LesionPlan, place: &str, found: &mut Found) {
     );
 }
 
-fn connectivity(value: u8, place: &str, found: &mut Found) {
+pub(super) fn connectivity(value: u8, place: &str, found: &mut Found) {
     found.unless(
         [6, 18, 26].contains(&value),
         place,
