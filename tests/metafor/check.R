@@ -62,10 +62,31 @@ call_of <- function(row) {
   list(method = words[2], test = test)
 }
 
-fit_rma <- function(d, how) suppressWarnings(
+# Fisher scoring at a threshold of 1e-14 may swing between two neighbouring numbers for ever; then
+# a looser one, still far below what is compared, ends it.
+thresholds <- c(1e-14, 1e-12, 1e-10)
+
+fit_at <- function(d, how, threshold) suppressWarnings(
   rma(d$yi, d$vi, method = how$method, test = how$test,
       control = if (how$method %in% c("REML", "ML", "PM", "EB"))
-        list(threshold = 1e-14, maxiter = 100000, tol = 1e-14) else list()))
+        list(threshold = threshold, maxiter = 100000, tol = threshold) else list()))
+
+fit_rma <- function(d, how) {
+  for (threshold in thresholds) {
+    found <- tryCatch(fit_at(d, how, threshold), error = function(e) e)
+    if (!inherits(found, "error")) return(found)
+  }
+  stop(conditionMessage(found))
+}
+
+# Fits without each site that do not end are NA; all of them end at one of the thresholds.
+influence_of <- function(d, how) {
+  for (threshold in thresholds) {
+    found <- tryCatch(influence(fit_at(d, how, threshold)), error = function(e) e)
+    if (!inherits(found, "error") && !anyNA(found$inf$rstudent)) return(found)
+  }
+  stop("influence() does not converge")
+}
 
 # Events and cases of a proportion, from the 2x2 tables.
 counts_of <- function(d, metric) {
@@ -97,6 +118,10 @@ differences <- function(row, expected, limit) {
     ours <- number(row[[name]])
     # I2 is written as a fraction or in percent; metafor prints percent.
     theirs <- expected[[name]]
+    if (is.na(theirs)) {
+      faults <- c(faults, sprintf("%s is %s, metafor has none", name, row[[name]]))
+      next
+    }
     if (name == "i2" && limit == tolerance && !is.na(ours) && ours <= 1) theirs <- theirs / 100
     if (is.na(ours) || abs(ours - theirs) > limit * max(1, abs(theirs))) {
       faults <- c(faults, sprintf("%s is %s, metafor has %.12g", name, row[[name]], theirs))
@@ -145,7 +170,7 @@ compare_robustness <- function(row) {
     `leave-one-out` = { fit <- fit_rma(d[-at, ], how); c(means(fit), q = fit$QE) },
     cumulative = if (at == 1) c(estimate = back(d$yi[1])) else means(fit_rma(d[1:at, ], how)),
     influence = , `influence-flagged` = {
-      found <- influence(fit_rma(d, how))
+      found <- influence_of(d, how)
       c(rstudent = found$inf$rstudent[at], dffits = found$inf$dffits[at],
         cook_d = found$inf$cook.d[at], cov_r = found$inf$cov.r[at], hat = found$inf$hat[at],
         dfbetas = found$dfbs[[1]][at], tau2 = found$inf$tau2.del[at], q = found$inf$QE.del[at])
