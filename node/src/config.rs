@@ -6,6 +6,7 @@
 //! To: every verb of `fedval-node`.
 
 mod explain;
+mod imaging;
 mod table;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use shared::fault::{Code, Fault};
 use shared::identity::{Address, Digest};
 use shared::study::{SiteSlug, StudySlug};
 
+pub use imaging::ImagingSection;
 pub use table::{LocalCode, StudySection, TableSection};
 
 use crate::cohort::TableSource;
@@ -54,6 +56,9 @@ pub struct NodeConfig {
     /// The disclosure policy.
     #[serde(default)]
     pub disclosure: DisclosureSection,
+    /// What reading images may take.
+    #[serde(default)]
+    pub imaging: ImagingSection,
     /// What is logged.
     #[serde(default)]
     pub logging: LoggingSection,
@@ -298,6 +303,7 @@ impl NodeConfig {
             config.site.display_name = config.site.slug.to_string();
         }
         config.resolve()?;
+        config.imaging.check(file)?;
         for (slug, study) in &config.study {
             study.check(file, slug)?;
         }

@@ -22,6 +22,7 @@ use shared::study::step::Step;
 use shared::study::{SiteRole, SiteSlug, StudyProtocol, Timestamp};
 use shared::wire::Refusal;
 
+use crate::cohort::Means;
 use crate::config::NodeConfig;
 use crate::ledger::Event;
 use crate::measure::{self, Question, Stepped};
@@ -213,7 +214,9 @@ fn attempt(
         kinds: &[],
         salt: &salt,
     };
-    let answer = measure::step(&question, &source, &policy, (step, stored.input));
+    // Steps are about scores: they read no masks, and so keep none.
+    let means = Means::new(config.imaging.allowance(), None, &|_| ());
+    let answer = measure::step(&question, &source, &means, &policy, (step, stored.input));
     match answer {
         Err(faults) => {
             let words: Vec<String> = faults.iter().map(ToString::to_string).collect();

@@ -14,7 +14,7 @@ use shared::study::plan::StatisticKind;
 use shared::study::step::Step;
 use shared::study::{ExchangeId, RoundId, SiteSlug, StudyProtocol, Timestamp, job};
 
-use crate::cohort::{self, Finding, TableSource};
+use crate::cohort::{self, Finding, Kept, Means, TableSource};
 
 /// What is measured, for whom.
 pub struct Question<'a> {
@@ -40,6 +40,8 @@ pub struct Measured {
     pub items: Vec<Item>,
     /// The reviewed bytes, or why nothing may be released.
     pub outcome: Result<ReleasedBytes, String>,
+    /// Measurements of images, to be removed once the outcome is safe.
+    pub kept: Option<Kept>,
 }
 
 /// Reads the policy file; no file means that nothing runs.
@@ -107,11 +109,12 @@ pub fn in_force(policy: &Policy, now: Timestamp) -> Result<(), Fault> {
 pub fn run(
     question: &Question<'_>,
     source: &TableSource,
+    means: &Means<'_>,
     policy: &Policy,
 ) -> Result<Measured, Vec<Fault>> {
     let protocol = question.protocol;
     let policy = policy.clone().tightened(protocol.disclosure.min_cell);
-    let (loaded, clustered) = load(question, source, &policy)?;
+    let (loaded, clustered) = load(question, source, means, &policy)?;
     let exact = measure::measure(protocol, &loaded.cases, question.kinds);
     let mut reviewed = review(&policy, protocol, exact, clustered);
     let items = std::mem::take(&mut reviewed.items);
@@ -132,6 +135,7 @@ pub fn run(
         findings: loaded.findings,
         items,
         outcome,
+        kept: loaded.kept,
     })
 }
 
@@ -157,12 +161,13 @@ pub enum Stepped {
 pub fn step(
     question: &Question<'_>,
     source: &TableSource,
+    means: &Means<'_>,
     policy: &Policy,
     (step, input): (&Step, Digest),
 ) -> Result<Stepped, Vec<Fault>> {
     let protocol = question.protocol;
     let policy = policy.clone().tightened(protocol.disclosure.min_cell);
-    let (loaded, clustered) = load(question, source, &policy)?;
+    let (loaded, clustered) = load(question, source, means, &policy)?;
     let blocks = match calibration_block::measure(protocol, &loaded.cases, step) {
         Ok(blocks) => blocks,
         Err(fault) => return Ok(Stepped::Refused(fault)),
@@ -193,10 +198,11 @@ pub fn step(
 fn load(
     question: &Question<'_>,
     source: &TableSource,
+    means: &Means<'_>,
     policy: &Policy,
 ) -> Result<(cohort::Loaded, bool), Vec<Fault>> {
     let protocol = question.protocol;
-    let loaded = cohort::load(protocol, source)?;
+    let loaded = cohort::load(protocol, source, means)?;
     policy
         .allow(protocol, question.site, loaded.fingerprint)
         .map_err(|fault| {

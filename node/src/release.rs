@@ -12,6 +12,7 @@ use shared::study::plan::StatisticKind;
 use shared::study::{Timestamp, Visibility};
 use shared::wire::Refusal;
 
+use crate::cohort::{Means, Progress};
 use crate::config::{NodeConfig, ReleaseMode};
 use crate::measure::{self, Measured, Question};
 use crate::store::{Automatic, Change, Store, StoredJob};
@@ -20,7 +21,8 @@ use crate::waypoint;
 /// The name of the approver when the site's configuration says `automatic`.
 pub const AUTOMATIC: &str = "automatic, by this site's configuration";
 
-/// Computes one admitted job, reviews it and stores what waits for approval. In automatic mode
+/// Computes one admitted job, reviews it and stores what waits for approval; `tell` hears how far
+/// reading images has come. In automatic mode
 /// it is approved at once; what the policy withholds is declined at once.
 ///
 /// # Errors
@@ -31,14 +33,22 @@ pub fn compute(
     job: &StoredJob,
     locked: &LockedProtocol,
     kinds: &[StatisticKind],
+    tell: &(dyn Fn(Progress) + Sync),
     now: Timestamp,
 ) -> Result<(), Fault> {
-    match attempt(store, config, job, locked, kinds, now) {
+    match attempt(store, config, job, locked, kinds, tell, now) {
         Err(faults) => {
             let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
             store.change(job.digest, now, Change::PrecheckFailed(&words.join("\n")))
         }
-        Ok((policy, measured)) => settle(store, config, job, &policy, measured, now),
+        Ok((policy, mut measured)) => {
+            let kept = measured.kept.take();
+            settle(store, config, job, &policy, measured, now)?;
+            if let Some(kept) = kept {
+                kept.done();
+            }
+            Ok(())
+        }
     }
 }
 
@@ -48,6 +58,7 @@ fn attempt(
     job: &StoredJob,
     locked: &LockedProtocol,
     kinds: &[StatisticKind],
+    tell: &(dyn Fn(Progress) + Sync),
     now: Timestamp,
 ) -> Result<(Policy, Measured), Vec<Fault>> {
     let one = |fault: Fault| vec![fault];
@@ -70,7 +81,9 @@ fn attempt(
         kinds,
         salt: &salt,
     };
-    let measured = measure::run(&question, &source, &policy)?;
+    let allowance = config.imaging.allowance();
+    let means = Means::new(allowance, Some(&config.storage.dir), tell);
+    let measured = measure::run(&question, &source, &means, &policy)?;
     Ok((policy, measured))
 }
 

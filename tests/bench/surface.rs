@@ -130,6 +130,7 @@ fn main() {
     // What CI tries once is the smallest.
     let is_bench = std::env::args().any(|word| word == "--bench");
     let mut criterion: Criterion<Cpu> = cpu::criterion();
+    let mut clock = Criterion::default().sample_size(10).configure_from_args();
     for size in SIZES
         .into_iter()
         .take(if is_bench { SIZES.len() } else { 1 })
@@ -139,6 +140,15 @@ fn main() {
         criterion.bench_function(&format!("surfaces/{x}x{y}x{z}"), |bench| {
             bench.iter(|| measured(&truth, &prediction));
         });
+        // Two pairs by two threads, by the clock: what a second processor is worth.
+        clock.bench_function(format!("two/{x}x{y}x{z}"), |bench| {
+            bench.iter(|| {
+                std::thread::scope(|scope| {
+                    let other = scope.spawn(|| measured(&truth, &prediction));
+                    (measured(&truth, &prediction), other.join().unwrap())
+                })
+            });
+        });
         let kept = std::env::var_os("FEDVAL_BENCH_DATA").map(std::path::PathBuf::from);
         if let (Some(folder), Some(peak)) = (kept, peak()) {
             std::fs::create_dir_all(&folder).unwrap();
@@ -147,4 +157,5 @@ fn main() {
         }
     }
     criterion.final_summary();
+    clock.final_summary();
 }

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use cpu::Cpu;
 use criterion::Criterion;
-use node::cohort::{TableSource, load};
+use node::cohort::{Means, TableSource, load};
 use shared::study::{StudyProtocol, source, validate};
 
 fn protocol() -> StudyProtocol {
@@ -31,7 +31,7 @@ fn time(criterion: &mut Criterion<Cpu>, name: &str, path: &Path) {
     let protocol = protocol();
     criterion.bench_function(name, |bench| {
         bench.iter(|| {
-            let Ok(table) = load(&protocol, &TableSource::new(path)) else {
+            let Ok(table) = load(&protocol, &TableSource::new(path), &Means::default()) else {
                 panic!("the table of the bench cannot be read");
             };
             table.cases.patients

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use node::cohort::{Caps, MISSING, Origin, TableSource, load};
+use node::cohort::{Caps, MISSING, Origin, TableSource};
 use shared::disclosure::{Policy, ReceivedRelease};
 use shared::statistic::Cases;
 use shared::study::{ModelRole, SiteRole, StudyProtocol, source, validate};
@@ -63,7 +63,7 @@ pub fn cases(protocol: &StudyProtocol, site: &str) -> Cases {
         caps: Caps::default(),
         origin: Origin::Arguments,
     };
-    let loaded = load(protocol, &table);
+    let loaded = crate::load(protocol, &table);
     loaded
         .unwrap_or_else(|faults| panic!("{site}: {faults:?}"))
         .cases

@@ -15,10 +15,22 @@ mod report;
 pub mod steps;
 mod truth;
 
+use node::cohort::{Loaded, Means, TableSource};
+use shared::fault::Fault;
+use shared::study::StudyProtocol;
+
 pub use federation::{Federation, Mode, Site, Template};
-pub use process::{Answer, Process, Programs, interrupt_at};
+pub use process::{Answer, HOLD_AT, KILL_AT, Process, Programs, interrupt_at};
 pub use report::{comparable, files, normalised};
 pub use truth::Truth;
+
+/// A table as a node reads it, with default limits for images.
+///
+/// # Errors
+/// As [`node::cohort::load`].
+pub fn load(study: &StudyProtocol, source: &TableSource) -> Result<Loaded, Vec<Fault>> {
+    node::cohort::load(study, source, &Means::default())
+}
 
 /// The programs under test, built by cargo for this package.
 #[macro_export]

@@ -12,7 +12,8 @@ use arrow_array::{
     ArrayRef, BooleanArray, DictionaryArray, Float32Array, Float64Array, Int32Array, Int64Array,
     RecordBatch, StringArray,
 };
-use node::cohort::{Caps, TableSource, load};
+use harness::load;
+use node::cohort::{Caps, TableSource};
 use parquet::arrow::ArrowWriter;
 use shared::fault::Code;
 

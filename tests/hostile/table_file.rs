@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use node::cohort::{Caps, TableSource, load};
+use harness::load;
+use node::cohort::{Caps, TableSource};
 use shared::fault::Code;
 use shared::identity::Digest;
 use shared::statistic::cases::Exclusion;

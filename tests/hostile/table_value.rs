@@ -3,7 +3,8 @@
 //! From: `node::cohort`.
 //! To: the test run.
 
-use node::cohort::{TableSource, Transform, load};
+use harness::load;
+use node::cohort::{TableSource, Transform};
 use shared::fault::Code;
 use shared::statistic::cases::Exclusion;
 

@@ -6,7 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use node::cohort::{Loaded, TableSource, load};
+use harness::load;
+use node::cohort::{Loaded, TableSource};
 use proptest::prelude::*;
 use shared::fault::{Code, Fault};
 use shared::statistic::cases::{Cases, Column, Exclusion};

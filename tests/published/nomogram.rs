@@ -6,8 +6,9 @@
 use std::path::Path;
 
 use harness::heart::{self, SITES};
+use harness::load;
 use harness::path;
-use node::cohort::{TableSource, load};
+use node::cohort::TableSource;
 use shared::disclosure::ReceivedRelease;
 use shared::statistic::Cases;
 use shared::study::{FieldName, Formula, ModelRun, StudyProtocol, validate};

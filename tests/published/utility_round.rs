@@ -265,7 +265,7 @@ fn reclassification_equals_the_reference() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("all.csv");
     std::fs::write(&path, rows.join("\n")).unwrap();
-    let loaded = node::cohort::load(&protocol, &node::cohort::TableSource::new(path));
+    let loaded = harness::load(&protocol, &node::cohort::TableSource::new(path));
     let cases = loaded.unwrap_or_else(|faults| panic!("{faults:?}")).cases;
     let release = path::release(&protocol, &cases, &path::open_data(), "va").unwrap();
     let value = expected("nri_idi.heart");

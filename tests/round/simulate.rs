@@ -1,9 +1,10 @@
 //! `fedval sim`: real nodes and a coordinator, under both policies, with tables and with masks.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use harness::{Answer, comparable, files, normalised};
+use harness::{Answer, HOLD_AT, comparable, files, normalised};
 use serde_json::Value;
 
 struct Sim {
@@ -162,26 +163,75 @@ fn a_round_on_masks_tells_nothing_of_a_case() {
         assert_eq!(pool["outcome"], "pooled", "{policy}");
         let mean = pool["estimate"].as_f64().unwrap();
         assert!((0.7..0.95).contains(&mean), "{mean}");
+        let analyses = report["study"]["analyses"].as_array().unwrap();
+        let cpm = analyses
+            .iter()
+            .find(|one| one["key"]["metric"] == "cpm")
+            .unwrap();
+        assert_eq!(cpm["pool"]["outcome"], "pooled", "{policy}");
         // What a coordinator has, and what a researcher gets: no name of a file, a scan or a
-        // patient.
+        // patient, no candidate's place, no number of a single case.
+        let names = [
+            "truth-0",
+            "prediction-0",
+            "masks/",
+            "S017",
+            "P001",
+            "2.25.3.",
+        ];
+        let mut numbers: Vec<Vec<u8>> = Vec::new();
+        let listed = std::fs::read_to_string(sim.state.join("north/candidates.csv")).unwrap();
+        let places = listed.lines().skip(1).map(|row| {
+            let mut cells = row.split(',').skip(1);
+            let place: Vec<&str> = cells.by_ref().take(3).collect();
+            place.join(",").into_bytes()
+        });
+        numbers.extend(places);
+        for number in of_single_cases(&sim.state.join("north")) {
+            numbers.push(number.to_string().into_bytes());
+            numbers.push(number.to_le_bytes().to_vec());
+        }
+        assert!(numbers.len() > 900, "{}", numbers.len());
+        // Found by how they begin: there are too many to look for each.
+        let starts: HashSet<&[u8]> = numbers.iter().map(|number| &number[..8]).collect();
         for folder in [sim.state.join("coordinator"), sim.out.clone()] {
             for (name, bytes) in everything(&folder) {
-                for canary in [
-                    "truth-0",
-                    "prediction-0",
-                    "masks/",
-                    "S017",
-                    "P001",
-                    "2.25.3.",
-                ] {
-                    let found = bytes
-                        .windows(canary.len())
-                        .any(|window| window == canary.as_bytes());
+                for canary in names {
+                    let mut windows = bytes.windows(canary.len());
+                    let found = windows.any(|window| window == canary.as_bytes());
                     assert!(!found, "{policy}: {canary} stands in {name}");
+                }
+                let hits = bytes.windows(8).enumerate();
+                for (at, _) in hits.filter(|(_, window)| starts.contains(window)) {
+                    let mut all = numbers.iter();
+                    let found = all.find(|number| bytes[at..].starts_with(number));
+                    let found = found.map(|number| String::from_utf8_lossy(number));
+                    assert_eq!(found, None, "{policy}: stands in {name}");
                 }
             }
         }
     }
+}
+
+/// Measurements of the cases of a site that nobody could meet by chance, as the site's own data
+/// check keeps them.
+fn of_single_cases(site: &Path) -> Vec<f64> {
+    let mut check = Command::new(harness::programs!().node);
+    check.arg("--config").arg(site.join("node.toml"));
+    Answer::of(check.args(["data", "check", "simulated-masks"])).expect(0);
+    let mut numbers = Vec::new();
+    for (_, bytes) in everything(site) {
+        for line in bytes.split(|byte| *byte == b'\n') {
+            let line: Value = serde_json::from_slice(line).unwrap_or_default();
+            let cases = line["answer"]["case"].as_array().into_iter().flatten();
+            for case in cases.flat_map(|models| models.as_array().unwrap()) {
+                let both = case["both"].as_object().into_iter().flatten();
+                numbers.extend(both.filter_map(|(_, value)| value.as_f64()));
+            }
+        }
+    }
+    numbers.retain(|number| number.to_string().len() > 12);
+    numbers
 }
 
 /// Every file below a folder, by its path.
@@ -198,4 +248,46 @@ fn everything(folder: &Path) -> Vec<(String, Vec<u8>)> {
     }
     assert!(!found.is_empty());
     found
+}
+
+#[test]
+fn a_site_sees_how_far_its_images_are_read() {
+    let folder = tempfile::Builder::new()
+        .prefix("fv")
+        .tempdir_in("/tmp")
+        .unwrap();
+    let (state, go) = (folder.path().join("s"), folder.path().join("go"));
+    let programs = harness::programs!();
+    let mut sim = Command::new(&programs.fedval);
+    sim.args(["sim", "--template", "segmentation", "--out"]);
+    sim.arg(folder.path().join("r"))
+        .arg("--node")
+        .arg(&programs.node);
+    sim.arg("--keep").arg(&state);
+    sim.env(HOLD_AT, format!("node.image.read={}", go.display()));
+    std::thread::scope(|scope| {
+        let answer = scope.spawn(|| Answer::of(&mut sim));
+        let node = |words: &[&str]| {
+            let mut command = Command::new(&programs.node);
+            command.arg("--config").arg(state.join("north/node.toml"));
+            Answer::of(command.args(words))
+        };
+        let mut list = String::new();
+        for _ in 0..3000 {
+            if state.join("north/node.toml").exists() {
+                list = node(&["job", "list"]).out;
+            }
+            if list.contains("images:") || answer.is_finished() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let status = node(&["status"]).out;
+        std::fs::write(&go, "").unwrap();
+        assert!(list.contains("images: 0 of 120 cases read"), "{list}");
+        assert!(status.contains("0 of 120 cases read for"), "{status}");
+        answer.join().unwrap().expect(0);
+        let status = node(&["status", "--format", "json"]).expect(0).data();
+        assert!(status["reading"].is_null(), "{status}");
+    });
 }

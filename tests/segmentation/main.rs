@@ -4,5 +4,7 @@ mod acquisition;
 mod detection;
 mod faults;
 mod recipes;
+mod reconcile;
+mod resume;
 mod scores;
 mod study;

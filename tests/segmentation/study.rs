@@ -106,13 +106,18 @@ impl Study {
 
     /// Runs `fedval-node measure` under a shipped policy.
     pub(crate) fn measure(&self, policy: &str, extra: &[&str]) -> Answer {
+        Answer::of(&mut self.measuring(policy, "none.toml", extra))
+    }
+
+    /// The same as a command, on the node that `config` describes.
+    pub(crate) fn measuring(&self, policy: &str, config: &str, extra: &[&str]) -> Command {
         let text = toml::to_string(&self.protocol).unwrap();
         fs::write(self.folder().join("study.toml"), text).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_fedval-node-under-test"));
         command.current_dir(self.folder());
         command.args(["measure", "--study", "study.toml", "--data", "manifest.csv"]);
         command.args(["--site", "site-a", "--policy", policy, "--format", "json"]);
-        command.args(["--out", "release.json", "--config", "none.toml"]);
+        command.args(["--out", "release.json", "--config", config]);
         let fields = self.protocol["field"].as_array().unwrap();
         let images = fields
             .iter()
@@ -120,7 +125,8 @@ impl Study {
         if images && !extra.iter().any(|word| word.starts_with("image=")) {
             command.args(["--map", "image="]);
         }
-        Answer::of(command.args(extra))
+        command.args(extra);
+        command
     }
 
     /// The release of published data: the first run says the digest that the protocol must list.

@@ -23,11 +23,13 @@ mod functional;
 mod grid;
 mod jpeg;
 mod kind;
+pub mod origin;
 mod pixel;
 mod seg;
 mod series;
 mod write;
 
+pub(crate) use series::files;
 pub use series::read_series;
 pub use write::{Uids, write};
 

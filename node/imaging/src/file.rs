@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::limit::Limits;
 use crate::nifti;
@@ -30,6 +30,19 @@ pub(crate) fn open(path: &Path, limits: &Limits) -> Result<File, Refusal> {
         return Err(Refusal::new(Reason::TooLarge, why));
     }
     File::open(path).map_err(|error| nifti::unreadable(&error))
+}
+
+/// The files that hold what a path names, in the order of their names: the file itself, both files
+/// of a NIfTI pair, or those of a folder that are read as its series. `None` of a folder that is
+/// none.
+pub fn stored_in(path: &Path, limits: &Limits) -> Option<Vec<PathBuf>> {
+    if path.is_dir() {
+        return crate::dicom::files(path, limits).ok();
+    }
+    let mut files = vec![path.to_owned()];
+    files.extend(nifti::other_of_pair(path));
+    files.sort();
+    Some(files)
 }
 
 /// Reads the mask at `path`: NIfTI, PNG, a DICOM segmentation, or a folder with a DICOM series.

@@ -95,6 +95,12 @@ pub(crate) fn header_of_image(path: &Path) -> Option<PathBuf> {
     candidates.into_iter().find(|one| one.is_file())
 }
 
+/// The other file of a pair of which one is named.
+pub(crate) fn other_of_pair(path: &Path) -> Option<PathBuf> {
+    let other = header_of_image(path).or_else(|| partner(path));
+    other.filter(|other| other != path)
+}
+
 /// The stream, unpacked if it starts as gzip does.
 fn unpacked<'a>(stream: impl Read + 'a) -> Result<Box<dyn Read + 'a>, Refusal> {
     let mut stream = std::io::BufReader::with_capacity(1 << 16, stream);

@@ -14,7 +14,7 @@ use shared::study::{StudyProtocol, StudySlug};
 
 use super::output::Output;
 use super::{Cli, Outcome, measure, one};
-use crate::cohort::{self, Finding};
+use crate::cohort::{self, FileCount, Finding, Means};
 use crate::store::Store;
 
 /// This site's tables.
@@ -34,6 +34,10 @@ pub(super) enum Data {
 struct Checked {
     study: String,
     fingerprint: String,
+    rows: u64,
+    cases: usize,
+    patients: u32,
+    files: Vec<FileCount>,
     findings: Vec<Finding>,
 }
 
@@ -45,11 +49,31 @@ impl Data {
             Some(path) => measure::read_study(path)?.protocol,
             None => known(&config.storage.dir, study)?,
         };
-        let loaded = cohort::load(&protocol, &config.table(study).map_err(one)?)?;
+        let source = config.table(study).map_err(one)?;
+        let watch = output.watch();
+        let tell = |progress| watch.tell(progress);
+        // What is measured here is kept: the job that follows takes it from there.
+        let allowance = config.imaging.allowance();
+        let means = Means::new(allowance, Some(&config.storage.dir), &tell);
+        let loaded = cohort::load(&protocol, &source, &means)?;
         let mut text = format!(
             "{study}: the table can be analysed; {}\n",
             loaded.fingerprint
         );
+        let (rows, cases) = (loaded.cases.intake.records.rows, loaded.cases.patient.len());
+        let patients = loaded.cases.patients;
+        let _ = writeln!(
+            text,
+            "  {rows} rows, {cases} eligible cases of {patients} patients"
+        );
+        for FileCount {
+            field,
+            named,
+            usable,
+        } in &loaded.files
+        {
+            let _ = writeln!(text, "  {field}: {named} files named, {usable} usable");
+        }
         for finding in &loaded.findings {
             let field = finding
                 .field
@@ -57,13 +81,20 @@ impl Data {
                 .map_or("table", |field| field.as_str());
             let _ = writeln!(
                 text,
-                "  {field}: {} ({} rows)\n      {}",
-                finding.what, finding.rows, finding.hint
+                "  {field}: {} ({} row{})\n      {}",
+                finding.what,
+                finding.rows,
+                if finding.rows == 1 { "" } else { "s" },
+                finding.hint
             );
         }
         let data = Checked {
             study: study.to_string(),
             fingerprint: loaded.fingerprint.to_string(),
+            rows,
+            cases,
+            patients,
+            files: loaded.files,
             findings: loaded.findings,
         };
         output.result("data check", Exit::Done, data, &text, &[])

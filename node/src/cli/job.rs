@@ -20,8 +20,8 @@ use super::output::Output;
 use super::{Cli, Outcome, measure, one};
 use crate::cohort::Finding;
 use crate::config::NodeConfig;
-use crate::daemon::StateLock;
 use crate::daemon::control::{Person, Reply, Request, ask};
+use crate::daemon::{Reading, StateLock};
 use crate::link::system_now;
 use crate::preview;
 use crate::release::{self, Verb};
@@ -130,6 +130,8 @@ fn find(config: &NodeConfig, name: &str) -> Result<StoredJob, Vec<Fault>> {
 
 fn list(config: &NodeConfig, output: &Output) -> Outcome {
     let jobs = store(config)?.jobs().map_err(one)?;
+    let computing = jobs.iter().any(|job| job.state == SiteState::Computing);
+    let reading = computing.then(|| reading(config)).flatten();
     let mut text = String::new();
     for job in &jobs {
         let _ = writeln!(
@@ -137,6 +139,13 @@ fn list(config: &NodeConfig, output: &Output) -> Outcome {
             "{:20} {:16} {:18} {}",
             job.round, job.study, job.state, job.offered_at
         );
+        if let Some(Reading { progress, .. }) = reading
+            .as_ref()
+            .filter(|reading| reading.round == job.round)
+        {
+            let (done, of) = (progress.done, progress.of);
+            let _ = writeln!(text, "    images: {done} of {of} cases read");
+        }
         if let Some(why) = &job.local_why {
             let _ = writeln!(text, "    {}", why.replace('\n', "\n    "));
         }
@@ -145,6 +154,14 @@ fn list(config: &NodeConfig, output: &Output) -> Outcome {
         text.push_str("no jobs\n");
     }
     output.result("job list", Exit::Done, &jobs, &text, &[])
+}
+
+/// The images that the running node reads, if one runs and reads any.
+fn reading(config: &NodeConfig) -> Option<Reading> {
+    match ask(&config.storage.dir, &Request::Status).ok()?? {
+        Reply::Status { view } => view.reading,
+        Reply::Done { .. } | Reply::Refused { .. } => None,
+    }
 }
 
 fn show(config: &NodeConfig, name: &str, output: &Output) -> Outcome {

@@ -17,7 +17,7 @@ use shared::study::{SiteSlug, StudyProtocol, plan, source, validate};
 
 use super::output::Output;
 use super::{Cli, Outcome, one};
-use crate::cohort::{Finding, TableSource};
+use crate::cohort::{Finding, Means, TableSource};
 use crate::config::NodeConfig;
 use crate::daemon::StateLock;
 use crate::ledger::Event;
@@ -56,6 +56,13 @@ pub(super) struct Study {
     pub(super) digest: Digest,
 }
 
+/// The node of this machine, if the measurement is its site's.
+struct Enrolled {
+    config: NodeConfig,
+    store: Store,
+    _lock: StateLock,
+}
+
 #[derive(Serialize)]
 struct Report<'a> {
     release: String,
@@ -90,7 +97,7 @@ impl Measure {
         }
         let enrolled = self.enrolled(cli)?;
         let salt = match &enrolled {
-            Some((store, _lock)) => release::salt(store).map_err(one)?,
+            Some(node) => release::salt(&node.store).map_err(one)?,
             None => fresh_salt().map_err(one)?,
         };
         let question = Question {
@@ -101,9 +108,21 @@ impl Measure {
             kinds: &plan::kinds(&study.protocol),
             salt: &salt,
         };
-        let measured = measure::run(&question, &source, &policy)?;
-        let ledger = enrolled.as_ref().map(|(store, _)| store);
-        self.finish(&study, &policy, &measured, ledger, output)
+        let watch = output.watch();
+        let tell = |progress| watch.tell(progress);
+        let config = enrolled.as_ref().map(|node| &node.config);
+        let allowance = config.map(|config| config.imaging.allowance());
+        let state = config.map(|config| config.storage.dir.as_path());
+        let means = Means::new(allowance.unwrap_or_default(), state, &tell);
+        let mut measured = measure::run(&question, &source, &means, &policy)?;
+        let kept = measured.kept.take();
+        let ledger = enrolled.as_ref().map(|node| &node.store);
+        let finished = self.finish(&study, &policy, &measured, ledger, output);
+        // A release that could not be written is asked for again; one that is withheld is not.
+        if let (Some(kept), true) = (kept, finished.is_ok() || measured.outcome.is_err()) {
+            kept.done();
+        }
+        finished
     }
 
     fn finish(
@@ -204,7 +223,7 @@ impl Measure {
     }
 
     /// On an enrolled node the measurement goes into its ledger (decision P8); `--config` names it.
-    fn enrolled(&self, cli: &Cli) -> Result<Option<(Store, StateLock)>, Vec<Fault>> {
+    fn enrolled(&self, cli: &Cli) -> Result<Option<Enrolled>, Vec<Fault>> {
         if !cli.config.exists() {
             return Ok(None);
         }
@@ -214,7 +233,11 @@ impl Measure {
         }
         let lock = StateLock::take(&config.storage.dir).map_err(one)?;
         let store = Store::open(&config.storage.dir).map_err(one)?;
-        Ok(Some((store, lock)))
+        Ok(Some(Enrolled {
+            config,
+            store,
+            _lock: lock,
+        }))
     }
 }
 

@@ -11,6 +11,7 @@ use shared::study::SiteState;
 
 use super::output::Output;
 use super::{Cli, Outcome, one, site};
+use crate::daemon::Reading;
 use crate::daemon::control::{Reply, Request, ask};
 use crate::link::{IdentityDir, system_now};
 use crate::store::Store;
@@ -24,6 +25,7 @@ struct Status {
     clock_skew_s: Option<i64>,
     certificate_until: Option<String>,
     certificate_days_left: Option<i64>,
+    reading: Option<Reading>,
     studies: Vec<String>,
     waiting_approval: Vec<String>,
     jobs: usize,
@@ -54,6 +56,7 @@ pub(super) fn run(cli: &Cli, output: &Output) -> Outcome {
             .as_ref()
             .map(|identity| identity.not_after.to_string()),
         certificate_days_left: identity.map(|identity| identity.days_left(system_now())),
+        reading: view.and_then(|view| view.reading),
         studies: config
             .access
             .studies
@@ -104,6 +107,10 @@ fn words(status: &Status) -> String {
         (Some(_) | None, _) => "not joined".to_owned(),
     };
     let _ = writeln!(text, "certificate   {until}");
+    if let Some(Reading { round, progress }) = &status.reading {
+        let (done, of) = (progress.done, progress.of);
+        let _ = writeln!(text, "images        {done} of {of} cases read for {round}");
+    }
     let _ = writeln!(text, "studies       {}", list(&status.studies));
     let _ = writeln!(
         text,

@@ -38,6 +38,7 @@ use map::Selection;
 use raw::RawTable;
 
 use crate::images::{self, Images};
+pub use crate::images::{Allowance, FileCount, Kept, Means, Progress};
 
 /// A table that may be analysed. It holds patient values: it cannot be printed or serialised.
 pub struct Loaded {
@@ -48,16 +49,24 @@ pub struct Loaded {
     pub fingerprint: Digest,
     /// Remarks for the people at the site.
     pub findings: Vec<Finding>,
+    /// Masks and lists of each field, among the eligible rows.
+    pub files: Vec<FileCount>,
+    /// Measurements of images that stay on disk until what is computed of them is safe.
+    pub kept: Option<Kept>,
 }
 
 /// Reads the table of `source`, checks it against `study`, and keeps the eligible cases.
-/// Deterministic: the same bytes and mapping give the same `Loaded`.
+/// Deterministic: the same bytes and mapping give the same `Loaded`, whatever was kept from before.
 ///
 /// # Errors
 /// Every fault found by the first step that finds any: the mapping, the file, the columns, the
 /// values, the cases. Codes `FV-DATA-*`, and `FV-CONF-002` or `FV-STUDY-002` where the
 /// mapping or the protocol is at fault.
-pub fn load(study: &StudyProtocol, source: &TableSource) -> Result<Loaded, Vec<Fault>> {
+pub fn load(
+    study: &StudyProtocol,
+    source: &TableSource,
+    means: &Means<'_>,
+) -> Result<Loaded, Vec<Fault>> {
     map::check(study, source)?;
     let (table, selection, mut fingerprint) = read(study, source)?;
     if let Some(expected) = source.sha256
@@ -68,19 +77,24 @@ pub fn load(study: &StudyProtocol, source: &TableSource) -> Result<Loaded, Vec<F
     let mut findings = Vec::new();
     let mut typed = precheck::check(study, source, &table, &selection, &mut findings)?;
     let one = |fault| vec![fault];
-    let files = path::files(study, source, &table, &selection);
+    let paths = path::files(study, source, &table, &selection);
     let images = Images {
-        files: &files,
+        files: &paths,
         place: &|row| table.name_of(row),
     };
-    let acquired = images::acquired(study, &images, &mut findings).map_err(one)?;
+    let acquired =
+        images::acquired(study, &images, &typed.patient, means, &mut findings).map_err(one)?;
     for (column, acquired) in typed.column.iter_mut().zip(acquired) {
         *column = acquired.unwrap_or_else(|| std::mem::replace(column, Column::Withheld));
     }
     let (rows, intake) = eligible::select(study, &typed).map_err(one)?;
     let mut cases = build::build(study, &table, &typed, &rows, intake)?;
-    let measured = images::masks(study, &images, &rows, &mut findings).map_err(one)?;
+    let measured = images::masks(study, &images, &rows, means, &mut findings).map_err(one)?;
+    let mut kept = None;
+    let mut files = Vec::new();
     if let Some(measured) = measured {
+        kept = measured.kept;
+        files = measured.files;
         cases.masks = measured.masks;
         fingerprint = Digest::of_list(&[fingerprint.as_bytes(), measured.digest.as_bytes()]);
     }
@@ -89,6 +103,8 @@ pub fn load(study: &StudyProtocol, source: &TableSource) -> Result<Loaded, Vec<F
         cases,
         fingerprint,
         findings,
+        files,
+        kept,
     })
 }
 

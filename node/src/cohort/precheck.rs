@@ -79,6 +79,7 @@ pub(crate) fn check(
     if study.eligibility.unit == "patient" {
         checker.one_truth_per_patient(&typed, selection.cluster);
     }
+    checker.two_levels_of_a_patient(&typed);
     if checker.faults.is_empty() {
         Ok(typed)
     } else {

@@ -15,6 +15,7 @@ use shared::study::SiteState;
 use tokio::sync::Notify;
 
 use crate::admission::Gatekeeper;
+use crate::cohort::Progress;
 use crate::config::NodeConfig;
 use crate::link::{IdentityDir, NodeIdentity};
 use crate::store::Store;
@@ -50,9 +51,22 @@ pub struct View {
     pub last_fault: Option<String>,
     /// The coordinator's clock minus this machine's, seconds.
     pub skew_s: Option<i64>,
+    /// The job whose images are being read, if any.
+    #[serde(default)]
+    pub reading: Option<Reading>,
     /// States the coordinator has been told, by job.
     #[serde(skip)]
     told: BTreeMap<Digest, SiteState>,
+}
+
+/// How far the images of a job have been read. It stays on this machine.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Reading {
+    /// The job's round.
+    pub round: String,
+    /// How far.
+    #[serde(flatten)]
+    pub progress: Progress,
 }
 
 impl Node {

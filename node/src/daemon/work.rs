@@ -4,18 +4,23 @@
 //! From: `store` (jobs in state `computing`).
 //! To: `release`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use shared::fault::{Code, Fault};
 use shared::study::job::Job;
 use shared::study::{SiteState, Timestamp};
 use shared::wire::Refusal;
 
-use super::{Node, steps};
+use super::{Node, Reading, steps};
+use crate::cohort::Progress;
 use crate::link::system_now;
 use crate::release;
 use crate::store::{Change, StoredJob};
 use crate::waypoint;
+
+/// How often the log says how far reading images has come.
+const LOG_EVERY: Duration = Duration::from_secs(30);
 
 /// Computes whatever is admitted, for ever.
 pub(super) async fn keep(node: Arc<Node>) -> Result<(), Fault> {
@@ -33,7 +38,9 @@ fn pass(node: &Node) -> Result<(), Fault> {
     for job in jobs.iter().filter(|job| job.state == SiteState::Computing) {
         tracing::info!(round = job.round, "computing");
         waypoint::pass("node.computing");
-        match one(node, job, system_now()) {
+        let done = one(node, job, system_now());
+        node.view().reading = None;
+        match done {
             Err(fault) if fault.code == Code::NotWaiting => {
                 // A person decided while it was computed; the decision stands.
                 tracing::info!(round = job.round, "decided meanwhile");
@@ -61,7 +68,12 @@ fn one(node: &Node, stored: &StoredJob, now: Timestamp) -> Result<(), Fault> {
         }
     };
     match node.gate.admit(&job, &locked, now) {
-        Ok(kinds) => release::compute(&node.store, &node.config, stored, &locked, &kinds, now),
+        Ok(kinds) => {
+            let log = Mutex::new(Instant::now());
+            let tell = |progress| told(node, &stored.round, progress, &log);
+            let (store, config) = (&node.store, &node.config);
+            release::compute(store, config, stored, &locked, &kinds, &tell, now)
+        }
         Err(refusal) => {
             let change = Change::Declined {
                 refusal,
@@ -71,6 +83,22 @@ fn one(node: &Node, stored: &StoredJob, now: Timestamp) -> Result<(), Fault> {
             node.store.change(stored.digest, now, change)
         }
     }
+}
+
+/// Shows people of this site how far reading images has come.
+fn told(node: &Node, round: &str, progress: Progress, log: &Mutex<Instant>) {
+    node.view().reading = Some(Reading {
+        round: round.to_owned(),
+        progress,
+    });
+    if let Ok(mut last) = log.lock()
+        && last.elapsed() >= LOG_EVERY
+    {
+        *last = Instant::now();
+        let Progress { done, known, of } = progress;
+        tracing::info!(round, done, known, of, "reading images");
+    }
+    waypoint::pass("node.image.read");
 }
 
 fn admit(

@@ -12,8 +12,6 @@ use shared::statistic::masks::{CandidateCounts, LesionCounts, MaskCase, Pair};
 /// One case.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Answer {
-    /// By declared field: the SHA-256 of the mask's bytes, where it is one and could be read.
-    pub(crate) digest: Vec<Option<Digest>>,
     /// Why files could not be used: the field, or the truth's field and the prediction's.
     pub(crate) refused: Vec<Refused>,
     /// By endpoint: volume of the structure in the truth, millilitres; 0 of a truth that is a list.
@@ -26,6 +24,18 @@ pub(crate) struct Answer {
     pub(crate) case: Vec<Vec<Option<Case>>>,
     /// By asked attribute.
     pub(crate) attribute: Vec<Option<Attribute>>,
+    /// Whose an image is, where one was asked about and is DICOM.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// Whose an image is: digests of identifiers, which themselves stay in the reader.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    pub(crate) patient: Option<Digest>,
+    pub(crate) study: Option<Digest>,
+    pub(crate) series: Option<Digest>,
+    /// Different series among its files.
+    pub(crate) series_count: usize,
 }
 
 /// A file that could not be used.

@@ -18,14 +18,12 @@ use imaging::limit::Limits;
 use imaging::places::{self, Listed, Places};
 use imaging::refusal::{Reason, Refusal};
 use imaging::segmentation::Segmentation;
-use shared::identity::Digest;
 use shared::study::{self, CandidateHit, CandidatePlan, Coordinates, Structure};
 
 use super::answer::Candidates;
-use super::score::digest;
 
-/// What a list says, and the digest of its bytes.
-type Kept = Result<Rc<(Places, Option<Digest>)>, Refusal>;
+/// What a list says.
+type Kept = Result<Rc<Places>, Refusal>;
 
 /// Lists of many cases that were read before, by path and column.
 #[derive(Default)]
@@ -35,22 +33,18 @@ pub(super) struct Lists {
 
 /// The list of one case.
 pub(super) struct CaseList {
-    list: Rc<(Places, Option<Digest>)>,
+    list: Rc<Places>,
     key: String,
 }
 
 impl CaseList {
     pub(super) fn rows(&self) -> &[Listed] {
-        self.list.0.of(&self.key)
-    }
-
-    pub(super) fn digest(&self) -> Option<Digest> {
-        self.list.1
+        self.list.of(&self.key)
     }
 
     /// Whether it is a part of a list of many cases that has no row of this one.
     pub(super) fn is_unlisted(&self) -> bool {
-        !self.key.is_empty() && !self.list.0.knows(&self.key)
+        !self.key.is_empty() && !self.list.knows(&self.key)
     }
 }
 
@@ -76,7 +70,7 @@ impl Lists {
 }
 
 /// File, column and name of `list.csv#column=name`.
-fn parts(path: &Path) -> Option<(PathBuf, String, String)> {
+pub(super) fn parts(path: &Path) -> Option<(PathBuf, String, String)> {
     let (file, fragment) = path.to_str()?.rsplit_once('#')?;
     let (column, name) = fragment.split_once('=')?;
     let usable = !column.is_empty() && !name.is_empty();
@@ -84,8 +78,7 @@ fn parts(path: &Path) -> Option<(PathBuf, String, String)> {
 }
 
 fn fresh(path: &Path, column: Option<&str>, limits: &Limits) -> Kept {
-    let list = places::read(path, column, limits)?;
-    Ok(Rc::new((list, digest(path).ok())))
+    places::read(path, column, limits).map(Rc::new)
 }
 
 /// Rows of a list that are about a structure: those with one of its labels, and those without.

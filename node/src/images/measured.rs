@@ -6,19 +6,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use imaging::refusal::Reason;
+use serde::Serialize;
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::statistic::cases::Column;
 use shared::statistic::masks::MaskEndpoint;
-use shared::study::{Field, FieldKind, StudyProtocol};
+use shared::study::{Field, FieldKind, FieldName, StudyProtocol};
 
 use super::answer::{Answer, Attribute};
-use super::pool;
+use super::means::{Kept, Means};
+use super::pool::{self, Digests};
 use super::question::{Files, Plan};
+use super::reconcile;
 use crate::cohort::Finding;
 
 /// Refusals shown in one finding.
-const SHOWN: usize = 3;
+pub(super) const SHOWN: usize = 3;
 
 /// The files of a table's rows.
 pub(crate) struct Images<'a> {
@@ -28,12 +31,27 @@ pub(crate) struct Images<'a> {
     pub(crate) place: &'a dyn Fn(usize) -> String,
 }
 
+/// Files of one field, among the eligible rows.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct FileCount {
+    /// The declared field.
+    pub field: FieldName,
+    /// Rows that name a file.
+    pub named: u64,
+    /// Rows whose file was read and could be compared.
+    pub usable: u64,
+}
+
 /// The masks of some rows, and the digest of every file among them.
 pub(crate) struct Measured {
     /// By endpoint.
     pub(crate) masks: Vec<Option<MaskEndpoint>>,
     /// Of the files' bytes, in the order of the rows.
     pub(crate) digest: Digest,
+    /// Of each field with masks or lists.
+    pub(crate) files: Vec<FileCount>,
+    /// What was kept of them in the state directory.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// The masks of some rows; `None` in a study without masks.
@@ -44,18 +62,23 @@ pub(crate) fn masks(
     study: &StudyProtocol,
     images: &Images<'_>,
     rows: &[usize],
+    means: &Means<'_>,
     findings: &mut Vec<Finding>,
 ) -> Result<Option<Measured>, Fault> {
     let Some(plan) = Plan::of_masks(study) else {
         return Ok(None);
     };
     let cases: Vec<Files> = rows.iter().map(|row| images.files[*row].clone()).collect();
-    let answers = pool::ask(&plan, &cases)?;
+    let (asked, kept) = pool::measure(plan.clone(), &cases, means)?;
+    let split = asked.into_iter().map(|one| (one.answer, one.digest));
+    let (answers, digests): (Vec<Answer>, Vec<Digests>) = split.unzip();
+    let digest = fingerprint(&digests);
     unnamed(study, &plan, &cases, findings);
     refusals(study, images, rows, &answers, findings);
-    copies(study, &plan, &answers, findings);
+    copies(study, &plan, (&answers, &digests), findings);
     unlisted(study, &plan, &answers, findings)?;
-    let digest = fingerprint(&answers);
+    reconcile::strangers(study, images.files, findings);
+    let files = counts(study, &plan, &cases, &answers);
     let mut each: Vec<MaskEndpoint> = plan
         .endpoint
         .iter()
@@ -82,25 +105,34 @@ pub(crate) fn masks(
         }
     }
     let masks = each.into_iter().map(Some).collect();
-    Ok(Some(Measured { masks, digest }))
+    Ok(Some(Measured {
+        masks,
+        digest,
+        files,
+        kept,
+    }))
 }
 
-/// One digest of all masks that were read, in the order of the rows.
-fn fingerprint(answers: &[Answer]) -> Digest {
-    let each = answers.iter().flat_map(|answer| &answer.digest);
-    let parts: Vec<&[u8]> = each
+/// One digest of all masks and lists, in the order of the rows.
+fn fingerprint(digests: &[Digests]) -> Digest {
+    let parts: Vec<&[u8]> = digests
+        .iter()
+        .flatten()
         .map(|digest| digest.as_ref().map_or(&[][..], |digest| digest.as_bytes()))
         .collect();
     Digest::of_list(&parts)
 }
 
 /// Columns of the declared fields that images give: by field, `None` for those of the table.
+/// `patient` is the patient of each row, as the table has it.
 ///
 /// # Errors
 /// When no reader process can be started.
 pub(crate) fn acquired(
     study: &StudyProtocol,
     images: &Images<'_>,
+    patient: &[u32],
+    means: &Means<'_>,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Option<Column>>, Fault> {
     let tagged: Vec<(usize, &Field)> = study
@@ -114,7 +146,7 @@ pub(crate) fn acquired(
         .field
         .iter()
         .position(|field| field.kind == FieldKind::Image);
-    let (Some(image), false) = (image, tagged.is_empty()) else {
+    let Some(image) = image else {
         return Ok(columns);
     };
     let slugs = tagged.iter().filter_map(|(_, field)| field.tag);
@@ -125,9 +157,13 @@ pub(crate) fn acquired(
             .collect()
     };
     let cases: Vec<Files> = images.files.iter().map(only_image).collect();
-    let answers = pool::ask(&plan, &cases)?;
+    if cases.iter().flatten().all(Option::is_none) && tagged.is_empty() {
+        return Ok(columns);
+    }
+    let answers = pool::ask(plan, &cases, means)?;
     let rows: Vec<usize> = (0..cases.len()).collect();
     refusals(study, images, &rows, &answers, findings);
+    reconcile::origins(&study.field[image], images, patient, &answers, findings);
     for (at, (index, field)) in tagged.into_iter().enumerate() {
         let values = answers
             .iter()
@@ -210,6 +246,27 @@ fn categories<'a>(
     Column::Category(column)
 }
 
+/// How many files of each field there are, and can be used.
+fn counts(
+    study: &StudyProtocol,
+    plan: &Plan,
+    cases: &[Files],
+    answers: &[Answer],
+) -> Vec<FileCount> {
+    let needed = plan.needed().into_iter();
+    let each = needed.filter_map(|index| {
+        let names = |files: &Files| files.get(index).is_some_and(Option::is_some);
+        let refused = |answer: &Answer| answer.refused.iter().any(|one| one.field == index);
+        let pairs = cases.iter().zip(answers).filter(|(files, _)| names(files));
+        Some(FileCount {
+            field: study.field.get(index)?.name.clone(),
+            named: pairs.clone().count() as u64,
+            usable: pairs.filter(|(_, answer)| !refused(answer)).count() as u64,
+        })
+    });
+    each.collect()
+}
+
 /// Rows that name no mask.
 fn unnamed(study: &StudyProtocol, plan: &Plan, cases: &[Files], findings: &mut Vec<Finding>) {
     for index in plan.needed() {
@@ -259,32 +316,41 @@ fn unlisted(
 
 /// Masks that are another case's file, and predictions that are the reference's. Masks without any
 /// structure are alike by nature and are passed over.
-fn copies(study: &StudyProtocol, plan: &Plan, answers: &[Answer], findings: &mut Vec<Finding>) {
+fn copies(
+    study: &StudyProtocol,
+    plan: &Plan,
+    (answers, digests): (&[Answer], &[Digests]),
+    findings: &mut Vec<Finding>,
+) {
     let truths: BTreeSet<usize> = plan.endpoint.iter().map(|(_, truth)| *truth).collect();
+    let of = |digests: &Digests, field: usize| digests.get(field).copied().flatten();
     for &truth in truths.iter().filter(|truth| !plan.is_listed(**truth)) {
-        let masks = answers.iter().map(|answer| {
+        let mask = |(answer, digests): (&Answer, &Digests)| {
             let mut volumes = answer.truth_ml.iter().flatten();
-            let digest = answer.digest.get(truth)?.as_ref()?;
-            volumes.any(|ml| *ml > 0.0).then_some(digest)
-        });
-        repeated(study, truth, masks, findings);
+            let any = volumes.any(|ml| *ml > 0.0);
+            of(digests, truth).filter(|_| any)
+        };
+        repeated(
+            study,
+            truth,
+            answers.iter().zip(digests).map(mask),
+            findings,
+        );
     }
     let models = plan.model.iter().enumerate();
     for (at, &model) in models.filter(|(_, model)| !plan.is_listed(**model)) {
-        let mask = |answer: &Answer| -> Option<Digest> {
-            let mut cases = answer.case.iter().filter_map(|case| case.get(at)?.as_ref());
-            let digest = answer.digest.get(model)?.as_ref()?;
-            cases
-                .any(|case| case.prediction_ml > 0.0)
-                .then_some(*digest)
+        let mask = |(answer, digests): (&Answer, &Digests)| {
+            let cases = answer.case.iter();
+            let mut cases = cases.filter_map(|case| case.get(at)?.as_ref());
+            let any = cases.any(|case| case.prediction_ml > 0.0);
+            of(digests, model).filter(|_| any)
         };
-        let masks: Vec<Option<Digest>> = answers.iter().map(mask).collect();
-        repeated(study, model, masks.iter().map(Option::as_ref), findings);
-        let is_truth = |(answer, mask): &(&Answer, &Option<Digest>)| {
-            let truth = |field: &usize| answer.digest.get(*field).is_some_and(|one| one == *mask);
-            mask.is_some() && truths.iter().any(truth)
+        let masks: Vec<Option<Digest>> = answers.iter().zip(digests).map(mask).collect();
+        repeated(study, model, masks.iter().copied(), findings);
+        let is_truth = |(digests, mask): &(&Digests, &Option<Digest>)| {
+            mask.is_some() && truths.iter().any(|truth| of(digests, *truth) == **mask)
         };
-        let same = answers.iter().zip(&masks).filter(is_truth).count() as u64;
+        let same = digests.iter().zip(&masks).filter(is_truth).count() as u64;
         if let (Some(field), true) = (study.field.get(model), same > 0) {
             findings.push(Finding::field(
                 &field.name,
@@ -297,10 +363,10 @@ fn copies(study: &StudyProtocol, plan: &Plan, answers: &[Answer], findings: &mut
 }
 
 /// One finding where files of a field are byte by byte those of earlier cases.
-fn repeated<'a>(
+fn repeated(
     study: &StudyProtocol,
     field: usize,
-    masks: impl Iterator<Item = Option<&'a Digest>>,
+    masks: impl Iterator<Item = Option<Digest>>,
     findings: &mut Vec<Finding>,
 ) {
     let mut seen = BTreeSet::new();
@@ -325,10 +391,18 @@ fn refusals(
     answers: &[Answer],
     findings: &mut Vec<Finding>,
 ) {
-    let mut by_reason: BTreeMap<(usize, Reason), (u64, Vec<String>)> = BTreeMap::new();
+    // By compression, each of which a site mends in its own way, and by reason.
+    let mut by_reason: BTreeMap<(usize, Reason, &str), (u64, Vec<String>)> = BTreeMap::new();
     for (row, answer) in rows.iter().zip(answers) {
         for refused in &answer.refused {
-            let key = (refused.field, refused.reason());
+            let reason = refused.reason();
+            let detail = refused.detail.as_str();
+            let syntax = if reason == Reason::TransferSyntax {
+                detail
+            } else {
+                ""
+            };
+            let key = (refused.field, reason, syntax);
             let (count, shown) = by_reason.entry(key).or_default();
             *count += 1;
             if shown.len() < SHOWN {
@@ -341,7 +415,7 @@ fn refusals(
             }
         }
     }
-    for ((field, reason), (count, mut shown)) in by_reason {
+    for ((field, reason, _), (count, mut shown)) in by_reason {
         let Some(field) = study.field.get(field) else {
             continue;
         };

@@ -6,14 +6,22 @@
 //! From: `cohort` (which files, by row), `imaging`.
 //! To: `shared::statistic::cases`, and the people at the site (`Finding`).
 
+mod allowance;
 mod answer;
 mod candidates;
+mod digest;
+mod journal;
 pub(crate) mod made;
+mod means;
 mod measured;
 mod pool;
 mod question;
+mod reconcile;
 mod score;
 pub(crate) mod worker;
 
+pub use allowance::Allowance;
+pub use means::{Kept, Means, Progress};
+pub use measured::FileCount;
 pub(crate) use measured::{Images, acquired, masks};
 pub(crate) use question::Files;

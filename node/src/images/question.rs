@@ -8,7 +8,16 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use shared::study::{FieldKind, FieldName, SegmentationPlan, Structure, StudyProtocol};
 
-/// What is measured on every case; told once.
+use super::allowance::Allowance;
+
+/// What a reader is told first.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
+    pub(crate) plan: Plan,
+    pub(crate) allowance: Allowance,
+}
+
+/// What is measured on every case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Plan {
     /// Conventions; absent when only the acquisition is read.
@@ -21,8 +30,9 @@ pub(crate) struct Plan {
     pub(crate) candidates: Vec<Option<usize>>,
     /// By declared field: whether its files are lists of places, and no masks.
     pub(crate) listed: Vec<bool>,
-    /// Words of the attributes that are read from a case's only file.
-    pub(crate) attribute: Vec<String>,
+    /// Words of the attributes that are read from a case's only file, an image, beside whose it is;
+    /// absent when masks are measured.
+    pub(crate) attribute: Option<Vec<String>>,
 }
 
 /// One case's files, by declared field; `None` where the table names none, and for fields that
@@ -55,7 +65,7 @@ impl Plan {
             listed: listed
                 .map(|field| field.kind == FieldKind::Places)
                 .collect(),
-            attribute: Vec::new(),
+            attribute: None,
         })
     }
 
@@ -85,7 +95,7 @@ impl Plan {
             model: Vec::new(),
             candidates: Vec::new(),
             listed: Vec::new(),
-            attribute,
+            attribute: Some(attribute),
         }
     }
 }

@@ -4,11 +4,10 @@
 //! To: `answer`.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use imaging::component::Connectivity;
-use imaging::dicom::attribute;
+use imaging::dicom::{attribute, origin};
 use imaging::file::read_mask;
 use imaging::lesion::{self, MatchRule, Rule};
 use imaging::limit::Limits;
@@ -19,15 +18,15 @@ use imaging::surface::{Overlap, Surface, compare};
 use shared::identity::Digest;
 use shared::study::{Border, Hd95, LesionPlan, LesionRule, SegmentationPlan, Structure};
 
-use super::answer::{Answer, Attribute, Both, Case, Lesions, Refused};
+use super::answer::{Answer, Attribute, Both, Case, Lesions, Origin, Refused};
 use super::candidates::{self, CaseList, Lists, Truth, about};
 use super::question::{Files, Plan};
 
 /// Reads and measures one case.
 pub(super) fn case(plan: &Plan, files: &Files, lists: &mut Lists, limits: &Limits) -> Answer {
     let mut answer = Answer::default();
-    if !plan.attribute.is_empty() {
-        acquisition(plan, files, limits, &mut answer);
+    if let Some(attributes) = &plan.attribute {
+        acquisition(attributes, files, limits, &mut answer);
         return answer;
     }
     let Some(conventions) = &plan.conventions else {
@@ -123,13 +122,22 @@ impl Scored<'_> {
     }
 }
 
-fn acquisition(plan: &Plan, files: &Files, limits: &Limits, answer: &mut Answer) {
-    answer.attribute = vec![None; plan.attribute.len()];
+fn acquisition(attributes: &[String], files: &Files, limits: &Limits, answer: &mut Answer) {
+    answer.attribute = vec![None; attributes.len()];
     let Some((field, path)) = the_file(files) else {
         return;
     };
-    let known = plan
-        .attribute
+    answer.origin = origin::read(path, limits).ok().map(|found| Origin {
+        patient: found.patient.map(|text| Digest::of(text.as_bytes())),
+        study: found.study.map(|text| Digest::of(text.as_bytes())),
+        series: found.series.map(|text| Digest::of(text.as_bytes())),
+        series_count: found.series_count,
+    });
+    // Whose it is, is all that was asked: images of other kinds do not say.
+    if attributes.is_empty() {
+        return;
+    }
+    let known = attributes
         .iter()
         .map(|slug| attribute::Attribute::parse(slug));
     let Some(wanted) = known.collect::<Option<Vec<_>>>() else {
@@ -162,7 +170,6 @@ fn read(
     limits: &Limits,
     answer: &mut Answer,
 ) -> Found {
-    answer.digest = vec![None; files.len()];
     let mut found = Found::default();
     for field in plan.needed() {
         let Some(Some(path)) = files.get(field) else {
@@ -170,13 +177,11 @@ fn read(
         };
         let result = if plan.is_listed(field) {
             lists.read(path, limits).map(|list| {
-                answer.digest[field] = list.digest();
                 answer.unlisted.extend(list.is_unlisted().then_some(field));
                 found.lists.insert(field, list);
             })
         } else {
             read_mask(path, limits).map(|mask| {
-                answer.digest[field] = digest(path).ok();
                 found.masks.insert(field, mask);
             })
         };
@@ -185,34 +190,6 @@ fn read(
         }
     }
     found
-}
-
-/// The digest of a file's bytes; of a folder, of its files' in the order of their names.
-pub(super) fn digest(path: &Path) -> std::io::Result<Digest> {
-    if path.is_dir() {
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(path)? {
-            files.push(entry?.path());
-        }
-        files.sort();
-        let digests = files.iter().map(|file| digest(file));
-        let digests = digests.collect::<std::io::Result<Vec<_>>>()?;
-        let parts: Vec<&[u8]> = digests
-            .iter()
-            .map(|one| one.as_bytes().as_slice())
-            .collect();
-        return Ok(Digest::of_list(&parts));
-    }
-    let mut file = std::fs::File::open(path)?;
-    let mut sha256 = crate::cohort::Sha256::default();
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let length = file.read(&mut buffer)?;
-        if length == 0 {
-            return Ok(sha256.finish());
-        }
-        sha256.update(&buffer[..length]);
-    }
 }
 
 fn voxel_mm3(mask: &Segmentation) -> f64 {

@@ -10,32 +10,30 @@ use std::io::{BufRead, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use imaging::limit::Limits;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
+use super::allowance::Allowance;
 use super::answer::Answer;
 use super::candidates::Lists;
-use super::question::{Files, Plan};
+use super::question::{Files, Task};
 use super::score;
 
-/// Address space of one reader: three volumes at the limit, and what measuring them takes.
-const MEMORY: u64 = 6 << 30;
 /// Files open at once.
 const OPEN_FILES: u64 = 64;
 
 /// Answers until its input ends.
 pub(crate) fn serve() -> ExitCode {
-    if confine().is_none() {
+    let mut lines = std::io::stdin().lock().lines();
+    let Some(task) = lines.next().and_then(|line| read::<Task>(line.ok()?)) else {
+        return ExitCode::FAILURE;
+    };
+    if confine(&task.allowance).is_none() {
         return ExitCode::FAILURE;
     }
     // A panic is one case's failure, and its message could hold what a file holds.
     std::panic::set_hook(Box::new(|_| {}));
-    let mut lines = std::io::stdin().lock().lines();
-    let Some(plan) = lines.next().and_then(|line| read::<Plan>(line.ok()?)) else {
-        return ExitCode::FAILURE;
-    };
-    let limits = Limits::default();
+    let limits = task.allowance.limits();
     let mut lists = Lists::default();
     let mut out = std::io::stdout().lock();
     for line in lines {
@@ -43,7 +41,7 @@ pub(crate) fn serve() -> ExitCode {
             return ExitCode::FAILURE;
         };
         let scored = catch_unwind(AssertUnwindSafe(|| {
-            score::case(&plan, &files, &mut lists, &limits)
+            score::case(&task.plan, &files, &mut lists, &limits)
         }));
         let Ok(answer) = scored else {
             return ExitCode::FAILURE;
@@ -66,7 +64,7 @@ fn write(out: &mut impl Write, answer: &Answer) -> Option<()> {
 }
 
 /// Gives up everything that is not needed; `None` where the machine does not let it.
-fn confine() -> Option<()> {
+fn confine(allowance: &Allowance) -> Option<()> {
     let at_most = |resource: Resource, most: u64| {
         let limit = Rlimit {
             current: Some(most),
@@ -74,7 +72,7 @@ fn confine() -> Option<()> {
         };
         setrlimit(resource, limit).ok()
     };
-    at_most(Resource::As, MEMORY)?;
+    at_most(Resource::As, allowance.memory_bytes)?;
     at_most(Resource::Nofile, OPEN_FILES)?;
     at_most(Resource::Fsize, 0)?;
     at_most(Resource::Core, 0)?;

@@ -5,8 +5,9 @@
 Every peer is asked for Dice, HD95, average surface distance and surface Dice at 2 mm, under its
 own convention and on one thread; ours are all conventions at once. Each call is a process of its
 own. Figures are processor time of the call alone, median of five (fewer where five would take
-over a minute; the table says how many), and the most memory the process had. Whatever cannot be
-had is named on standard error and left out.
+over a minute; the table says how many), and the most memory the process had. The last two columns
+are two pairs at once: two threads of ours, two processes of theirs, by the clock from the first
+call's begin to the last one's end. Whatever cannot be had is named on standard error and left out.
 """
 
 import json
@@ -156,42 +157,77 @@ def once(peer, size):
     small = mask(TRUTH, "64x64x64"), mask(PREDICTION, "64x64x64")
     # Imports and first calls are not what is compared.
     PEERS[peer](*small, spacing)
-    begun = time.process_time()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    begun, clock = time.process_time(), time.monotonic()
     said = PEERS[peer](truth, prediction, spacing)
-    spent = time.process_time() - begun
+    spent, end = time.process_time() - begun, time.monotonic()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps([spent, memory, repr(said)]))
+    print(json.dumps([spent, memory, repr(said), clock, end]))
+
+
+def together(peer, size, count):
+    """What `count` processes print that make one call each, all begun at the same time."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    started = [
+        subprocess.Popen(
+            [sys.executable, __file__, "--once", peer, size],
+            env={**os.environ, **threads},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(count)
+    ]
+    ready = [one.stdout.readline() for one in started]
+    for one in started:
+        if all(ready):
+            one.stdin.write("go\n")
+            one.stdin.flush()
+    found = []
+    for one in started:
+        out, err = one.communicate()
+        if one.returncode != 0 or not all(ready):
+            why = (err.strip().splitlines() or ["no reason given"])[-1]
+            print(f"SKIPPED {peer}, {size}: {why}", file=sys.stderr)
+            found = None
+        elif found is not None:
+            found.append(json.loads(out.splitlines()[-1]))
+    return found
 
 
 def timed(peer, size):
     """Median seconds, MiB and calls; nothing where the peer cannot be had."""
     found, started = [], time.monotonic()
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     while len(found) < 5 and (not found or time.monotonic() - started < 60):
-        done = subprocess.run(
-            [sys.executable, __file__, "--once", peer, size],
-            env={**os.environ, **threads},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        if done.returncode != 0:
-            why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            print(f"SKIPPED {peer}, {size}: {why}", file=sys.stderr)
+        done = together(peer, size, 1)
+        if done is None:
             return None
-        found.append(json.loads(done.stdout.splitlines()[-1]))
+        found += done
     print(f"{size}, {peer}: {found[0][2]}", file=sys.stderr)
     seconds, memory = (statistics.median(one[at] for one in found) for at in (0, 1))
     return seconds, memory, len(found)
 
 
+def timed_two(peer, size):
+    """Seconds by the clock for two pairs at once, the least of three."""
+    found = []
+    for _ in range(3):
+        both = together(peer, size, 2)
+        if both is None:
+            return None
+        found.append(max(one[4] for one in both) - min(one[3] for one in both))
+    return min(found)
+
+
 def criterion(folder):
-    """Our medians in seconds, by size."""
+    """Our medians in seconds, by bench and size."""
     found = {}
     for path in folder.glob("**/new/benchmark.json"):
         name = json.loads(path.read_text())["full_id"]
         estimates = json.loads(path.with_name("estimates.json").read_text())
-        found[name.split("/")[-1]] = estimates["median"]["point_estimate"] / 1e9
+        found[name] = estimates["median"]["point_estimate"] / 1e9
     return found
 
 
@@ -201,10 +237,10 @@ def printed(seconds):
 
 def main(folder, data):
     ours = criterion(pathlib.Path(folder))
-    print("| surfaces | ours | peer | theirs | theirs / ours |")
-    print("|---|---|---|---|---|")
+    print("| surfaces | ours | peer | theirs | theirs / ours | two at once: ours, theirs | theirs / ours |")
+    print("|---|---|---|---|---|---|---|")
     for size in SIZES:
-        own = ours.get(size)
+        own, own_two = ours.get(f"surfaces/{size}"), ours.get(f"two/{size}")
         peak = pathlib.Path(data) / f"surfaces-{size}.txt"
         memory = f", {peak.read_text()} MiB" if peak.is_file() else ""
         mark = f"{printed(own)}{memory}" if own else "not measured"
@@ -215,7 +251,12 @@ def main(folder, data):
             seconds, most, calls = found
             shown = f"{printed(seconds)}, {most:.0f} MiB" + ("" if calls == 5 else f" ({calls} calls)")
             ratio = f"{seconds / own:.1f}" if own else ""
-            print(f"| {size} | {mark} | {peer} | {shown} | {ratio} |", flush=True)
+            two = timed_two(peer, size)
+            both, more = "not measured", ""
+            if two and own_two:
+                both, more = f"{printed(own_two)}, {printed(two)}", f"{two / own_two:.1f}"
+            row = (size, mark, peer, shown, ratio, both, more)
+            print(f"| {' | '.join(row)} |", flush=True)
 
 
 if sys.argv[1] == "--once":

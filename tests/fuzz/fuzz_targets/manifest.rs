@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use node::cohort::{self, Loaded, TableSource};
+use node::cohort::{self, Loaded, Means, TableSource};
 use shared::fault::Fault;
 use shared::study::{StudyProtocol, source, validate};
 
@@ -27,7 +27,7 @@ fn load(bytes: &[u8]) -> Result<Loaded, Vec<Fault>> {
     let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     let mut table = TableSource::new(path);
     table.caps.rows = 1000;
-    cohort::load(&STUDY, &table)
+    cohort::load(&STUDY, &table, &Means::default())
 }
 
 fuzz_target!(|bytes: &[u8]| {

@@ -101,7 +101,7 @@ fn one_series(paths: &[PathBuf], limits: &Limits) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// `missing`, `unreadable`, `too-large`.
-pub(super) fn files(folder: &Path, limits: &Limits) -> Result<Vec<PathBuf>, Refusal> {
+pub(crate) fn files(folder: &Path, limits: &Limits) -> Result<Vec<PathBuf>, Refusal> {
     let unreadable = |error: std::io::Error| crate::nifti::unreadable(&error);
     let mut found = Vec::new();
     for (count, entry) in std::fs::read_dir(folder).map_err(unreadable)?.enumerate() {

@@ -152,6 +152,61 @@ impl Checker<'_> {
     }
 }
 
+impl Checker<'_> {
+    /// Patients of several rows that stand under two labels, or under two levels of a field.
+    pub(super) fn two_levels_of_a_patient(&mut self, typed: &Typed) {
+        let rows = typed.patient.len();
+        if typed.patients as usize == rows {
+            return;
+        }
+        for (field, column) in self.study.field.iter().zip(&typed.column) {
+            let is_outcome = self
+                .study
+                .endpoint
+                .iter()
+                .any(|one| one.field == field.name);
+            let value = |row: usize| -> Option<u64> {
+                match column {
+                    Column::Number(values) if is_outcome => values[row].map(f64::to_bits),
+                    Column::Category(levels) => levels[row].map(|level| level as u64),
+                    Column::Number(_) | Column::Withheld => None,
+                }
+            };
+            let mut known: Vec<Option<u64>> = vec![None; typed.patients as usize];
+            let mut several = vec![false; typed.patients as usize];
+            for row in 0..rows {
+                let patient = typed.patient[row] as usize;
+                if let Some(value) = value(row) {
+                    several[patient] |= *known[patient].get_or_insert(value) != value;
+                }
+            }
+            let patients = several.iter().filter(|one| **one).count();
+            if patients == 0 {
+                continue;
+            }
+            let patient = |row: &usize| several[typed.patient[*row] as usize];
+            let (what, noun) = if is_outcome {
+                ("rows of patients with two labels", "label")
+            } else {
+                ("rows of patients with two levels", "level")
+            };
+            let of = if patients == 1 {
+                "1 patient".to_owned()
+            } else {
+                format!("{patients} patients")
+            };
+            self.findings.push(Finding::field(
+                &field.name,
+                what,
+                (0..rows).filter(patient).count() as u64,
+                format!(
+                    "{of}; right where the {noun} can change from case to case, otherwise mend the table"
+                ),
+            ));
+        }
+    }
+}
+
 /// The outcome columns.
 fn outcomes<'a>(
     study: &'a StudyProtocol,
