@@ -141,7 +141,7 @@ fn main() {
             bench.iter(|| measured(&truth, &prediction));
         });
         // Two pairs by two threads, by the clock: what a second processor is worth.
-        clock.bench_function(format!("two/{x}x{y}x{z}"), |bench| {
+        clock.bench_function(&format!("two/{x}x{y}x{z}"), |bench| {
             bench.iter(|| {
                 std::thread::scope(|scope| {
                     let other = scope.spawn(|| measured(&truth, &prediction));
