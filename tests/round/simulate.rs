@@ -1,6 +1,6 @@
 //! `fedval sim`: real nodes and a coordinator, under both policies, with tables and with masks.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -193,7 +193,7 @@ fn a_round_on_masks_tells_nothing_of_a_case() {
         }
         assert!(numbers.len() > 900, "{}", numbers.len());
         // Found by how they begin: there are too many to look for each.
-        let starts: HashSet<&[u8]> = numbers.iter().map(|number| &number[..8]).collect();
+        let starts: BTreeSet<&[u8]> = numbers.iter().map(|number| &number[..8]).collect();
         for folder in [sim.state.join("coordinator"), sim.out.clone()] {
             for (name, bytes) in everything(&folder) {
                 for canary in names {

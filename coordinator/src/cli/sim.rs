@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use shared::disclosure::Profile;
 use shared::fault::{Code, Fault};
 use shared::pool::result::{PoolOutcome, SiteOutcome};
 use shared::report::Report;
 
 use super::output::{Answer, Manners};
-use crate::sim::{Plan, SimPolicy, SimStudy, simulate};
+use crate::sim::{Plan, SimStudy, simulate};
 
 /// Run a bundled study on this machine, as real processes, and write its report.
 #[derive(Debug, Args)]
@@ -59,15 +60,24 @@ impl From<Template> for SimStudy {
 enum Policy {
     /// The bundled data are public: no disclosure control, stamped on the report.
     OpenData,
-    /// As a hospital would.
+    /// As a hospital would: 10 patients.
     Standard,
+    /// 11 patients.
+    Strict,
+    /// 8 patients.
+    Nhs,
+    /// 5 patients.
+    Network,
 }
 
-impl From<Policy> for SimPolicy {
+impl From<Policy> for Profile {
     fn from(policy: Policy) -> Self {
         match policy {
             Policy::OpenData => Self::OpenData,
             Policy::Standard => Self::Standard,
+            Policy::Strict => Self::Strict,
+            Policy::Nhs => Self::Nhs,
+            Policy::Network => Self::Network,
         }
     }
 }
@@ -82,7 +92,7 @@ impl Sim {
         };
         let out = absolute(&self.out)?;
         let keep = self.keep.as_deref().map(absolute).transpose()?;
-        let policy = SimPolicy::from(self.policy);
+        let policy = Profile::from(self.policy);
         let say = |words: &str| {
             if !manners.quiet {
                 eprintln!("{words}");
@@ -106,11 +116,16 @@ impl Sim {
             SimStudy::Binary => "",
             SimStudy::Segmentation => "--template segmentation ",
         };
+        let other = if policy == Profile::OpenData {
+            Profile::Standard
+        } else {
+            Profile::OpenData
+        };
         let other = format!(
             "fedval sim {template}--policy {} --out {}-{}",
-            policy.other().as_str(),
+            other.as_str(),
             self.out.display(),
-            policy.other().as_str()
+            other.as_str()
         );
         let data = json!({
             "report": report,
@@ -118,7 +133,7 @@ impl Sim {
             "state": keep,
         });
         let mut text = format!("{}\n", summary(&out)?);
-        if policy == SimPolicy::OpenData {
+        if policy == Profile::OpenData {
             text.push_str("the data are public: disclosure control was off\n");
         }
         let _ = writeln!(text, "report  {}", report.display());

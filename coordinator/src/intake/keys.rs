@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use shared::disclosure::Profile;
 use shared::disclosure::document::ReceivedRelease;
 use shared::statistic::contingency::ContingencyKind;
 use shared::statistic::{Disclosed, EstimateKey, Statistic};
@@ -191,7 +192,7 @@ pub(super) fn header(
         ));
     }
     let policy = &header.policy;
-    if policy.profile == "open-data" {
+    if policy.profile == Profile::OpenData.as_str() {
         let listed = protocol
             .public_dataset
             .iter()
@@ -210,7 +211,23 @@ pub(super) fn header(
             "it is below what the protocol asks for",
         ));
     }
-    if policy.rounding == 0 || policy.rounding > 1000 {
+    // A name that is not known promises nothing.
+    let profile = Profile::parse(&policy.profile);
+    let least = profile.map(|profile| (profile.least_cell(), profile.least_rounding()));
+    match least {
+        None => findings.push(Finding::new(
+            "declared",
+            "header.policy.profile",
+            "it is no profile",
+        )),
+        Some((cell, _)) if policy.min_cell < cell => findings.push(Finding::new(
+            "min-cell",
+            "header.policy.min_cell",
+            "it is below what the profile's name promises",
+        )),
+        Some(_) => {}
+    }
+    if policy.rounding < least.map_or(1, |least| least.1) || policy.rounding > 1000 {
         findings.push(Finding::new(
             "declared",
             "header.policy.rounding",

@@ -376,6 +376,25 @@ fn a_profile_keys_and_levels_outside_the_protocol_are_found() {
         .retain(|data| data.site.as_str() != "va");
     assert!(rules(&release, &unlisted).contains(&"open-data".to_owned()));
 
+    // A name promises a threshold; one that is not known promises nothing.
+    let stamped = |profile: &str, min_cell, rounding| {
+        let mut release = release.clone();
+        let policy = &mut release.header.policy;
+        policy.profile = profile.to_owned();
+        (policy.min_cell, policy.rounding) = (min_cell, rounding);
+        rules(&release, &protocol())
+    };
+    let knows = |found: &[String], rule: &str| found.iter().any(|one| one == rule);
+    for (profile, cell) in [("standard", 10), ("strict", 11), ("nhs", 8), ("network", 5)] {
+        assert!(
+            knows(&stamped(profile, cell - 1, 5), "min-cell"),
+            "{profile}"
+        );
+        assert!(knows(&stamped(profile, cell, 1), "declared"), "{profile}");
+        assert!(!knows(&stamped(profile, cell, 5), "declared"), "{profile}");
+    }
+    assert!(knows(&stamped("trust-me", 100, 5), "declared"));
+
     let mut twice = release.clone();
     twice.statistics.push(release.statistics[0].clone());
     assert_eq!(rules(&twice, &protocol()), ["once"]);

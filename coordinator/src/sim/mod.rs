@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use shared::disclosure::policy::{OPEN_DATA, STANDARD};
+use shared::disclosure::Profile;
 use shared::fault::{Code, Fault};
 
 mod process;
@@ -128,47 +128,12 @@ impl SimStudy {
 /// Longest wait for all hospitals.
 const PATIENCE: &str = "240s";
 
-/// Which policy every simulated hospital uses.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SimPolicy {
-    /// The bundled data are public: no disclosure control.
-    OpenData,
-    /// As a hospital would.
-    Standard,
-}
-
-impl SimPolicy {
-    /// Its name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OpenData => "open-data",
-            Self::Standard => "standard",
-        }
-    }
-
-    /// The other one, for the last line.
-    #[must_use]
-    pub fn other(self) -> Self {
-        match self {
-            Self::OpenData => Self::Standard,
-            Self::Standard => Self::OpenData,
-        }
-    }
-
-    fn text(self) -> &'static str {
-        match self {
-            Self::OpenData => OPEN_DATA,
-            Self::Standard => STANDARD,
-        }
-    }
-}
-
 /// What to simulate.
 pub struct Plan<'a> {
     /// The study and its hospitals.
     pub study: SimStudy,
     /// Policy of every hospital.
-    pub policy: SimPolicy,
+    pub policy: Profile,
     /// Where the report goes.
     pub out: &'a Path,
     /// This program.
@@ -318,7 +283,7 @@ impl Sim<'_> {
         self.bring(hospital, &home)?;
         self.write(
             &home.join("policy.toml"),
-            self.plan.policy.text().as_bytes(),
+            self.plan.policy.shipped().as_bytes(),
         )?;
         let config = self.config(hospital);
         self.write(&config, self.node_toml(hospital).as_bytes())?;

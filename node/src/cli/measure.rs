@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use shared::disclosure::policy::{OPEN_DATA, STANDARD};
-use shared::disclosure::{Item, Policy};
+use shared::disclosure::{Item, Policy, Profile};
 use shared::fault::{Code, Exit, Fault};
 use shared::identity::Digest;
 use shared::study::lock::{LockedProtocol, SCHEMA};
@@ -42,7 +41,7 @@ pub(super) struct Measure {
     /// The site, as the protocol names it.
     #[arg(long)]
     site: SiteSlug,
-    /// A policy file, or the name of a shipped profile: standard, open-data.
+    /// A policy file, or the name of a shipped profile: standard, strict, nhs, network, open-data.
     #[arg(long, default_value = "standard")]
     policy: String,
     /// Where the release is written; without it, it is printed.
@@ -203,23 +202,22 @@ impl Measure {
     }
 
     fn policy(&self) -> Result<Policy, Fault> {
-        match self.policy.as_str() {
-            "standard" => measure::parse_policy(STANDARD, "standard"),
-            "open-data" => measure::parse_policy(OPEN_DATA, "open-data"),
-            path => {
-                let policy = measure::policy(Some(Path::new(path)))?;
-                measure::in_force(&policy, system_now())?;
-                if policy.approvers() > 1 {
-                    return Err(Fault::new(
-                        Code::SecondApprover,
-                        "a release under profile dua needs two people",
-                        "this command writes a file for one",
-                        "take part in a round: fedval-node run, then two approvals",
-                    ));
-                }
-                Ok(policy)
-            }
+        let shipped = Profile::parse(&self.policy);
+        // A contract has a reference and an end of its own: `dua` is always a file.
+        if let Some(profile) = shipped.filter(|profile| *profile != Profile::Dua) {
+            return measure::parse_policy(profile.shipped(), profile.as_str());
         }
+        let policy = measure::policy(Some(Path::new(&self.policy)))?;
+        measure::in_force(&policy, system_now())?;
+        if policy.approvers() > 1 {
+            return Err(Fault::new(
+                Code::SecondApprover,
+                "a release under profile dua needs two people",
+                "this command writes a file for one",
+                "take part in a round: fedval-node run, then two approvals",
+            ));
+        }
+        Ok(policy)
     }
 
     /// On an enrolled node the measurement goes into its ledger (decision P8); `--config` names it.

@@ -10,7 +10,8 @@ use super::document::PolicyStamp;
 use crate::identity::Digest;
 use crate::study::{SiteSlug, StudyProtocol, Timestamp, Visibility};
 
-/// No profile but `open-data` and `dua` may go below this many patients in a cell; compiled in.
+/// No profile but `open-data` and `dua` may go below this many patients in a cell; compiled in, as
+/// is what each profile's name promises ([`Profile::least_cell`]).
 pub const FLOOR: u64 = 5;
 
 /// Distinct people who approve a release under `dua`.
@@ -56,12 +57,19 @@ pub struct Contract {
     pub expires: Timestamp,
 }
 
-/// Named sets of thresholds.
+/// Named sets of thresholds. A policy may be stricter than its profile's name says, never less so:
+/// the name stands in every release, and a coordinator reads it as this promise.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
-    /// The default: 10 patients, rounding base 5.
+    /// The default: 10 patients, rounding base 5; ACRO's threshold.
     Standard,
+    /// 11 patients, as PCORnet and the US Centers for Medicare and Medicaid Services ask.
+    Strict,
+    /// 8 patients: the NHS hides 1 to 7 and rounds to 5.
+    Nhs,
+    /// 5 patients, as research networks such as OHDSI and PEDSnet ask.
+    Network,
     /// Public data sets only: rules D1 and D3, rounding and coarsening are off.
     OpenData,
     /// Under a data use agreement: thresholds as the contract says, blocks of several-step jobs
@@ -70,10 +78,59 @@ pub enum Profile {
 }
 
 impl Profile {
+    /// Every profile, the default first.
+    pub const ALL: [Self; 6] = [
+        Self::Standard,
+        Self::Strict,
+        Self::Nhs,
+        Self::Network,
+        Self::OpenData,
+        Self::Dua,
+    ];
+
+    /// The profile called `word`.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+
+    /// The text of the policy that is shipped for it.
+    pub fn shipped(self) -> &'static str {
+        match self {
+            Self::Standard => STANDARD,
+            Self::Strict => STRICT,
+            Self::Nhs => NHS,
+            Self::Network => NETWORK,
+            Self::OpenData => OPEN_DATA,
+            Self::Dua => DUA,
+        }
+    }
+
+    /// The least that a policy of this name may have as the smallest number of patients in a cell.
+    pub fn least_cell(self) -> u64 {
+        match self {
+            Self::Standard => 10,
+            Self::Strict => 11,
+            Self::Nhs => 8,
+            Self::Network => FLOOR,
+            Self::OpenData | Self::Dua => 1,
+        }
+    }
+
+    /// The least rounding base that a policy of this name may have.
+    pub fn least_rounding(self) -> u64 {
+        match self {
+            Self::Standard | Self::Strict | Self::Nhs | Self::Network => 3,
+            Self::OpenData | Self::Dua => 1,
+        }
+    }
+
     /// The word in releases and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Standard => "standard",
+            Self::Strict => "strict",
+            Self::Nhs => "nhs",
+            Self::Network => "network",
             Self::OpenData => "open-data",
             Self::Dua => "dua",
         }
@@ -152,14 +209,18 @@ impl Policy {
     pub fn allows_blocks(&self) -> bool {
         match self.file.profile {
             Profile::OpenData | Profile::Dua => true,
-            Profile::Standard => false,
+            Profile::Standard | Profile::Strict | Profile::Nhs | Profile::Network => false,
         }
     }
 
     /// Distinct people who must approve a release.
     pub fn approvers(&self) -> usize {
         match self.file.profile {
-            Profile::Standard | Profile::OpenData => 1,
+            Profile::Standard
+            | Profile::Strict
+            | Profile::Nhs
+            | Profile::Network
+            | Profile::OpenData => 1,
             Profile::Dua => DUA_APPROVERS,
         }
     }
@@ -247,25 +308,29 @@ impl PolicyFile {
             return fault("policy_version", self.policy_version.to_string(), rule);
         }
         self.check_contract()?;
-        let (floor, rule) = match self.profile {
-            Profile::OpenData => return self.check_open(),
-            Profile::Standard => (FLOOR, "it must lie between 5 and 100000"),
-            Profile::Dua => (1, "it must lie between 1 and 100000"),
+        if self.profile == Profile::OpenData {
+            return self.check_open();
+        }
+        let least = self.profile.least_cell();
+        let rule = match self.profile {
+            Profile::Standard => "profile \"standard\" goes from 10 to 100000",
+            Profile::Strict => "profile \"strict\" goes from 11 to 100000",
+            Profile::Nhs => "profile \"nhs\" goes from 8 to 100000",
+            Profile::Network => "profile \"network\" goes from 5 to 100000",
+            Profile::OpenData | Profile::Dua => "it must lie between 1 and 100000",
         };
         for (key, value) in [
             ("min_cell", self.min_cell),
             ("min_class", self.min_class),
             ("min_patients", self.min_patients),
         ] {
-            if !(floor..=100_000).contains(&value) {
+            if !(least..=100_000).contains(&value) {
                 return fault(key, value.to_string(), rule);
             }
         }
-        let (least, rule) = match self.profile {
-            Profile::Standard | Profile::OpenData => (3, "it must lie between 3 and 1000"),
-            Profile::Dua => (1, "it must lie between 1 and 1000"),
-        };
+        let least = self.profile.least_rounding();
         if !(least..=1000).contains(&self.rounding) {
+            let rule = "it must lie between 3 and 1000; only \"dua\" may have less";
             return fault("rounding", self.rounding.to_string(), rule);
         }
         if self.min_class < self.min_cell || self.min_patients < 2 * self.min_class {
@@ -299,7 +364,6 @@ impl PolicyFile {
             })
         };
         match (&self.contract, self.profile) {
-            (None, Profile::Standard | Profile::OpenData) => Ok(()),
             (None, Profile::Dua) => fault(
                 "absent",
                 "profile \"dua\" needs [contract] reference and expires",
@@ -308,10 +372,8 @@ impl PolicyFile {
                 "without a reference",
                 "name the contract in [contract] reference",
             ),
-            (Some(_), Profile::Dua) => Ok(()),
-            (Some(_), Profile::Standard | Profile::OpenData) => {
-                fault("given", "only profile \"dua\" rests on a contract")
-            }
+            (Some(_), Profile::Dua) | (None, _) => Ok(()),
+            (Some(_), _) => fault("given", "only profile \"dua\" rests on a contract"),
         }
     }
 
@@ -331,6 +393,12 @@ impl PolicyFile {
 
 /// The text of the `standard` policy.
 pub const STANDARD: &str = include_str!("../../../configs/policy.standard.toml");
+/// The text of the `strict` policy.
+pub const STRICT: &str = include_str!("../../../configs/policy.strict.toml");
+/// The text of the `nhs` policy.
+pub const NHS: &str = include_str!("../../../configs/policy.nhs.toml");
+/// The text of the `network` policy.
+pub const NETWORK: &str = include_str!("../../../configs/policy.network.toml");
 /// The text of the `open-data` policy.
 pub const OPEN_DATA: &str = include_str!("../../../configs/policy.open-data.toml");
 /// The text of a `dua` policy, with a contract that a site replaces by its own.
@@ -341,15 +409,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shipped_policies_are_valid() {
-        assert!(Policy::parse(STANDARD).unwrap().protects());
-        assert!(!Policy::parse(OPEN_DATA).unwrap().protects());
+    fn shipped_policies_are_valid_and_as_strict_as_their_names() {
+        for profile in Profile::ALL {
+            let text = profile.shipped();
+            let policy = Policy::parse(text).unwrap();
+            assert_eq!(policy.profile(), profile);
+            assert_eq!(Profile::parse(profile.as_str()), Some(profile));
+            assert_eq!(policy.protects(), profile != Profile::OpenData);
+            let least = profile.least_cell();
+            if profile == Profile::Dua {
+                assert!(
+                    policy.min_cell() >= FLOOR,
+                    "the sample; a contract may say less"
+                );
+            } else {
+                assert_eq!(policy.min_cell(), least);
+            }
+            // One patient fewer, and the name would promise too much.
+            let cell = format!("min_cell = {}", policy.min_cell());
+            let lower = text.replace(&cell, &format!("min_cell = {}", least - 1));
+            assert_ne!(lower, text);
+            assert!(Policy::parse(&lower).is_err(), "{}", profile.as_str());
+        }
+        assert_eq!(Profile::parse("none"), None);
     }
 
     #[test]
     fn nothing_goes_below_the_floor() {
         for (from, to) in [
-            ("min_cell = 10", "min_cell = 4"),
+            ("min_cell = 10", "min_cell = 9"),
             ("min_cell = 10", "min_cell = 0"),
             ("min_cell = 10", "min_cell = -1"),
             ("min_class = 10", "min_class = 9"),
