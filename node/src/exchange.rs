@@ -27,6 +27,7 @@ use crate::config::NodeConfig;
 use crate::ledger::Event;
 use crate::measure::{self, Question, Stepped};
 use crate::release;
+use crate::spoken::Past;
 use crate::store::{StepKey, Store, StoredStep};
 use crate::waypoint;
 
@@ -213,6 +214,8 @@ fn attempt(
         job: Some((job.round.clone(), key.job.digest)),
         kinds: &[],
         salt: &salt,
+        // Steps speak about the sets of the job that was approved.
+        past: &Past::default(),
     };
     // Steps are about scores: they read no masks, and so keep none.
     let means = Means::new(config.imaging.allowance(), None, &|_| ());

@@ -55,6 +55,10 @@ pub enum Event {
         approver: String,
         /// A remark of the approver's; stays here.
         note: Option<String>,
+        /// Digest of the groups of patients that they speak about; absent in entries of versions
+        /// that did not keep them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        groups: Option<Digest>,
     },
     /// The coordinator has confirmed the bytes.
     Delivered {
@@ -121,6 +125,9 @@ pub enum Event {
         digest: Digest,
         /// Digest of the policy file.
         policy: Digest,
+        /// Digest of the groups of patients that it speaks about; absent as above.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        groups: Option<Digest>,
     },
 }
 
@@ -144,6 +151,7 @@ impl Event {
         policy: Digest,
         approver: &str,
         note: Option<String>,
+        groups: Option<Digest>,
     ) -> Self {
         Self::Approved {
             release: bytes.id(),
@@ -152,6 +160,7 @@ impl Event {
             policy,
             approver: approver.to_owned(),
             note,
+            groups,
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Read in the order of a job: [`link`] (offered), [`admission`] (admitted), [`cohort`] and
 //! [`measure`] (computing), [`release`] and [`preview`] (waiting for approval), [`outbox`]
-//! (sending), [`ledger`] (what was asked, refused, released). [`store`] keeps all of it,
+//! (sending), [`ledger`] (what was asked, refused, released), [`spoken`] (about whom). [`store`] keeps all of it,
 //! [`daemon`] drives it, [`cli`] is how people see it.
 //!
 //! From: `shared`.
@@ -22,6 +22,7 @@ pub mod measure;
 pub mod outbox;
 pub mod preview;
 pub mod release;
+pub mod spoken;
 pub mod store;
 mod suggestion;
 pub mod waypoint;

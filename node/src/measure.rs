@@ -15,6 +15,7 @@ use shared::study::step::Step;
 use shared::study::{ExchangeId, RoundId, SiteSlug, StudyProtocol, Timestamp, job};
 
 use crate::cohort::{self, Finding, Kept, Means, TableSource};
+use crate::spoken::{self, Past, Spoken};
 
 /// What is measured, for whom.
 pub struct Question<'a> {
@@ -28,8 +29,10 @@ pub struct Question<'a> {
     pub job: Option<(RoundId, Digest)>,
     /// The statistics.
     pub kinds: &'a [StatisticKind],
-    /// The site's secret, for the commitment to its data.
+    /// The site's secret, for the commitment to its data and the tags of its patients.
     pub salt: &'a [u8],
+    /// What earlier releases of this site spoke about.
+    pub past: &'a Past,
 }
 
 /// What came of it.
@@ -40,6 +43,8 @@ pub struct Measured {
     pub items: Vec<Item>,
     /// The reviewed bytes, or why nothing may be released.
     pub outcome: Result<ReleasedBytes, String>,
+    /// The groups of patients it speaks about.
+    pub spoken: Spoken,
     /// Measurements of images, to be removed once the outcome is safe.
     pub kept: Option<Kept>,
 }
@@ -114,7 +119,11 @@ pub fn run(
 ) -> Result<Measured, Vec<Fault>> {
     let protocol = question.protocol;
     let policy = policy.clone().tightened(protocol.disclosure.min_cell);
-    let (loaded, clustered) = load(question, source, means, &policy)?;
+    let (mut loaded, clustered) = load(question, source, means, &policy)?;
+    loaded.cases.earlier = question.past.within(&loaded.people);
+    let past = question.past;
+    let spoken = spoken::of(protocol, &loaded.cases, &loaded.people, (&policy, past));
+    let objection = past.objection(&policy, &loaded.people, &spoken.groups);
     let exact = measure::measure(protocol, &loaded.cases, question.kinds);
     let mut reviewed = review(&policy, protocol, exact, clustered);
     let items = std::mem::take(&mut reviewed.items);
@@ -123,6 +132,7 @@ pub fn run(
     let outcome = match (decision, reviewed.release(header)) {
         (Decision::Withhold { rule, why }, _) => Err(format!("rule {}: {why}", rule.id())),
         (Decision::Release, None) => Err("the review released nothing".to_owned()),
+        (Decision::Release, Some(_)) if objection.is_some() => Err(objection.unwrap_or_default()),
         (Decision::Release, Some(released)) => {
             Ok(shared::wire::encode(&released).map_err(|fault| {
                 vec![Fault::internal(format!(
@@ -135,6 +145,7 @@ pub fn run(
         findings: loaded.findings,
         items,
         outcome,
+        spoken,
         kept: loaded.kept,
     })
 }

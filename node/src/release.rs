@@ -80,9 +80,10 @@ fn attempt(
         job: Some((round, job.digest)),
         kinds,
         salt: &salt,
+        past: &store.past().map_err(one)?,
     };
     let allowance = config.imaging.allowance();
-    let means = Means::new(allowance, Some(&config.storage.dir), tell);
+    let means = Means::new(allowance, Some(&config.storage.dir), tell).salted(&salt);
     let measured = measure::run(&question, &source, &means, &policy)?;
     Ok((policy, measured))
 }
@@ -162,6 +163,7 @@ fn settle(
         bytes: &bytes,
         items: &items,
         findings: &findings,
+        spoken: &measured.spoken,
         automatic,
     };
     waypoint::pass("node.preview.ready");

@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let levels = |axis: usize| if axis == 0 { 4 } else { 2 };
     let cases = Cases {
         masks: Vec::new(),
+        earlier: std::sync::Arc::default(),
         patient: (0..rows).collect(),
         patients: rows,
         outcome: vec![(0..rows).map(|row| Some(event(row))).collect()],

@@ -125,6 +125,7 @@ codes! {
     NotWaiting = "FV-POL-006", No, "this job is not waiting for approval";
     ContractExpired = "FV-POL-007", Human, "the contract behind the policy has expired";
     SecondApprover = "FV-POL-008", Human, "another person must approve too";
+    PreviewStale = "FV-POL-009", No, "another release left after this one was computed";
     // jobs, rounds, ledger
     UnknownJob = "FV-JOB-001", No, "no such job here";
     JobRefused = "FV-JOB-002", Human, "the node does not accept this job";

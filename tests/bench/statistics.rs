@@ -46,6 +46,7 @@ fn cases(protocol: &StudyProtocol, rows: usize) -> Cases {
     };
     Cases {
         masks: Vec::new(),
+        earlier: std::sync::Arc::default(),
         patient: (0..rows as u32).collect(),
         patients: rows as u32,
         outcome: vec![data::outcomes(rows).into_iter().map(Some).collect()],

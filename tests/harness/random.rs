@@ -228,6 +228,7 @@ pub fn cases(protocol: &StudyProtocol, rows: &[Row]) -> Cases {
     }
     Cases {
         masks: Vec::new(),
+        earlier: std::sync::Arc::default(),
         patient: rows.iter().map(|row| place(&row.patient)).collect(),
         patients: names.len() as u32,
         outcome: vec![rows.iter().map(|row| row.outcome).collect()],

@@ -244,6 +244,7 @@ fn partial_area_and_youden_of_a_table_that_may_not_be_bundled() {
     let column = protocol.field.iter().map(|_| Column::Withheld).collect();
     let cases = Cases {
         masks: Vec::new(),
+        earlier: std::sync::Arc::default(),
         patients: rows.len() as u32,
         patient: rows.each_a_patient(),
         outcome: vec![outcome],

@@ -66,6 +66,7 @@ fn cases(protocol: &StudyProtocol, site: &str) -> Cases {
     };
     Cases {
         masks: Vec::new(),
+        earlier: std::sync::Arc::default(),
         patient: (0..count).collect(),
         patients: count,
         outcome: vec![rows.iter().map(|row| Some(row["y"] == "1")).collect()],

@@ -68,6 +68,8 @@ impl Ledger {
                 output.result(self.word(), Exit::Done, entry, &text, &[])
             }
             Self::Verify => {
+                // The groups of patients that it speaks about are compared on the way.
+                store.past().map_err(one)?;
                 let head = store.head().map_err(one)?;
                 let data = Verified {
                     entries: head.entries,

@@ -19,11 +19,11 @@ use super::{Cli, Outcome, one};
 use crate::cohort::{Finding, Means, TableSource};
 use crate::config::NodeConfig;
 use crate::daemon::StateLock;
-use crate::ledger::Event;
 use crate::link::system_now;
 use crate::measure::{self, Measured, Question};
 use crate::preview;
 use crate::release;
+use crate::spoken::Past;
 use crate::store::Store;
 
 /// Compute what would be sent.
@@ -99,6 +99,10 @@ impl Measure {
             Some(node) => release::salt(&node.store).map_err(one)?,
             None => fresh_salt().map_err(one)?,
         };
+        let past = match &enrolled {
+            Some(node) => node.store.past().map_err(one)?,
+            None => Past::default(),
+        };
         let question = Question {
             protocol: &study.protocol,
             digest: study.digest,
@@ -106,13 +110,14 @@ impl Measure {
             job: None,
             kinds: &plan::kinds(&study.protocol),
             salt: &salt,
+            past: &past,
         };
         let watch = output.watch();
         let tell = |progress| watch.tell(progress);
         let config = enrolled.as_ref().map(|node| &node.config);
         let allowance = config.map(|config| config.imaging.allowance());
         let state = config.map(|config| config.storage.dir.as_path());
-        let means = Means::new(allowance.unwrap_or_default(), state, &tell);
+        let means = Means::new(allowance.unwrap_or_default(), state, &tell).salted(&salt);
         let mut measured = measure::run(&question, &source, &means, &policy)?;
         let kept = measured.kept.take();
         let ledger = enrolled.as_ref().map(|node| &node.store);
@@ -153,13 +158,9 @@ impl Measure {
             }
         };
         if let Some(store) = ledger {
-            let event = Event::Measured {
-                release: bytes.id(),
-                digest: bytes.digest(),
-                policy: policy.stamp().digest,
-            };
+            let told = (bytes, policy.stamp().digest, &measured.spoken);
             store
-                .record(&study.protocol.slug, study.digest, system_now(), event)
+                .record(&study.protocol.slug, study.digest, system_now(), told)
                 .map_err(one)?;
         }
         let shown = if self.out.is_none() {

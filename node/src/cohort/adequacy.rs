@@ -183,6 +183,7 @@ mod tests {
     fn cases(outcome: &[Option<bool>], index: &[Option<f64>], other: &[Option<f64>]) -> Cases {
         Cases {
             masks: Vec::new(),
+            earlier: std::sync::Arc::default(),
             patient: (0..outcome.len() as u32).collect(),
             patients: outcome.len() as u32,
             outcome: vec![outcome.to_vec()],

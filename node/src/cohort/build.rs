@@ -75,6 +75,7 @@ pub(crate) fn build(
     }
     Ok(Cases {
         masks: Vec::new(),
+        earlier: std::sync::Arc::default(),
         patient,
         patients,
         outcome,

@@ -86,7 +86,7 @@ fn lead(cells: &TextColumn, run: &[(u64, u32)], leader: &mut [u32], similar: &mu
 }
 
 /// The characters that tell keys apart: no white space, no invisible marks, lower case.
-fn essential(cell: &str) -> impl Iterator<Item = char> {
+pub(super) fn essential(cell: &str) -> impl Iterator<Item = char> {
     cell.chars()
         .filter(|one| !one.is_whitespace() && !matches!(one, '\u{200b}'..='\u{200d}' | '\u{feff}'))
         .flat_map(char::to_lowercase)

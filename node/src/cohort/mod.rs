@@ -17,6 +17,7 @@ mod formula;
 mod identifier;
 mod map;
 mod path;
+mod people;
 mod precheck;
 mod raw;
 mod read_csv;
@@ -27,6 +28,8 @@ mod value;
 
 pub(crate) use file::Sha256;
 pub use finding::Finding;
+pub use people::People;
+pub(crate) use people::Tag;
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::statistic::cases::{Cases, Column};
@@ -47,6 +50,8 @@ pub struct Loaded {
     /// SHA-256 of the file's bytes as they were parsed; in a study of masks, of that and of the
     /// bytes of every mask of the eligible cases.
     pub fingerprint: Digest,
+    /// Who the cases belong to.
+    pub people: People,
     /// Remarks for the people at the site.
     pub findings: Vec<Finding>,
     /// Masks and lists of each field, among the eligible rows.
@@ -91,17 +96,27 @@ pub fn load(
     let mut cases = build::build(study, &table, &typed, &rows, intake)?;
     let measured = images::masks(study, &images, &rows, means, &mut findings).map_err(one)?;
     let mut kept = None;
-    let mut files = Vec::new();
+    let (mut files, mut digests) = (Vec::new(), Vec::new());
     if let Some(measured) = measured {
         kept = measured.kept;
         files = measured.files;
+        digests = measured.digests;
         cases.masks = measured.masks;
         fingerprint = Digest::of_list(&[fingerprint.as_bytes(), measured.digest.as_bytes()]);
     }
     adequacy::check(study, &cases, &mut findings)?;
+    let people = people::people(
+        means.salt(),
+        study,
+        &table.column[selection.cluster],
+        &typed,
+        (&rows, &cases.patient, cases.patients),
+        &digests,
+    );
     Ok(Loaded {
         cases,
         fingerprint,
+        people,
         findings,
         files,
         kept,

@@ -41,6 +41,8 @@ fn pass(node: &Node) -> Result<(), Fault> {
         let done = one(node, job, system_now());
         node.view().reading = None;
         match done {
+            // Another release left while it was computed: it is compared with that one too.
+            Err(fault) if fault.code == Code::PreviewStale => node.work.notify_one(),
             Err(fault) if fault.code == Code::NotWaiting => {
                 // A person decided while it was computed; the decision stands.
                 tracing::info!(round = job.round, "decided meanwhile");

@@ -1,4 +1,4 @@
-//! With what images are read here, and who hears how far it has come. Numbers of cases are told to
+//! With what a table and its images are read here, and who hears how far it has come. Numbers of cases are told to
 //! people at the site only: to a coordinator they would be the size of a cohort.
 //!
 //! From: `cli`, `release`, `exchange`.
@@ -35,8 +35,9 @@ impl Progress {
     }
 }
 
-/// With what images are read.
+/// With what a table and its images are read.
 pub struct Means<'a> {
+    salt: &'a [u8],
     allowance: Allowance,
     keep: Option<PathBuf>,
     tell: &'a (dyn Fn(Progress) + Sync),
@@ -51,10 +52,21 @@ impl<'a> Means<'a> {
         tell: &'a (dyn Fn(Progress) + Sync),
     ) -> Self {
         Self {
+            salt: &[],
             allowance,
             keep: state.map(|state| state.join("reading")),
             tell,
         }
+    }
+
+    /// The same with the site's secret, by which the ledger knows patients again.
+    #[must_use]
+    pub fn salted(self, salt: &'a [u8]) -> Self {
+        Self { salt, ..self }
+    }
+
+    pub(crate) fn salt(&self) -> &[u8] {
+        self.salt
     }
 
     pub(super) fn allowance(&self) -> &Allowance {

@@ -48,6 +48,8 @@ pub(crate) struct Measured {
     pub(crate) masks: Vec<Option<MaskEndpoint>>,
     /// Of the files' bytes, in the order of the rows.
     pub(crate) digest: Digest,
+    /// By row, those of its files.
+    pub(crate) digests: Vec<Digests>,
     /// Of each field with masks or lists.
     pub(crate) files: Vec<FileCount>,
     /// What was kept of them in the state directory.
@@ -108,6 +110,7 @@ pub(crate) fn masks(
     Ok(Some(Measured {
         masks,
         digest,
+        digests,
         files,
         kept,
     }))

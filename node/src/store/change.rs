@@ -4,15 +4,16 @@
 //! From: `Store::change`.
 //! To: the database.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use shared::disclosure::ReleasedBytes;
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::study::{RoundId, SiteState, StudySlug, Timestamp};
 use shared::wire::Refusal;
 
-use super::{StoredJob, WriteFault, digest_column, head, not_waiting};
+use super::{StoredJob, WriteFault, digest_column, head, not_waiting, spoken};
 use crate::ledger::{self, Entry, Event};
+use crate::spoken::Spoken;
 use crate::waypoint;
 
 /// An approval given together with the preview, by the site's own configuration.
@@ -41,6 +42,8 @@ pub enum Change<'a> {
         items: &'a str,
         /// Findings, JSON.
         findings: &'a str,
+        /// The groups of patients they speak about.
+        spoken: &'a Spoken,
         /// Approved in the same step, so that no crash leaves it waiting for nobody.
         automatic: Option<Automatic<'a>>,
     },
@@ -112,6 +115,7 @@ pub(super) fn apply(
                 stored,
                 &[SiteState::PrecheckFailed, SiteState::WaitingApproval],
             )?;
+            forget(sql, job)?;
             sql.execute(
                 "DELETE FROM preview WHERE job = ?1",
                 params![job.to_string()],
@@ -130,10 +134,11 @@ pub(super) fn apply(
             bytes,
             items,
             findings,
+            spoken,
             automatic,
         } => {
             let shown = (items, findings);
-            preview(sql, stored, now, bytes, shown, automatic)
+            preview(sql, stored, now, (bytes, spoken), shown, automatic)
         }
         Change::Approved {
             approver,
@@ -163,18 +168,31 @@ pub(super) fn apply(
     }
 }
 
+/// What a preview would have spoken about, if there is one, is not spoken about.
+fn forget(sql: &Transaction<'_>, job: Digest) -> Result<(), WriteFault> {
+    let previewed = sql
+        .query_row(
+            "SELECT digest FROM preview WHERE job = ?1",
+            params![job.to_string()],
+            |row| digest_column(row, 0),
+        )
+        .optional()?;
+    previewed.map_or(Ok(()), |digest| spoken::forget(sql, digest))
+}
+
 /// Stores a reviewed preview, and approves it in the same transaction where the site's own
 /// configuration says so.
 fn preview(
     sql: &Transaction<'_>,
     stored: &StoredJob,
     now: Timestamp,
-    bytes: &ReleasedBytes,
+    (bytes, spoken): (&ReleasedBytes, &Spoken),
     (items, findings): (&str, &str),
     automatic: Option<Automatic<'_>>,
 ) -> Result<(), WriteFault> {
     standing(stored, &[SiteState::Computing])?;
     keep_preview(sql, stored.digest, bytes, items, findings)?;
+    spoken::keep(sql, bytes.digest(), spoken)?;
     set_state(sql, stored.digest, SiteState::WaitingApproval)?;
     let Some(Automatic { approver, policy }) = automatic else {
         return Ok(());
@@ -294,7 +312,8 @@ fn approve(
         ],
     )?;
     waypoint::pass("node.approve.inside");
-    let event = Event::approved(&bytes, policy, approver, note);
+    let groups = spoken::release(sql, bytes.digest())?;
+    let event = Event::approved(&bytes, policy, approver, note, groups);
     append_for(sql, job, now, event)?;
     set_state(sql, job.digest, SiteState::Sending)
 }
@@ -357,6 +376,7 @@ fn decline(
         "UPDATE job SET refusal = ?2, local_why = ?3, told = 0 WHERE digest = ?1",
         params![job.digest.to_string(), refusal.as_str(), reason],
     )?;
+    forget(sql, job.digest)?;
     append_for(sql, job, now, Event::declined(refusal, by, reason))?;
     set_state(sql, job.digest, SiteState::RejectedBySite)
 }

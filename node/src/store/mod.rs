@@ -6,6 +6,7 @@
 //! To: `outbox`, `ledger`, `release`.
 
 mod change;
+mod spoken;
 mod steps;
 
 use std::path::{Path, PathBuf};
@@ -25,12 +26,14 @@ use change::{Subject, append, apply};
 pub use steps::{ExchangeEnd, StepKey, StoredStep};
 
 use crate::ledger::{self, Entry, Event};
+use crate::spoken::Spoken;
 
 /// Migrations in order; a landed file is never edited.
 const MIGRATIONS: &[&str] = &[
     include_str!("0001_begin.sql"),
     include_str!("0002_refused.sql"),
     include_str!("0003_steps.sql"),
+    include_str!("0004_spoken.sql"),
 ];
 /// Marks the file as ours: "FVND".
 const APPLICATION_ID: i64 = 0x4656_4e44;
@@ -409,7 +412,8 @@ impl Store {
         })
     }
 
-    /// Records a release file that was written without a coordinator.
+    /// Records a release file that is about to be written without a coordinator, and what it speaks
+    /// about.
     ///
     /// # Errors
     /// `FV-INT-001`.
@@ -418,7 +422,7 @@ impl Store {
         study: &StudySlug,
         protocol: Digest,
         now: Timestamp,
-        event: Event,
+        (bytes, policy, spoken): (&ReleasedBytes, Digest, &Spoken),
     ) -> Result<(), Fault> {
         let subject = Subject {
             study: Some(study.clone()),
@@ -426,7 +430,16 @@ impl Store {
             round: None,
             job: None,
         };
-        self.write(|sql| append(sql, now, subject, event))
+        self.write(|sql| {
+            spoken::keep(sql, bytes.digest(), spoken)?;
+            let event = Event::Measured {
+                release: bytes.id(),
+                digest: bytes.digest(),
+                policy,
+                groups: spoken::release(sql, bytes.digest())?,
+            };
+            append(sql, now, subject, event)
+        })
     }
 
     /// Approved releases that the coordinator has not confirmed.

@@ -3,6 +3,7 @@
 //! From: `statistic` (exact values), the site's policy.
 //! To: `node::release` (preview, approval), `wire` (released bytes), `coordinator::intake`.
 
+pub mod atoms;
 pub mod audit;
 pub mod document;
 pub mod policy;

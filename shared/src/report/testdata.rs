@@ -159,6 +159,7 @@ fn cases(protocol: &StudyProtocol, text: &str) -> Cases {
     let (endpoints, models) = (protocol.endpoint.iter(), protocol.model.iter());
     Cases {
         masks: Vec::new(),
+        earlier: std::sync::Arc::default(),
         patient: (0..patients).collect(),
         patients,
         outcome: endpoints

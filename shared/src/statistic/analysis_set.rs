@@ -5,8 +5,10 @@
 //! To: every statistic's `measure`.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use super::Cases;
+use super::cases::Earlier;
 use super::overlap;
 use super::stage::ExactCount;
 use crate::numeric::sum::{Chunked, sum_iter};
@@ -31,6 +33,7 @@ pub struct AnalysisSet<'a> {
     pub score: Vec<Vec<f64>>,
     /// Level index by axis, protocol order.
     pub level: Vec<Vec<usize>>,
+    pub(crate) earlier: Arc<[Earlier]>,
     patients: u32,
     clustered: bool,
     in_order: bool,
@@ -83,6 +86,7 @@ impl<'a> AnalysisSet<'a> {
                 .map(|level| row.iter().map(|row| level[*row]).collect())
                 .collect(),
             row,
+            earlier: Arc::clone(&cases.earlier),
             patients: cases.patients,
             clustered: all.patients < all.rows,
             ascending: vec![OnceCell::new(); cases.score.len()],
@@ -155,11 +159,15 @@ impl<'a> AnalysisSet<'a> {
     }
 
     /// For each level of the axis with index `axis`, how few patients tell it or its rest from a
-    /// group of an earlier axis; see [`overlap`].
+    /// group of an earlier axis or of an earlier release; see [`overlap`].
     pub(crate) fn nearest(&self, axis: usize) -> &[u64] {
         let cell = self.nearest.get(axis);
         cell.map_or(&[], |cell| {
-            cell.get_or_init(|| overlap::nearest(self, axis))
+            cell.get_or_init(|| {
+                let now = overlap::nearest(self, axis);
+                let before = overlap::nearest_earlier_level(self, axis);
+                now.into_iter().zip(before).map(|(a, b)| a.min(b)).collect()
+            })
         })
     }
 

@@ -5,6 +5,8 @@
 //! From: `node::cohort`.
 //! To: every statistic's `measure`.
 
+use std::sync::Arc;
+
 use super::masks::MaskEndpoint;
 
 /// Eligible cases, one element per row in every column.
@@ -21,6 +23,8 @@ pub struct Cases {
     /// By endpoint (protocol order), what its masks say; `None` where a column gives the outcome.
     /// Empty in a study of probabilities.
     pub masks: Vec<Option<MaskEndpoint>>,
+    /// Groups that earlier releases of this site spoke about, whatever the study.
+    pub earlier: Arc<[Earlier]>,
     /// Level index by axis (protocol order) and row, in the order of `Axis::levels`.
     pub level: Vec<Vec<usize>>,
     /// Values by declared field (protocol order).
@@ -51,6 +55,21 @@ impl Cases {
     /// Whether every model has a prediction at a row.
     pub fn is_predicted(&self, endpoint: usize, row: usize) -> bool {
         (0..self.score.len()).all(|model| self.prediction(endpoint, model, row).is_some())
+    }
+}
+
+/// A group that an earlier release spoke about, as far as this table has its patients.
+pub struct Earlier {
+    /// By patient of this table: whether the group holds them.
+    pub inside: Vec<bool>,
+    /// Patients of the group that this table has not.
+    pub outside: u64,
+}
+
+impl Earlier {
+    /// Patients of the whole group.
+    pub(crate) fn patients(&self) -> u64 {
+        self.inside.iter().filter(|inside| **inside).count() as u64 + self.outside
     }
 }
 

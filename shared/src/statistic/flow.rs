@@ -88,7 +88,8 @@ impl Flow<Exact> {
             without_prediction: eligible(&|row| truth(row).is_some() && !predicted(row)),
             analysed: set
                 .count(|_| true)
-                .beside(overlap::nearest_endpoint(cases, endpoint)),
+                .beside(overlap::nearest_endpoint(cases, endpoint))
+                .beside(overlap::nearest_earlier_set(&set)),
             patients: ExactCount::new(patients, patients),
             events: set.count(|row| set.outcome[row]),
             non_events: set.count(|row| !set.outcome[row]),

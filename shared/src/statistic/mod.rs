@@ -43,6 +43,7 @@ mod resample;
 pub mod sampling;
 pub mod segmentation;
 pub mod sensitivity;
+pub mod spoken;
 pub mod stage;
 pub mod subgroup;
 pub mod term;

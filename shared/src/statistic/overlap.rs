@@ -1,12 +1,12 @@
-//! How far the groups of one release differ: two overlapping groups whose numbers both leave
-//! speak, by subtraction, about the patients in one and not in the other (decision P5: the
-//! ledger's rule L2 holds within one release too).
+//! How far the groups of a release differ from each other and from those of earlier releases: two
+//! overlapping groups whose numbers both leave speak, by subtraction, about the patients in one and
+//! not in the other (the ledger's rule L2, which by decision P5 holds within one release too).
 //!
 //! From: `analysis_set`.
 //! To: the disclosure gate, by way of the counts of levels and of analysed cases.
 
 use super::analysis_set::AnalysisSet;
-use super::cases::Cases;
+use super::cases::{Cases, Earlier};
 use super::stage::ExactCount;
 
 /// For each level of the axis with index `axis`: the fewest distinct patients, within an outcome
@@ -93,6 +93,80 @@ fn levels_of(set: &AnalysisSet<'_>, axis: usize) -> usize {
         (Some(axis), Some(field)) => axis.levels(field).len(),
         (None, _) | (_, None) => 0,
     }
+}
+
+/// For each level of the axis with index `axis`: the fewest patients by which it, or its cases with
+/// or without the event, differ from a group of an earlier release.
+pub(crate) fn nearest_earlier_level(set: &AnalysisSet<'_>, axis: usize) -> Vec<u64> {
+    let levels = levels_of(set, axis);
+    let Some(own) = set.level.get(axis) else {
+        return vec![u64::MAX; levels];
+    };
+    if set.earlier.is_empty() {
+        return vec![u64::MAX; levels];
+    }
+    let mut nearest = vec![u64::MAX; levels];
+    for event in CLASSES {
+        let groups = members(set, levels, |row| {
+            let counts = event.is_none_or(|event| set.outcome[row] == event);
+            counts.then_some(own[row])
+        });
+        for (nearest, group) in nearest.iter_mut().zip(&groups) {
+            *nearest = nearest_earlier(&set.earlier, group).min(*nearest);
+        }
+    }
+    nearest
+}
+
+/// The fewest patients by which the analysed cases of an endpoint, or those with or without the
+/// event, differ from a group of an earlier release.
+pub(crate) fn nearest_earlier_set(set: &AnalysisSet<'_>) -> u64 {
+    let groups = CLASSES.map(|event| {
+        members(set, 1, |row| {
+            let counts = event.is_none_or(|event| set.outcome[row] == event);
+            counts.then_some(0)
+        })
+    });
+    let each = groups.iter().flatten();
+    let each = each.map(|group| nearest_earlier(&set.earlier, group));
+    each.min().unwrap_or(u64::MAX)
+}
+
+/// Everybody, those with the event, those without.
+pub(super) const CLASSES: [Option<bool>; 3] = [None, Some(true), Some(false)];
+
+/// Distinct patients, ascending, of the cases of each of `groups` groups.
+pub(super) fn members(
+    set: &AnalysisSet<'_>,
+    groups: usize,
+    group_of: impl Fn(usize) -> Option<usize>,
+) -> Vec<Vec<u32>> {
+    let mut members = vec![Vec::new(); groups];
+    for row in 0..set.len() {
+        if let Some(group) = group_of(row).and_then(|group| members.get_mut(group)) {
+            group.push(set.patient[row]);
+        }
+    }
+    for group in &mut members {
+        group.sort_unstable();
+        group.dedup();
+    }
+    members
+}
+
+/// The fewest patients, of those whom one group holds and the other not, between `group` and the
+/// groups of earlier releases. As above, a difference as large as one of the groups compares
+/// nothing, and equal groups do not differ.
+fn nearest_earlier(earlier: &[Earlier], group: &[u32]) -> u64 {
+    let own = group.len() as u64;
+    let apart = |other: &Earlier| {
+        let inside = |patient: &&u32| other.inside.get(**patient as usize) == Some(&true);
+        let both = group.iter().filter(inside).count() as u64;
+        let theirs = other.patients();
+        let apart = own + theirs - 2 * both;
+        (apart > 0 && apart < own && apart < theirs).then_some(apart)
+    };
+    earlier.iter().filter_map(apart).min().unwrap_or(u64::MAX)
 }
 
 /// Distinct patients by which the analysis set of `endpoint` differs from that of an earlier

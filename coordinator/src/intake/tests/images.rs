@@ -60,6 +60,7 @@ fn made(protocol: &StudyProtocol) -> Cases {
         patients: SCANS,
         outcome: vec![vec![None; rows]; 2],
         score: vec![vec![None; rows]],
+        earlier: std::sync::Arc::default(),
         masks: vec![endpoint(organ), endpoint(lesion)],
         column: protocol
             .field

@@ -166,8 +166,8 @@ fn decide(policy: &Policy, protocol: &StudyProtocol, statistics: &[Statistic<Exa
         }
         if policy.protects() && flow.analysed.nearest < policy.min_cell() {
             let why = format!(
-                "endpoint {}: its cases and those of an earlier endpoint differ by {} patients; \
-                 the policy asks for {} or none",
+                "endpoint {}: its cases, or one outcome among them, and those of an earlier endpoint \
+                 or an earlier release differ by {} patients; the policy asks for {} or none",
                 flow.endpoint,
                 flow.analysed.nearest,
                 policy.min_cell()

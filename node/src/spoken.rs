@@ -1,0 +1,193 @@
+//! The groups of patients that this site's releases have spoken about, over all studies and
+//! requesters and for life, and what they forbid: a release whose groups differ from an earlier one's
+//! by a few patients (L2), from which with all others a small group would follow (L3), or that comes
+//! of a table in which a few patients were changed (L5).
+//!
+//! Patients are known by tags ([`crate::cohort::People`]). None of this leaves the node.
+//!
+//! From: `cohort` (who is in the table), `store` (what was released).
+//! To: `measure`, which withholds; `store`, which keeps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shared::disclosure::Policy;
+use shared::disclosure::atoms::{Exposure, exposure};
+use shared::identity::Digest;
+use shared::statistic::cases::{Cases, Earlier};
+use shared::statistic::spoken;
+use shared::study::StudyProtocol;
+
+use crate::cohort::{People, Tag};
+
+/// A group of patients that a release speaks about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SpokenGroup {
+    /// What it is, in the words of its protocol.
+    pub name: String,
+    /// Its patients, in the order of their tags.
+    pub(crate) tag: Vec<Tag>,
+    /// What the table said of each of them.
+    pub(crate) version: Vec<u64>,
+    /// What those cover.
+    pub(crate) shape: Option<Digest>,
+}
+
+/// What a release speaks about, and how much was known when that was compared with the past.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Spoken {
+    /// The groups.
+    pub groups: Vec<SpokenGroup>,
+    /// Releases that they were compared with; absent where the policy asks for no comparison.
+    pub(crate) after: Option<i64>,
+}
+
+/// One digest of what a release speaks about, for the ledger.
+pub(crate) fn digest(groups: &[SpokenGroup]) -> Digest {
+    let each: Vec<Vec<u8>> = groups
+        .iter()
+        .map(|group| {
+            let mut bytes = group.name.clone().into_bytes();
+            bytes.push(0);
+            bytes.extend(group.shape.iter().flat_map(|shape| *shape.as_bytes()));
+            bytes.extend(group.tag.concat());
+            bytes.extend(group.version.iter().flat_map(|one| one.to_le_bytes()));
+            bytes
+        })
+        .collect();
+    let parts: Vec<&[u8]> = each.iter().map(Vec::as_slice).collect();
+    Digest::of_list(&parts)
+}
+
+/// Everything that earlier releases spoke about.
+#[derive(Default)]
+pub struct Past {
+    groups: Vec<SpokenGroup>,
+    releases: i64,
+}
+
+impl Past {
+    /// The groups of every release that may have left, and how many releases those are.
+    pub(crate) fn new(groups: Vec<SpokenGroup>, releases: i64) -> Self {
+        Self { groups, releases }
+    }
+
+    /// The earlier groups as the patients of a table.
+    pub(crate) fn within(&self, people: &People) -> Arc<[Earlier]> {
+        let local = local(people);
+        let each = self.groups.iter().map(|group| {
+            let mut inside = vec![false; people.tag.len()];
+            let mut outside = 0;
+            for tag in &group.tag {
+                match local.get(tag) {
+                    Some(patient) => inside[*patient] = true,
+                    None => outside += 1,
+                }
+            }
+            Earlier { inside, outside }
+        });
+        each.collect()
+    }
+
+    /// Why the groups of a release may not be spoken about after the earlier ones; `None` when they
+    /// may. L2 is not asked here: the review hides single levels by it.
+    pub(crate) fn objection(
+        &self,
+        policy: &Policy,
+        people: &People,
+        groups: &[SpokenGroup],
+    ) -> Option<String> {
+        if !policy.protects() {
+            return None;
+        }
+        let k = policy.min_cell();
+        self.changed(people, k).or_else(|| self.atoms(groups, k))
+    }
+
+    /// L5: of the patients that a release spoke about, none or at least k may read differently now.
+    fn changed(&self, people: &People, k: u64) -> Option<String> {
+        let local = local(people);
+        let changes = |group: &SpokenGroup| {
+            let pairs = group.tag.iter().zip(&group.version);
+            pairs
+                .filter(|(tag, version)| {
+                    let now = local.get(*tag).map(|patient| people.version[*patient]);
+                    now.is_some_and(|now| now != **version)
+                })
+                .count() as u64
+        };
+        let same = self.groups.iter().filter(|group| group.shape.is_some());
+        let same = same.filter(|group| group.shape == people.shape);
+        let few = same
+            .map(changes)
+            .filter(|count| *count > 0 && *count < k)
+            .min()?;
+        let patients = if few == 1 { "patient" } else { "patients" };
+        Some(format!(
+            "rule L5: the table says other things of {few} {patients} than when it was last spoken \
+             about; the policy asks for {k} or none"
+        ))
+    }
+
+    fn atoms(&self, groups: &[SpokenGroup], k: u64) -> Option<String> {
+        let mut number: BTreeMap<Tag, u32> = BTreeMap::new();
+        let mut sets = Vec::with_capacity(self.groups.len() + groups.len());
+        for group in self.groups.iter().chain(groups) {
+            let members = group.tag.iter().map(|tag| {
+                let next = u32::try_from(number.len()).unwrap_or(u32::MAX);
+                *number.entry(*tag).or_insert(next)
+            });
+            let mut members: Vec<u32> = members.collect();
+            members.sort_unstable();
+            sets.push(members);
+        }
+        match exposure(&sets, k) {
+            Exposure::None => None,
+            Exposure::Atom(patients) => Some(format!(
+                "rule L3: with the groups of earlier releases, a count of {patients} of the policy's \
+                 {k} patients would follow by sums and differences"
+            )),
+            Exposure::Unknown => Some(
+                "rule L3: there are too many earlier groups to tell what follows from them"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+fn local(people: &People) -> BTreeMap<Tag, usize> {
+    let each = people.tag.iter().enumerate();
+    each.map(|(patient, tag)| (*tag, patient)).collect()
+}
+
+/// What a release of these cases speaks about, compared with `past`.
+pub(crate) fn of(
+    protocol: &StudyProtocol,
+    cases: &Cases,
+    people: &People,
+    (policy, past): (&Policy, &Past),
+) -> Spoken {
+    let groups = spoken::groups(protocol, cases, policy.min_cell());
+    let each = groups.into_iter().map(|group| {
+        let mut members: Vec<(Tag, u64)> = group
+            .patient
+            .iter()
+            .map(|patient| {
+                let patient = *patient as usize;
+                (people.tag[patient], people.version[patient])
+            })
+            .collect();
+        members.sort_unstable();
+        let (tag, version) = members.into_iter().unzip();
+        SpokenGroup {
+            name: group.name,
+            tag,
+            version,
+            shape: people.shape,
+        }
+    });
+    Spoken {
+        groups: each.collect(),
+        after: policy.protects().then_some(past.releases),
+    }
+}

@@ -1,0 +1,234 @@
+//! Rule L3: no small group may follow from sums and differences of many large ones. Two releases
+//! that differ enough from each other can still isolate a patient together with a third.
+//!
+//! Patients who are in the same released groups form an atom. A count of an atom follows from the
+//! released counts exactly when its indicator lies in the row space of the groups' memberships over
+//! the atoms. Linear algebra is done modulo the prime 2^61 - 1, where nothing is rounded; a vector
+//! in the row space over the rationals is in it there too.
+//!
+//! From: the groups of every release of a site.
+//! To: the node, which withholds what would expose an atom.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// 2^61 - 1.
+const PRIME: u64 = (1 << 61) - 1;
+/// Most cells of the matrix that is reduced; beyond, nobody can say, and nothing is released.
+const CELLS: usize = 40_000_000;
+
+/// What the groups give away.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Exposure {
+    /// No atom of fewer than k patients follows from the groups.
+    None,
+    /// One does; how many patients it has.
+    Atom(u64),
+    /// There are too many groups to say.
+    Unknown,
+}
+
+/// Whether an atom of fewer than `k` patients follows from `groups`, each a set of patients in
+/// ascending order under one numbering.
+pub fn exposure(groups: &[Vec<u32>], k: u64) -> Exposure {
+    let groups: BTreeSet<&[u32]> = groups.iter().map(Vec::as_slice).collect();
+    let mut membership: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for (group, patients) in (0_u32..).zip(&groups) {
+        for patient in *patients {
+            membership.entry(*patient).or_default().push(group);
+        }
+    }
+    let mut atoms: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
+    for groups in membership.into_values() {
+        *atoms.entry(groups).or_default() += 1;
+    }
+    if atoms.values().all(|patients| *patients >= k) {
+        return Exposure::None;
+    }
+    if groups.len().saturating_mul(atoms.len()) > CELLS {
+        return Exposure::Unknown;
+    }
+    let mut rows = vec![vec![0_u64; atoms.len()]; groups.len()];
+    for (column, groups) in atoms.keys().enumerate() {
+        for group in groups {
+            rows[*group as usize][column] = 1;
+        }
+    }
+    reduce(&mut rows);
+    let patients: Vec<u64> = atoms.into_values().collect();
+    let small = rows.iter().filter_map(|row| {
+        let mut filled = row.iter().enumerate().filter(|(_, value)| **value != 0);
+        let (column, _) = filled.next()?;
+        filled.next().is_none().then_some(patients[column])
+    });
+    small
+        .filter(|patients| *patients < k)
+        .min()
+        .map_or(Exposure::None, Exposure::Atom)
+}
+
+/// Brings the rows into reduced echelon form: then a unit vector lies in their span exactly when
+/// it is one of them.
+fn reduce(rows: &mut [Vec<u64>]) {
+    let columns = rows.first().map_or(0, Vec::len);
+    let mut done = 0;
+    for column in 0..columns {
+        let Some(found) = (done..rows.len()).find(|row| rows[*row][column] != 0) else {
+            continue;
+        };
+        rows.swap(done, found);
+        let factor = inverse(rows[done][column]);
+        for value in &mut rows[done][column..] {
+            *value = times(*value, factor);
+        }
+        let (before, rest) = rows.split_at_mut(done);
+        let Some((pivot, after)) = rest.split_first_mut() else {
+            return;
+        };
+        for row in before.iter_mut().chain(after) {
+            let factor = row[column];
+            if factor == 0 {
+                continue;
+            }
+            for (value, pivot) in row[column..].iter_mut().zip(&pivot[column..]) {
+                let less = times(*pivot, factor);
+                *value = if *value >= less {
+                    *value - less
+                } else {
+                    *value + PRIME - less
+                };
+            }
+        }
+        done += 1;
+        if done == rows.len() {
+            return;
+        }
+    }
+}
+
+fn times(left: u64, right: u64) -> u64 {
+    let product = u128::from(left) * u128::from(right);
+    let low = u64::try_from(product & u128::from(PRIME)).unwrap_or(0);
+    let high = u64::try_from(product >> 61).unwrap_or(0);
+    let sum = low + high;
+    if sum >= PRIME { sum - PRIME } else { sum }
+}
+
+/// By Fermat: the power of two less than the prime.
+fn inverse(value: u64) -> u64 {
+    let mut power = PRIME - 2;
+    let (mut base, mut found) = (value, 1);
+    while power > 0 {
+        if power & 1 == 1 {
+            found = times(found, base);
+        }
+        base = times(base, base);
+        power >>= 1;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(from: u32, to: u32) -> Vec<u32> {
+        (from..to).collect()
+    }
+
+    #[test]
+    fn the_inverse_is_one() {
+        for value in [1, 2, 3, 12_345_678_901, PRIME - 1] {
+            assert_eq!(times(value, inverse(value)), 1);
+        }
+    }
+
+    #[test]
+    fn margins_of_a_table_expose_none_of_its_cells() {
+        // Sex by age, with one cell of two patients: rows 0..52 and 52..100, columns by age.
+        let women = range(0, 52);
+        let men = range(52, 100);
+        let young: Vec<u32> = range(0, 50).into_iter().chain(range(52, 80)).collect();
+        let old: Vec<u32> = range(50, 52).into_iter().chain(range(80, 100)).collect();
+        let groups = [range(0, 100), women, men, young, old];
+        assert_eq!(exposure(&groups, 10), Exposure::None);
+    }
+
+    #[test]
+    fn three_groups_that_differ_enough_in_pairs_give_a_patient_away() {
+        // A and B differ by 21, B and C by 20; but A - B + C is everybody of C and one patient.
+        let a = range(0, 61);
+        let b: Vec<u32> = range(0, 40);
+        let c: Vec<u32> = range(40, 60);
+        for (one, two) in [(&a, &b), (&b, &c), (&a, &c)] {
+            let both: BTreeSet<_> = one.iter().chain(two).collect();
+            let apart = 2 * both.len() - one.len() - two.len();
+            assert!(apart >= 10);
+        }
+        assert_eq!(exposure(&[a.clone(), b.clone()], 10), Exposure::None);
+        assert_eq!(exposure(&[a, b, c], 10), Exposure::Atom(1));
+    }
+
+    #[test]
+    fn equal_groups_add_nothing_and_no_group_says_nothing() {
+        assert_eq!(exposure(&[], 10), Exposure::None);
+        let groups = [range(0, 30), range(0, 30)];
+        assert_eq!(exposure(&groups, 10), Exposure::None);
+        assert_eq!(exposure(&[range(0, 3)], 10), Exposure::Atom(3));
+    }
+
+    /// Whether the unit vector is a rational combination, by exact fractions of small tables.
+    fn by_search(groups: &[Vec<u32>], patients: u32, k: u64) -> bool {
+        // Every combination with coefficients -2..=2 of at most five groups.
+        let mut coefficients = vec![-2_i64; groups.len()];
+        loop {
+            let sum = |patient: u32| -> i64 {
+                let each = groups.iter().zip(&coefficients);
+                each.filter(|(group, _)| group.binary_search(&patient).is_ok())
+                    .map(|(_, factor)| factor)
+                    .sum()
+            };
+            let values: Vec<i64> = (0..patients).map(sum).collect();
+            let filled = values.iter().filter(|value| **value != 0).count() as u64;
+            let same = values.iter().filter(|value| **value != 0).min()
+                == values.iter().filter(|value| **value != 0).max();
+            let atom = |patient: u32| -> Vec<bool> {
+                groups
+                    .iter()
+                    .map(|group| group.binary_search(&patient).is_ok())
+                    .collect()
+            };
+            let holders: BTreeSet<Vec<bool>> = (0..patients)
+                .filter(|patient| values[*patient as usize] != 0)
+                .map(atom)
+                .collect();
+            if filled > 0 && filled < k && same && holders.len() == 1 {
+                return true;
+            }
+            let Some(place) = coefficients.iter().position(|value| *value < 2) else {
+                return false;
+            };
+            coefficients[place] += 1;
+            coefficients[..place].fill(-2);
+        }
+    }
+
+    #[test]
+    fn what_a_search_finds_is_found() {
+        use crate::numeric::random::Draws;
+        let mut draws = Draws::new(7);
+        let (mut exposed, mut safe) = (0, 0);
+        for _ in 0..120 {
+            let groups: Vec<Vec<u32>> = (0..4)
+                .map(|_| (0..14).filter(|_| draws.below(3) > 0).collect())
+                .collect();
+            let found = matches!(exposure(&groups, 3), Exposure::Atom(_));
+            if by_search(&groups, 14, 3) {
+                assert!(found, "{groups:?}");
+                exposed += 1;
+            } else {
+                safe += usize::from(!found);
+            }
+        }
+        assert!(exposed > 5 && safe > 5, "{exposed} {safe}");
+    }
+}
