@@ -5,7 +5,9 @@
 
 use std::path::Path;
 
-use shared::disclosure::{Decision, Header, Item, Policy, PolicyStamp, ReleasedBytes, review};
+use shared::disclosure::{
+    Axes, Decision, Header, Item, Policy, PolicyStamp, ReleasedBytes, review,
+};
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::statistic::calibration_block::{self, StepFault};
@@ -121,11 +123,24 @@ pub fn run(
     let policy = policy.clone().tightened(protocol.disclosure.min_cell);
     let (mut loaded, clustered) = load(question, source, means, &policy)?;
     loaded.cases.earlier = question.past.within(&loaded.people);
-    let past = question.past;
-    let spoken = spoken::of(protocol, &loaded.cases, &loaded.people, (&policy, past));
-    let objection = past.objection(&policy, &loaded.people, &spoken.groups);
-    let exact = measure::measure(protocol, &loaded.cases, question.kinds);
-    let mut reviewed = review(&policy, protocol, exact, clustered);
+    let (past, people) = (question.past, &loaded.people);
+    let changed = past.changed(people, &policy);
+    let ask = |axes: Axes| {
+        let exact = measure::measure(protocol, &loaded.cases, question.kinds);
+        let reviewed = review(&policy, protocol, exact, (clustered, axes));
+        let compared = (&reviewed, past);
+        let spoken = spoken::of(protocol, &loaded.cases, people, compared, &policy);
+        let follows = past.follows(&spoken.groups, &policy);
+        (reviewed, spoken, follows)
+    };
+    let (mut reviewed, mut spoken, mut follows) = ask(Axes::ByRule);
+    if let Some(why) = follows.clone().or(changed.levels) {
+        // Levels would say too much: the sets as a whole may still be spoken about.
+        let what = "no level of any axis is shown";
+        loaded.findings.push(Finding::table(what, 0, why));
+        (reviewed, spoken, follows) = ask(Axes::Hidden);
+    }
+    let objection = changed.sets.or(follows);
     let items = std::mem::take(&mut reviewed.items);
     let decision = reviewed.decision.clone();
     let header = header(question, policy.stamp(), clustered, loaded.fingerprint)?;
@@ -183,7 +198,7 @@ pub fn step(
         Ok(blocks) => blocks,
         Err(fault) => return Ok(Stepped::Refused(fault)),
     };
-    let reviewed = review(&policy, protocol, blocks, clustered);
+    let reviewed = review(&policy, protocol, blocks, (clustered, Axes::ByRule));
     let decision = reviewed.decision.clone();
     let mut header = header(question, policy.stamp(), clustered, loaded.fingerprint)?;
     header.exchange = step.exchange.clone();

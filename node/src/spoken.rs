@@ -8,11 +8,11 @@
 //! From: `cohort` (who is in the table), `store` (what was released).
 //! To: `measure`, which withholds; `store`, which keeps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use shared::disclosure::Policy;
 use shared::disclosure::atoms::{Exposure, exposure};
+use shared::disclosure::{Policy, Reviewed};
 use shared::identity::Digest;
 use shared::statistic::cases::{Cases, Earlier};
 use shared::statistic::spoken;
@@ -31,6 +31,16 @@ pub struct SpokenGroup {
     pub(crate) version: Vec<u64>,
     /// What those cover.
     pub(crate) shape: Option<Digest>,
+}
+
+impl SpokenGroup {
+    /// Axis and level; empty for the set of an endpoint.
+    fn level(&self) -> &str {
+        let name = self.name.strip_suffix(", event");
+        let name = name.or_else(|| self.name.strip_suffix(", no event"));
+        let name = name.unwrap_or(&self.name);
+        name.split_once(' ').map_or("", |(_, level)| level)
+    }
 }
 
 /// What a release speaks about, and how much was known when that was compared with the past.
@@ -89,24 +99,10 @@ impl Past {
         each.collect()
     }
 
-    /// Why the groups of a release may not be spoken about after the earlier ones; `None` when they
-    /// may. L2 is not asked here: the review hides single levels by it.
-    pub(crate) fn objection(
-        &self,
-        policy: &Policy,
-        people: &People,
-        groups: &[SpokenGroup],
-    ) -> Option<String> {
-        if !policy.protects() {
-            return None;
-        }
-        let k = policy.min_cell();
-        self.changed(people, k).or_else(|| self.atoms(groups, k))
-    }
-
-    /// L5: of the patients that a release spoke about, none or at least k may read differently now.
-    fn changed(&self, people: &People, k: u64) -> Option<String> {
-        let local = local(people);
+    /// L5: of the patients of a group that was spoken about, none or at least k may read differently
+    /// now. Asked of the endpoints' sets, and of single levels.
+    pub(crate) fn changed(&self, people: &People, policy: &Policy) -> Changed {
+        let (local, k) = (local(people), policy.min_cell());
         let changes = |group: &SpokenGroup| {
             let pairs = group.tag.iter().zip(&group.version);
             pairs
@@ -116,22 +112,37 @@ impl Past {
                 })
                 .count() as u64
         };
-        let same = self.groups.iter().filter(|group| group.shape.is_some());
-        let same = same.filter(|group| group.shape == people.shape);
-        let few = same
-            .map(changes)
-            .filter(|count| *count > 0 && *count < k)
-            .min()?;
-        let patients = if few == 1 { "patient" } else { "patients" };
-        Some(format!(
-            "rule L5: the table says other things of {few} {patients} than when it was last spoken \
-             about; the policy asks for {k} or none"
-        ))
+        let few = |of_levels: bool| {
+            let same = self.groups.iter().filter(|group| {
+                group.shape.is_some()
+                    && group.shape == people.shape
+                    && group.level().is_empty() != of_levels
+            });
+            let few = same.map(changes).filter(|count| *count > 0 && *count < k);
+            let few = few.min().filter(|_| policy.protects())?;
+            let patients = if few == 1 { "patient" } else { "patients" };
+            Some(format!(
+                "rule L5: the table says other things of {few} {patients} than when they were last \
+                 spoken about; the policy asks for {k} or none"
+            ))
+        };
+        Changed {
+            sets: few(false),
+            levels: few(true),
+        }
     }
 
-    fn atoms(&self, groups: &[SpokenGroup], k: u64) -> Option<String> {
+    /// L3: why the groups of a release may not be spoken about after the earlier ones. It is asked
+    /// among the sets of the endpoints, among these and the groups of each single level, and
+    /// among all: what follows from some of the groups is found more surely without the others,
+    /// which only divide the patients further.
+    pub(crate) fn follows(&self, groups: &[SpokenGroup], policy: &Policy) -> Option<String> {
+        if !policy.protects() {
+            return None;
+        }
+        let k = policy.min_cell();
         let mut number: BTreeMap<Tag, u32> = BTreeMap::new();
-        let mut sets = Vec::with_capacity(self.groups.len() + groups.len());
+        let mut sets: Vec<(&str, Vec<u32>)> = Vec::new();
         for group in self.groups.iter().chain(groups) {
             let members = group.tag.iter().map(|tag| {
                 let next = u32::try_from(number.len()).unwrap_or(u32::MAX);
@@ -139,13 +150,25 @@ impl Past {
             });
             let mut members: Vec<u32> = members.collect();
             members.sort_unstable();
-            sets.push(members);
+            sets.push((group.level(), members));
         }
-        match exposure(&sets, k) {
+        let levels: BTreeSet<&str> = sets.iter().map(|(level, _)| *level).collect();
+        let of = |wanted: &dyn Fn(&str) -> bool| -> Vec<Vec<u32>> {
+            let chosen = sets.iter().filter(|(level, _)| wanted(level));
+            chosen.map(|(_, members)| members.clone()).collect()
+        };
+        let each = levels
+            .iter()
+            .map(|one| of(&|level| level.is_empty() || level == *one));
+        let found = each
+            .chain([of(&|_| true)])
+            .map(|sets| exposure(&sets, k))
+            .find(|found| *found != Exposure::None);
+        match found? {
             Exposure::None => None,
-            Exposure::Atom(patients) => Some(format!(
-                "rule L3: with the groups of earlier releases, a count of {patients} of the policy's \
-                 {k} patients would follow by sums and differences"
+            Exposure::Few(patients) => Some(format!(
+                "rule L3: with the groups of earlier releases, something about {patients} patients \
+                 would follow by sums and differences; the policy asks for {k}"
             )),
             Exposure::Unknown => Some(
                 "rule L3: there are too many earlier groups to tell what follows from them"
@@ -153,6 +176,14 @@ impl Past {
             ),
         }
     }
+}
+
+/// Why a table that was changed since an earlier release may not be spoken about.
+pub(crate) struct Changed {
+    /// Of the endpoints' sets: not at all.
+    pub(crate) sets: Option<String>,
+    /// Of levels: not by level.
+    pub(crate) levels: Option<String>,
 }
 
 fn local(people: &People) -> BTreeMap<Tag, usize> {
@@ -165,9 +196,12 @@ pub(crate) fn of(
     protocol: &StudyProtocol,
     cases: &Cases,
     people: &People,
-    (policy, past): (&Policy, &Past),
+    (reviewed, past): (&Reviewed, &Past),
+    policy: &Policy,
 ) -> Spoken {
-    let groups = spoken::groups(protocol, cases, policy.min_cell());
+    let says: spoken::Says<'_> =
+        &|endpoint, axis, level, by_class| reviewed.speaks_of(endpoint, axis, level, by_class);
+    let groups = spoken::groups(protocol, cases, says);
     let each = groups.into_iter().map(|group| {
         let mut members: Vec<(Tag, u64)> = group
             .patient

@@ -12,7 +12,7 @@
 use std::time::Instant;
 
 use shared::disclosure::policy::{OPEN_DATA, Policy};
-use shared::disclosure::review;
+use shared::disclosure::{Axes, review};
 use shared::statistic::Cases;
 use shared::statistic::cases::{Column, Intake, Tally};
 use shared::statistic::measure::measure;
@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let statistics = measure(&protocol, &cases, &plan::kinds(&protocol));
     let measured = start.elapsed();
-    let reviewed = review(&policy, &protocol, statistics, false);
+    let reviewed = review(&policy, &protocol, statistics, (false, Axes::ByRule));
     let all = start.elapsed();
     eprintln!(
         "{rows} rows: measured in {measured:.1?}, with review {all:.1?}, {} items",

@@ -21,7 +21,7 @@ use std::hint::black_box;
 use cpu::Cpu;
 use criterion::{BenchmarkId, Criterion};
 use shared::disclosure::policy::{Policy, STANDARD};
-use shared::disclosure::review;
+use shared::disclosure::{Axes, review};
 use shared::numeric::calibration;
 use shared::numeric::delong::{self, Placements};
 use shared::numeric::logistic::ClippedLogits;
@@ -182,7 +182,9 @@ fn release(criterion: &mut Criterion<Cpu>) {
             |bench, _| {
                 bench.iter(|| {
                     let exact = measure(&protocol, &cases, &kinds);
-                    review(&policy, &protocol, exact, false).items.len()
+                    review(&policy, &protocol, exact, (false, Axes::ByRule))
+                        .items
+                        .len()
                 });
             },
         );

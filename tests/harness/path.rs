@@ -4,7 +4,7 @@
 //! To: what a coordinator reads.
 
 use shared::disclosure::policy::{OPEN_DATA, Policy, STANDARD};
-use shared::disclosure::{Header, ReceivedRelease, document, review};
+use shared::disclosure::{Axes, Header, ReceivedRelease, document, review};
 use shared::identity::Digest;
 use shared::pool::result::PooledStudy;
 use shared::pool::study::{RoundFacts, SiteAnswer, pool};
@@ -61,7 +61,12 @@ pub fn bytes_of(
 ) -> Option<Vec<u8>> {
     let set = AnalysisSet::of(protocol, cases, 0).unwrap();
     let statistics = measure(protocol, cases, kinds);
-    let reviewed = review(policy, protocol, statistics, set.clustered());
+    let reviewed = review(
+        policy,
+        protocol,
+        statistics,
+        (set.clustered(), Axes::ByRule),
+    );
     let released = reviewed.release(header(policy, site))?;
     Some(wire::encode(&released).unwrap().bytes().to_vec())
 }

@@ -4,7 +4,7 @@
 //! From: cases by site, a policy.
 //! To: tests that compare with reference values, and tests that alter a step.
 
-use shared::disclosure::{Policy, ReceivedRelease, review};
+use shared::disclosure::{Axes, Policy, ReceivedRelease, review};
 use shared::identity::Digest;
 use shared::pool::one_stage::{self, Exchange};
 use shared::statistic::Cases;
@@ -53,7 +53,7 @@ pub fn answer(
     header.exchange = step.exchange.clone();
     header.step = step.step;
     header.input = Some(Digest::of(format!("step {}", step.step).as_bytes()));
-    let released = review(policy, protocol, blocks, false).release(header);
+    let released = review(policy, protocol, blocks, (false, Axes::ByRule)).release(header);
     Ok(released
         .map(|released| ReceivedRelease::read(wire::encode(&released).unwrap().bytes()).unwrap()))
 }

@@ -1,7 +1,7 @@
-//! Attacks on one release. An outsider who knows the policy, and to whom every shown count is
+//! Attacks on releases. An outsider who knows the policy, and to whom every shown count is
 //! granted exactly (rates with three digits give it away), combines all the sums of the release
 //! by interval propagation. He must pin no hidden cell of 1 to k - 1 patients. Sites are random,
-//! from a seed. Attacks over several releases come with the ledger.
+//! from a seed. `sequence` attacks by several releases of one hospital.
 //!
 //! From: `harness::random`.
 //! To: nothing.
@@ -11,3 +11,4 @@ mod bound;
 mod effect;
 mod said;
 mod seam;
+mod sequence;

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 use shared::disclosure::document::{Header, SCHEMA};
-use shared::disclosure::{Policy, ReceivedRelease, review};
+use shared::disclosure::{Axes, Policy, ReceivedRelease, review};
 use shared::identity::Digest;
 use shared::statistic::cases::{Cases, Column, Intake, Tally};
 use shared::statistic::measure::measure;
@@ -152,7 +152,7 @@ fn delivered_of(
         clustered,
         software: "fedval-node 0.1.0".into(),
     };
-    let released = review(&policy, protocol, exact, clustered).release(header)?;
+    let released = review(&policy, protocol, exact, (clustered, Axes::ByRule)).release(header)?;
     Some(encode(&released).unwrap().bytes().to_vec())
 }
 

@@ -1,10 +1,13 @@
 //! Rule L3: no small group may follow from sums and differences of many large ones. Two releases
 //! that differ enough from each other can still isolate a patient together with a third.
 //!
-//! Patients who are in the same released groups form an atom. A count of an atom follows from the
-//! released counts exactly when its indicator lies in the row space of the groups' memberships over
-//! the atoms. Linear algebra is done modulo the prime 2^61 - 1, where nothing is rounded; a vector
-//! in the row space over the rationals is in it there too.
+//! Patients who are in the same released groups form an atom. What follows from the released counts
+//! are the vectors over the atoms that lie in the row space of the groups' memberships; one whose
+//! atoms hold fewer than k patients together, and anybody at all, says something about them. That
+//! there is none cannot be decided quickly in general; found are those that a reduction finds which
+//! takes the large atoms first, so that what is left lies among the small ones. Every single atom is
+//! decided exactly. Linear algebra is done modulo the prime 2^61 - 1, where nothing is rounded; a
+//! vector in the row space over the rationals is in it there too.
 //!
 //! From: the groups of every release of a site.
 //! To: the node, which withholds what would expose an atom.
@@ -19,15 +22,15 @@ const CELLS: usize = 40_000_000;
 /// What the groups give away.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exposure {
-    /// No atom of fewer than k patients follows from the groups.
+    /// Nothing about fewer than k patients was found to follow from the groups.
     None,
-    /// One does; how many patients it has.
-    Atom(u64),
+    /// Something does; about how many patients.
+    Few(u64),
     /// There are too many groups to say.
     Unknown,
 }
 
-/// Whether an atom of fewer than `k` patients follows from `groups`, each a set of patients in
+/// Whether something about fewer than `k` patients follows from `groups`, each a set of patients in
 /// ascending order under one numbering.
 pub fn exposure(groups: &[Vec<u32>], k: u64) -> Exposure {
     let groups: BTreeSet<&[u32]> = groups.iter().map(Vec::as_slice).collect();
@@ -47,23 +50,24 @@ pub fn exposure(groups: &[Vec<u32>], k: u64) -> Exposure {
     if groups.len().saturating_mul(atoms.len()) > CELLS {
         return Exposure::Unknown;
     }
+    let mut atoms: Vec<(Vec<u32>, u64)> = atoms.into_iter().collect();
+    atoms.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let mut rows = vec![vec![0_u64; atoms.len()]; groups.len()];
-    for (column, groups) in atoms.keys().enumerate() {
+    for (column, (groups, _)) in atoms.iter().enumerate() {
         for group in groups {
             rows[*group as usize][column] = 1;
         }
     }
     reduce(&mut rows);
-    let patients: Vec<u64> = atoms.into_values().collect();
-    let small = rows.iter().filter_map(|row| {
-        let mut filled = row.iter().enumerate().filter(|(_, value)| **value != 0);
-        let (column, _) = filled.next()?;
-        filled.next().is_none().then_some(patients[column])
-    });
-    small
-        .filter(|patients| *patients < k)
+    let about = |row: &Vec<u64>| -> u64 {
+        let each = row.iter().zip(&atoms).filter(|(value, _)| **value != 0);
+        each.map(|(_, atom)| atom.1).sum()
+    };
+    rows.iter()
+        .map(about)
+        .filter(|patients| (1..k).contains(patients))
         .min()
-        .map_or(Exposure::None, Exposure::Atom)
+        .map_or(Exposure::None, Exposure::Few)
 }
 
 /// Brings the rows into reduced echelon form: then a unit vector lies in their span exactly when
@@ -165,7 +169,18 @@ mod tests {
             assert!(apart >= 10);
         }
         assert_eq!(exposure(&[a.clone(), b.clone()], 10), Exposure::None);
-        assert_eq!(exposure(&[a, b, c], 10), Exposure::Atom(1));
+        assert_eq!(exposure(&[a, b, c], 10), Exposure::Few(1));
+    }
+
+    #[test]
+    fn a_small_group_is_found_though_other_groups_divide_it() {
+        // Everybody, those under an age and those over it: what is left are six patients, whom two
+        // more groups, women and smokers, divide into atoms that no sum isolates.
+        let a = range(0, 66);
+        let (b, c) = (range(0, 40), range(46, 66));
+        let women: Vec<u32> = (0..66).step_by(2).collect();
+        let smokers: Vec<u32> = (0..66).step_by(3).collect();
+        assert_eq!(exposure(&[a, b, c, women, smokers], 10), Exposure::Few(6));
     }
 
     #[test]
@@ -173,7 +188,7 @@ mod tests {
         assert_eq!(exposure(&[], 10), Exposure::None);
         let groups = [range(0, 30), range(0, 30)];
         assert_eq!(exposure(&groups, 10), Exposure::None);
-        assert_eq!(exposure(&[range(0, 3)], 10), Exposure::Atom(3));
+        assert_eq!(exposure(&[range(0, 3)], 10), Exposure::Few(3));
     }
 
     /// Whether the unit vector is a rational combination, by exact fractions of small tables.
@@ -221,7 +236,7 @@ mod tests {
             let groups: Vec<Vec<u32>> = (0..4)
                 .map(|_| (0..14).filter(|_| draws.below(3) > 0).collect())
                 .collect();
-            let found = matches!(exposure(&groups, 3), Exposure::Atom(_));
+            let found = matches!(exposure(&groups, 3), Exposure::Few(_));
             if by_search(&groups, 14, 3) {
                 assert!(found, "{groups:?}");
                 exposed += 1;

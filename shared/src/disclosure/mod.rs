@@ -14,4 +14,4 @@ pub mod rule;
 pub use document::{Header, PolicyStamp, ReceiveFault, ReceivedRelease};
 pub use policy::{Policy, Profile};
 pub use released::{Released, ReleasedBytes};
-pub use review::{Decision, Item, Reviewed, Verdict, review};
+pub use review::{Axes, Decision, Item, Reviewed, Verdict, review};

@@ -5,7 +5,7 @@
 //! To: `tests`.
 
 use crate::disclosure::policy::OPEN_DATA;
-use crate::disclosure::{Header, Policy, ReceivedRelease, document, review};
+use crate::disclosure::{Axes, Header, Policy, ReceivedRelease, document, review};
 use crate::identity::Digest;
 use crate::pool::result::PooledStudy;
 use crate::pool::study::{RoundFacts, SiteAnswer, pool};
@@ -77,7 +77,7 @@ fn release(protocol: &StudyProtocol, site: &str, text: &str) -> ReceivedRelease 
         clustered: false,
         software: "fedval-node 0".to_owned(),
     };
-    let reviewed = review(&policy, protocol, statistics, false);
+    let reviewed = review(&policy, protocol, statistics, (false, Axes::ByRule));
     let bytes = reviewed.release(header).unwrap().encode().unwrap();
     ReceivedRelease::read(bytes.bytes()).unwrap()
 }

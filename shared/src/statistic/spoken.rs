@@ -8,7 +8,7 @@
 use super::analysis_set::AnalysisSet;
 use super::cases::Cases;
 use super::overlap::{CLASSES, members};
-use crate::study::StudyProtocol;
+use crate::study::{AxisId, EndpointId, StudyProtocol};
 
 /// A group of patients.
 pub struct Group {
@@ -18,8 +18,12 @@ pub struct Group {
     pub patient: Vec<u32>,
 }
 
-/// Every group of `cases` that has at least `min_cell` patients: of smaller ones nothing is said.
-pub fn groups(protocol: &StudyProtocol, cases: &Cases, min_cell: u64) -> Vec<Group> {
+/// What is said of a level of an axis: of all its cases, or also by class.
+pub type Says<'a> = &'a dyn Fn(&EndpointId, &AxisId, usize, bool) -> bool;
+
+/// Every group of `cases` that is spoken about: the endpoints' sets, and the levels that `says`
+/// names.
+pub fn groups(protocol: &StudyProtocol, cases: &Cases, says: Says<'_>) -> Vec<Group> {
     let mut found = Vec::new();
     for index in 0..protocol.endpoint.len() {
         let Some(set) = AnalysisSet::of(protocol, cases, index) else {
@@ -34,7 +38,7 @@ pub fn groups(protocol: &StudyProtocol, cases: &Cases, min_cell: u64) -> Vec<Gro
             };
             let all = members(&set, 1, |row| counts(row).then_some(0));
             let mut keep = |words: String, patient: Vec<u32>| {
-                if patient.len() as u64 >= min_cell.max(1) {
+                if !patient.is_empty() {
                     let name = format!("{}{words}{class}", set.endpoint);
                     found.push(Group { name, patient });
                 }
@@ -46,8 +50,10 @@ pub fn groups(protocol: &StudyProtocol, cases: &Cases, min_cell: u64) -> Vec<Gro
                 let names = protocol.find_field(&axis.field);
                 let names = names.map(|field| axis.levels(field)).unwrap_or_default();
                 let each = members(&set, names.len(), |row| counts(row).then_some(level[row]));
-                for (name, patient) in names.iter().zip(each) {
-                    keep(format!(" {} {name}", axis.id), patient);
+                for (level, (name, patient)) in names.iter().zip(each).enumerate() {
+                    if says(&set.endpoint, &axis.id, level, event.is_some()) {
+                        keep(format!(" {} {name}", axis.id), patient);
+                    }
                 }
             }
         }

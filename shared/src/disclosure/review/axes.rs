@@ -43,6 +43,9 @@ impl Visible {
         if !holds {
             let parts = [&mut self.cases, &mut self.classes, &mut self.quarters];
             parts.into_iter().for_each(|shown| shown.fill(false));
+            self.cases_whole = false;
+            self.classes_whole = false;
+            self.quarters_whole = false;
         }
     }
 

@@ -13,7 +13,7 @@ use super::rule::support::{Objection, supports};
 use super::rule::{Rule, admission, rounding, small_cell};
 use crate::statistic::stage::{Cell, Disclosed, Exact, ExactCount, ExactReal, Undefined};
 use crate::statistic::{Statistic, flow};
-use crate::study::StudyProtocol;
+use crate::study::{AxisId, EndpointId, StudyProtocol};
 
 mod axes;
 mod contingency;
@@ -74,10 +74,20 @@ pub struct Reviewed {
     pub(super) statistics: Vec<Statistic<Disclosed>>,
     pub(super) clustered: bool,
     pub(super) policy: Policy,
+    axes: BTreeMap<(String, String), axes::Visible>,
     /// Every item with its verdict.
     pub items: Vec<Item>,
     /// Whether anything leaves.
     pub decision: Decision,
+}
+
+/// Whether levels of axes may be shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Axes {
+    /// Those that the rules let pass.
+    ByRule,
+    /// None at all, because of what earlier releases said.
+    Hidden,
 }
 
 /// Reviews everything one release would say, together. `clustered` says whether patients
@@ -86,7 +96,7 @@ pub fn review(
     policy: &Policy,
     protocol: &StudyProtocol,
     statistics: Vec<Statistic<Exact>>,
-    clustered: bool,
+    (clustered, axes): (bool, Axes),
 ) -> Reviewed {
     let decision = decide(policy, protocol, &statistics);
     let mut gate = Gate {
@@ -104,11 +114,14 @@ pub fn review(
     gate.note_pairs(&statistics);
     gate.note_axes(&statistics);
     gate.note_masks(&statistics);
+    if axes == Axes::Hidden {
+        gate.axes.values_mut().for_each(|axis| axis.keep_if(false));
+    }
     let statistics = statistics
         .into_iter()
         .map(|statistic| gate.statistic(statistic))
         .collect();
-    let items = gate.items;
+    let (items, axes) = (gate.items, gate.axes);
     let released = if decision == Decision::Release {
         statistics
     } else {
@@ -118,8 +131,26 @@ pub fn review(
         statistics: released,
         clustered,
         policy: policy.clone(),
+        axes,
         items,
         decision,
+    }
+}
+
+impl Reviewed {
+    /// Whether anything is said about the level with this index of an axis: of its cases, or
+    /// `by_class` also of those with and without the event.
+    pub fn speaks_of(
+        &self,
+        endpoint: &EndpointId,
+        axis: &AxisId,
+        level: usize,
+        by_class: bool,
+    ) -> bool {
+        let key = (endpoint.to_string(), axis.to_string());
+        let shown = self.axes.get(&key);
+        let shown = shown.map(|axis| if by_class { &axis.classes } else { &axis.cases });
+        shown.is_some_and(|levels| levels.get(level) == Some(&true))
     }
 }
 
