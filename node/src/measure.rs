@@ -47,6 +47,8 @@ pub struct Measured {
     pub outcome: Result<ReleasedBytes, String>,
     /// The groups of patients it speaks about.
     pub spoken: Spoken,
+    /// Whether a person must approve, whatever the site's configuration says.
+    pub needs_person: bool,
     /// Measurements of images, to be removed once the outcome is safe.
     pub kept: Option<Kept>,
 }
@@ -161,6 +163,7 @@ pub fn run(
         items,
         outcome,
         spoken,
+        needs_person: false,
         kept: loaded.kept,
     })
 }

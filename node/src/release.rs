@@ -12,7 +12,7 @@ use shared::study::plan::StatisticKind;
 use shared::study::{Timestamp, Visibility};
 use shared::wire::Refusal;
 
-use crate::cohort::{Means, Progress};
+use crate::cohort::{Finding, Means, Progress};
 use crate::config::{NodeConfig, ReleaseMode};
 use crate::measure::{self, Measured, Question};
 use crate::store::{Automatic, Change, Store, StoredJob};
@@ -73,6 +73,7 @@ fn attempt(
         .round
         .parse()
         .map_err(|_| one(Fault::internal("a stored round's name")))?;
+    let past = store.past().map_err(one)?;
     let question = Question {
         protocol: &locked.protocol,
         digest: job.protocol,
@@ -80,11 +81,17 @@ fn attempt(
         job: Some((round, job.digest)),
         kinds,
         salt: &salt,
-        past: &store.past().map_err(one)?,
+        past: &past,
     };
     let allowance = config.imaging.allowance();
     let means = Means::new(allowance, Some(&config.storage.dir), tell).salted(&salt);
-    let measured = measure::run(&question, &source, &means, &policy)?;
+    let mut measured = measure::run(&question, &source, &means, &policy)?;
+    let budget = past.over_budget(&policy, &locked.protocol, &measured.spoken, now);
+    if let Some(why) = budget {
+        let what = "a person must approve this release";
+        measured.findings.push(Finding::table(what, 0, why));
+        measured.needs_person = true;
+    }
     Ok((policy, measured))
 }
 
@@ -152,6 +159,7 @@ fn settle(
     let findings = json(&measured.findings)?;
     let automatic = match config.release.mode {
         ReleaseMode::Manual => None,
+        ReleaseMode::Automatic if measured.needs_person => None,
         // A configuration is not two people.
         ReleaseMode::Automatic if policy.approvers() > 1 => None,
         ReleaseMode::Automatic => Some(Automatic {

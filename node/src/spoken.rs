@@ -16,7 +16,7 @@ use shared::disclosure::{Policy, Reviewed};
 use shared::identity::Digest;
 use shared::statistic::cases::{Cases, Earlier};
 use shared::statistic::spoken;
-use shared::study::StudyProtocol;
+use shared::study::{StudyProtocol, Timestamp};
 
 use crate::cohort::{People, Tag};
 
@@ -34,6 +34,11 @@ pub struct SpokenGroup {
 }
 
 impl SpokenGroup {
+    /// Whether it is the whole set of an endpoint.
+    fn is_cohort(&self) -> bool {
+        !self.name.contains(' ')
+    }
+
     /// Axis and level; empty for the set of an endpoint.
     fn level(&self) -> &str {
         let name = self.name.strip_suffix(", event");
@@ -41,6 +46,14 @@ impl SpokenGroup {
         let name = name.unwrap_or(&self.name);
         name.split_once(' ').map_or("", |(_, level)| level)
     }
+}
+
+/// The models of a protocol, by name and version.
+pub(crate) fn models(protocol: &StudyProtocol) -> impl Iterator<Item = String> {
+    protocol
+        .model
+        .iter()
+        .map(|model| format!("{} {}", model.name, model.version))
 }
 
 /// What a release speaks about, and how much was known when that was compared with the past.
@@ -72,20 +85,69 @@ pub(crate) fn digest(groups: &[SpokenGroup]) -> Digest {
 /// Everything that earlier releases spoke about.
 #[derive(Default)]
 pub struct Past {
-    groups: Vec<SpokenGroup>,
+    told: Vec<Told>,
     releases: i64,
 }
 
+/// One earlier release.
+pub(crate) struct Told {
+    /// When it was approved.
+    pub(crate) at: Timestamp,
+    /// Its models, by name and version; none where its protocol is not kept.
+    pub(crate) models: Vec<String>,
+    /// What it spoke about.
+    pub(crate) groups: Vec<SpokenGroup>,
+}
+
 impl Past {
-    /// The groups of every release that may have left, and how many releases those are.
-    pub(crate) fn new(groups: Vec<SpokenGroup>, releases: i64) -> Self {
-        Self { groups, releases }
+    /// Every release that may have left, and how many the database counts.
+    pub(crate) fn new(told: Vec<Told>, releases: i64) -> Self {
+        Self { told, releases }
+    }
+
+    fn groups(&self) -> impl Iterator<Item = &SpokenGroup> {
+        self.told.iter().flat_map(|told| &told.groups)
+    }
+
+    /// L4: why a person must approve, whatever the site's configuration says.
+    pub(crate) fn over_budget(
+        &self,
+        policy: &Policy,
+        protocol: &StudyProtocol,
+        spoken: &Spoken,
+        now: Timestamp,
+    ) -> Option<String> {
+        let budget = policy.budget()?;
+        let since = now.unix() - i64::from(budget.days) * 86_400;
+        let recent = || self.told.iter().filter(|told| told.at.unix() >= since);
+        let groups = recent().flat_map(|told| &told.groups).chain(&spoken.groups);
+        let cohorts: BTreeSet<&[Tag]> = groups
+            .filter(|group| group.is_cohort())
+            .map(|group| group.tag.as_slice())
+            .collect();
+        let models: BTreeSet<String> = recent()
+            .flat_map(|told| told.models.iter().cloned())
+            .chain(models(protocol))
+            .collect();
+        for (count, most, what) in [
+            (cohorts.len(), budget.cohorts, "cohorts"),
+            (models.len(), budget.models, "models"),
+        ] {
+            if count > most {
+                return Some(format!(
+                    "rule L4: with this one, {count} different {what} in {} days; the policy lets \
+                     {most} pass without a person",
+                    budget.days
+                ));
+            }
+        }
+        None
     }
 
     /// The earlier groups as the patients of a table.
     pub(crate) fn within(&self, people: &People) -> Arc<[Earlier]> {
         let local = local(people);
-        let each = self.groups.iter().map(|group| {
+        let each = self.groups().map(|group| {
             let mut inside = vec![false; people.tag.len()];
             let mut outside = 0;
             for tag in &group.tag {
@@ -113,7 +175,7 @@ impl Past {
                 .count() as u64
         };
         let few = |of_levels: bool| {
-            let same = self.groups.iter().filter(|group| {
+            let same = self.groups().filter(|group| {
                 group.shape.is_some()
                     && group.shape == people.shape
                     && group.level().is_empty() != of_levels
@@ -143,7 +205,7 @@ impl Past {
         let k = policy.min_cell();
         let mut number: BTreeMap<Tag, u32> = BTreeMap::new();
         let mut sets: Vec<(&str, Vec<u32>)> = Vec::new();
-        for group in self.groups.iter().chain(groups) {
+        for group in self.groups().chain(groups) {
             let members = group.tag.iter().map(|tag| {
                 let next = u32::try_from(number.len()).unwrap_or(u32::MAX);
                 *number.entry(*tag).or_insert(next)

@@ -3,16 +3,17 @@
 //! From: `change` (previews and approvals), `measure`.
 //! To: `spoken::Past`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Transaction, params};
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
+use shared::study::lock::LockedProtocol;
 
 use super::{Store, WriteFault, digest_column};
 use crate::cohort::Tag;
 use crate::ledger::Event;
-use crate::spoken::{self, Past, Spoken, SpokenGroup};
+use crate::spoken::{self, Past, Spoken, SpokenGroup, Told};
 
 impl Store {
     /// Everything that releases which may have left spoke about, as the ledger says it.
@@ -24,7 +25,7 @@ impl Store {
         let entries = self.entries()?;
         let named = entries.iter().filter_map(|entry| match &entry.event {
             Event::Approved { digest, groups, .. } | Event::Measured { digest, groups, .. } => {
-                Some((entry.seq, *digest, (*groups)?))
+                Some((entry, *digest, (*groups)?))
             }
             Event::Delivered { .. }
             | Event::Declined { .. }
@@ -37,23 +38,56 @@ impl Store {
             let all = groups(sql, &known, "released = 1", params![])?;
             Ok((all, releases(sql)?))
         })?;
+        let mut seen = BTreeSet::new();
         let mut of: BTreeMap<Digest, Vec<SpokenGroup>> = BTreeMap::new();
         for (digest, group) in all {
             of.entry(digest).or_default().push(group);
         }
-        for (seq, release, expected) in named {
-            if of.get(&release).map(|groups| spoken::digest(groups)) != Some(expected) {
-                return Err(Fault::new(
-                    Code::LedgerBroken,
-                    format!("what ledger entry {seq} spoke about is not what is kept of it"),
-                    "groups of patients were altered or removed from the state directory",
-                    "this node releases nothing until it is explained; restore the state directory \
-                     from its backup",
-                ));
+        let mut told = Vec::new();
+        for (entry, release, expected) in named {
+            // The same bytes may have been written twice.
+            let Some(groups) = of.remove(&release) else {
+                if seen.contains(&release) {
+                    continue;
+                }
+                return Err(broken(entry.seq));
+            };
+            if spoken::digest(&groups) != expected {
+                return Err(broken(entry.seq));
             }
+            seen.insert(release);
+            let protocol = match entry.protocol {
+                Some(digest) => self.protocol(digest)?,
+                None => None,
+            };
+            let protocol: Option<Document> =
+                protocol.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            told.push(Told {
+                at: entry.at,
+                models: protocol
+                    .map(|document| spoken::models(&document.body.protocol).collect())
+                    .unwrap_or_default(),
+                groups,
+            });
         }
-        Ok(Past::new(of.into_values().flatten().collect(), releases))
+        Ok(Past::new(told, releases))
     }
+}
+
+/// What is read of a locked document: this node has checked it when it came.
+#[derive(serde::Deserialize)]
+struct Document {
+    body: LockedProtocol,
+}
+
+fn broken(seq: u64) -> Fault {
+    Fault::new(
+        Code::LedgerBroken,
+        format!("what ledger entry {seq} spoke about is not what is kept of it"),
+        "groups of patients were altered or removed from the state directory",
+        "this node releases nothing until it is explained; restore the state directory from its \
+         backup",
+    )
 }
 
 /// Keeps the groups of bytes that wait for approval, in place of those of an earlier preview.

@@ -42,9 +42,35 @@ struct PolicyFile {
     max_blocks: usize,
     /// D8: largest share one patient may carry of what a number sums.
     max_share: f64,
+    /// L4: what may be released without a person.
+    #[serde(default)]
+    budget: Budget,
     /// The contract that `dua` rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     contract: Option<Contract>,
+}
+
+/// How much may be released in some days before a person must approve, also where the site's
+/// configuration says `automatic`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Over how many days is counted.
+    pub days: u32,
+    /// Different cohorts, the sets of endpoints.
+    pub cohorts: usize,
+    /// Different models: each may be made to ask about somebody.
+    pub models: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            days: 90,
+            cohorts: 25,
+            models: 5,
+        }
+    }
 }
 
 /// A data use agreement.
@@ -225,6 +251,11 @@ impl Policy {
         }
     }
 
+    /// L4: what may be released without a person; nothing is counted under `open-data`.
+    pub fn budget(&self) -> Option<Budget> {
+        self.protects().then_some(self.file.budget)
+    }
+
     /// The contract of a `dua` policy that no longer holds at `now`.
     pub fn expired(&self, now: Timestamp) -> Option<&Contract> {
         let contract = self.file.contract.as_ref();
@@ -337,6 +368,17 @@ impl PolicyFile {
             let rule = "min_class must be at least min_cell, min_patients at least twice min_class";
             return fault("min_class", self.min_class.to_string(), rule);
         }
+        let budget = &self.budget;
+        if !(1..=3650).contains(&budget.days) || budget.cohorts > 1000 || budget.models > 1000 {
+            return fault(
+                "budget",
+                format!(
+                    "{} days, {} cohorts, {} models",
+                    budget.days, budget.cohorts, budget.models
+                ),
+                "days go from 1 to 3650, cohorts and models to 1000",
+            );
+        }
         if !(1..=32).contains(&self.max_blocks) {
             return fault(
                 "max_blocks",
@@ -442,6 +484,8 @@ mod tests {
             ("min_cell = 10", "min_cell = -1"),
             ("min_class = 10", "min_class = 9"),
             ("rounding = 5", "rounding = 0"),
+            ("days = 90", "days = 0"),
+            ("cohorts = 25", "cohorts = 2500"),
             ("max_share = 0.5", "max_share = nan"),
             ("max_share = 0.5", "max_share = 0.6"),
             ("profile = \"standard\"", "profile = \"none\""),
