@@ -4,6 +4,8 @@
 //! From: `store` (rows), the daemon and `measure` (entries).
 //! To: `fedval-node ledger`, the heads that node and coordinator compare.
 
+pub(crate) mod export;
+
 use serde::{Deserialize, Serialize};
 use shared::disclosure::ReleasedBytes;
 use shared::identity::{CanonicalError, Digest, check_canonical, to_canonical};
@@ -142,6 +144,74 @@ impl Event {
             Self::Step { .. } => "step",
             Self::StepDeclined { .. } => "step-declined",
             Self::Measured { .. } => "measured",
+        }
+    }
+
+    /// Who decided: a person, or the rule's name.
+    fn by(&self) -> Option<&str> {
+        match self {
+            Self::Approved { approver, .. }
+            | Self::Step { approver, .. }
+            | Self::Endorsed { approver, .. } => Some(approver),
+            Self::Declined { by, .. } | Self::StepDeclined { by, .. } => Some(by),
+            Self::Delivered { .. } | Self::Measured { .. } => None,
+        }
+    }
+
+    /// What the coordinator is told of a refusal.
+    fn outside(&self) -> Option<&str> {
+        match self {
+            Self::Declined { refusal, .. } | Self::StepDeclined { refusal, .. } => Some(refusal),
+            Self::Approved { .. }
+            | Self::Step { .. }
+            | Self::Endorsed { .. }
+            | Self::Delivered { .. }
+            | Self::Measured { .. } => None,
+        }
+    }
+
+    /// How many bytes.
+    fn size(&self) -> Option<u64> {
+        match self {
+            Self::Approved { size, .. } | Self::Step { size, .. } => Some(*size),
+            Self::Declined { .. }
+            | Self::StepDeclined { .. }
+            | Self::Endorsed { .. }
+            | Self::Delivered { .. }
+            | Self::Measured { .. } => None,
+        }
+    }
+
+    /// Digest of the bytes.
+    fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::Approved { digest, .. }
+            | Self::Step { digest, .. }
+            | Self::Endorsed { digest, .. }
+            | Self::Measured { digest, .. } => Some(*digest),
+            Self::Declined { .. } | Self::StepDeclined { .. } | Self::Delivered { .. } => None,
+        }
+    }
+
+    /// Digest of the policy file.
+    fn policy(&self) -> Option<Digest> {
+        match self {
+            Self::Approved { policy, .. }
+            | Self::Step { policy, .. }
+            | Self::Measured { policy, .. } => Some(*policy),
+            Self::Declined { .. }
+            | Self::StepDeclined { .. }
+            | Self::Endorsed { .. }
+            | Self::Delivered { .. } => None,
+        }
+    }
+
+    /// What somebody wrote about it; it stays here.
+    fn remark(&self) -> Option<&str> {
+        match self {
+            Self::Approved { note, .. } | Self::Endorsed { note, .. } => note.as_deref(),
+            Self::Declined { reason, .. } | Self::StepDeclined { reason, .. } => reason.as_deref(),
+            Self::Step { .. } | Self::Delivered { .. } | Self::Measured { .. } => None,
         }
     }
 

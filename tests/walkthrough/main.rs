@@ -333,7 +333,58 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
         walk.typed(&next(node, "ledger verify"), 0)
             .contains("chain sound")
     );
+    let export = next(node, "ledger export");
+    walk.typed(&export, 0);
+    assert_exported(&walk.dir.join("ledger-2026"), 1);
+    assert!(walk.typed(&export, 78).contains("does not exist yet"));
+    // A reason stays at its hospital unless it is asked for.
+    let reason = "asked for outside the agreement";
+    for (remarks, shown) in [("", false), (" --remarks", true)] {
+        let folder = format!("va-ledger{}", remarks.trim());
+        let line =
+            format!("fedval-node --config va/node.toml ledger export --out {folder}{remarks}");
+        walk.typed(&line, 0);
+        let folder = walk.dir.join(folder);
+        assert_exported(&folder, 0);
+        for file in ["ledger.csv", "ledger.html"] {
+            let text = std::fs::read_to_string(folder.join(file)).unwrap();
+            assert_eq!(text.contains(reason), shown, "{file}");
+            assert!(text.contains("not released"), "{file}");
+        }
+    }
     for page in [round, node, &mut bundle] {
         assert!(page.is_empty(), "never typed: {page:?}");
+    }
+}
+
+/// The folder describes every one of its files, and nothing that is not there.
+fn assert_exported(folder: &std::path::Path, releases: usize) {
+    let text = std::fs::read_to_string(folder.join("ro-crate-metadata.json")).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let graph = document["@graph"].as_array().unwrap();
+    let ids: std::collections::BTreeSet<&str> = graph
+        .iter()
+        .map(|one| one["@id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids.len(), graph.len(), "an id stands twice");
+    let root = graph.iter().find(|one| one["@id"] == "./").unwrap();
+    let parts = root["hasPart"].as_array().unwrap();
+    assert_eq!(parts.len(), 2 + releases);
+    for part in parts {
+        let name = part["@id"].as_str().unwrap();
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        let entry = graph.iter().find(|one| one["@id"] == name).unwrap();
+        let digest = shared::identity::Digest::of(&bytes).hex();
+        assert_eq!(entry["sha256"], digest.as_str());
+        assert!(!name.starts_with("releases/") || name.contains(&digest));
+    }
+    let checks = root["mentions"].as_array().unwrap();
+    assert!(!checks.is_empty());
+    for check in checks {
+        let action = graph.iter().find(|one| one["@id"] == check["@id"]).unwrap();
+        for key in ["object", "agent", "instrument"] {
+            let id = action[key]["@id"].as_str().unwrap();
+            assert!(ids.contains(id), "{key} {id} is not described");
+        }
     }
 }

@@ -1,9 +1,10 @@
-//! `fedval-node ledger list | show | verify`.
+//! `fedval-node ledger list | show | verify | export`.
 //!
 //! From: the store, read-only.
 //! To: hospital IT, the data-protection officer.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -11,6 +12,7 @@ use shared::fault::{Code, Exit, Fault};
 
 use super::output::Output;
 use super::{Cli, Outcome, one};
+use crate::ledger::export::Export;
 use crate::ledger::{Entry, Event};
 use crate::store::Store;
 
@@ -26,6 +28,23 @@ pub(super) enum Ledger {
     },
     /// Hash every entry again and name the first that does not fit.
     Verify,
+    /// Write the ledger and what was released into a new folder: CSV, HTML, Five Safes RO-Crate.
+    Export {
+        /// The folder; it must not exist yet.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Include remarks and reasons, which are meant to stay at this hospital.
+        #[arg(long)]
+        remarks: bool,
+    },
+}
+
+#[derive(Serialize)]
+struct Exported {
+    out: String,
+    entries: usize,
+    releases: usize,
+    remarks: bool,
 }
 
 #[derive(Serialize)]
@@ -40,6 +59,7 @@ impl Ledger {
             Self::List => "ledger list",
             Self::Show { .. } => "ledger show",
             Self::Verify => "ledger verify",
+            Self::Export { .. } => "ledger export",
         }
     }
 
@@ -81,8 +101,59 @@ impl Ledger {
                 );
                 output.result(self.word(), Exit::Done, data, &text, &[])
             }
+            Self::Export { out, remarks } => {
+                store.past().map_err(one)?;
+                let released = store.released().map_err(one)?;
+                let export = Export {
+                    site: &config.site.slug,
+                    name: &config.site.display_name,
+                    entries: &entries,
+                    head: store.head().map_err(one)?,
+                    released: &released,
+                    remarks: *remarks,
+                };
+                write(out, &export.files().map_err(one)?).map_err(one)?;
+                let data = Exported {
+                    out: out.display().to_string(),
+                    entries: entries.len(),
+                    releases: released.len(),
+                    remarks: *remarks,
+                };
+                let text = format!(
+                    "{}: {} entries and {} releases; {}\n",
+                    data.out,
+                    data.entries,
+                    data.releases,
+                    if *remarks {
+                        "with the remarks of this hospital's staff: keep it here"
+                    } else {
+                        "remarks and reasons are left out"
+                    }
+                );
+                output.result(self.word(), Exit::Done, data, &text, &[])
+            }
         }
     }
+}
+
+/// Writes the files of a folder that did not exist.
+fn write(out: &Path, files: &[(String, Vec<u8>)]) -> Result<(), Fault> {
+    let unwritable = |path: &Path, fault: &std::io::Error| {
+        Fault::new(
+            Code::OutputUnwritable,
+            format!("{} cannot be written", path.display()),
+            fault.to_string(),
+            "name a folder that does not exist yet, where you may write",
+        )
+    };
+    std::fs::create_dir(out).map_err(|fault| unwritable(out, &fault))?;
+    for (name, bytes) in files {
+        let path = out.join(name);
+        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let written = folder.and_then(|()| std::fs::write(&path, bytes));
+        written.map_err(|fault| unwritable(&path, &fault))?;
+    }
+    Ok(())
 }
 
 fn line(entry: &Entry) -> String {

@@ -497,6 +497,22 @@ impl Store {
             .collect()
     }
 
+    /// Every document that may have left, with its digest.
+    ///
+    /// # Errors
+    /// `FV-INT-001`.
+    pub fn released(&self) -> Result<Vec<(Digest, Vec<u8>)>, Fault> {
+        self.read(|sql| {
+            sql.prepare(
+                "SELECT digest, bytes FROM outbox
+                 UNION ALL SELECT digest, bytes FROM step WHERE bytes IS NOT NULL
+                 ORDER BY digest",
+            )?
+            .query_map([], |row| Ok((digest_column(row, 0)?, row.get(1)?)))?
+            .collect()
+        })
+    }
+
     /// The ledger's entries, verified.
     ///
     /// # Errors
