@@ -150,3 +150,24 @@ fn a_table_with_a_hidden_level_has_no_test() {
         }
     }
 }
+
+#[test]
+fn open_data_is_for_listed_public_tables_only() {
+    use shared::disclosure::policy::OpenDataFault;
+    use shared::study::Visibility;
+    let mut protocol = harness::heart::protocol();
+    let listed = protocol.public_dataset[0].clone();
+    let digest = format!("sha256:{}", listed.sha256).parse().unwrap();
+    let (open, standard) = (path::open_data(), path::standard());
+    assert_eq!(open.allow(&protocol, &listed.site, digest), Ok(()));
+    let other = shared::identity::Digest::of(b"another table");
+    let refused = open.allow(&protocol, &listed.site, other);
+    assert_eq!(refused, Err(OpenDataFault::NotListed));
+    let stranger = "elsewhere".parse().unwrap();
+    let refused = open.allow(&protocol, &stranger, digest);
+    assert_eq!(refused, Err(OpenDataFault::NotListed));
+    assert_eq!(standard.allow(&protocol, &listed.site, other), Ok(()));
+    protocol.visibility = Visibility::Private;
+    let refused = open.allow(&protocol, &listed.site, digest);
+    assert_eq!(refused, Err(OpenDataFault::NotPublic));
+}

@@ -252,3 +252,75 @@ fn links_outside_code_are_found() {
     assert_eq!(anchors("## What it means, D1-D8"), ["what-it-means-d1-d8"]);
     assert!(source::has_word("a b", "b"));
 }
+
+/// Sections of the page for hospitals that promise nothing.
+const NO_PROMISE: [&str; 4] = [
+    "# What leaves a hospital, and why it is safe enough",
+    "## How suppressed values appear",
+    "## Not there yet",
+    "## Sources",
+];
+
+/// Lines of a page that promise something, each with the tests that prove it.
+fn promises(page: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut section = "";
+    let mut found = Vec::new();
+    for line in page.lines() {
+        if line.starts_with('#') {
+            section = line;
+        }
+        let explains = ["**Why", "| rule |", "| profile |", "|---", "What this asks"];
+        let is_promise = !line.trim().is_empty()
+            && !line.starts_with('#')
+            && !line.ends_with(':')
+            && !explains.iter().any(|start| line.starts_with(start))
+            && !NO_PROMISE.contains(&section);
+        if is_promise {
+            let proofs = line
+                .split_once("Proved by ")
+                .map_or("", |(_, proofs)| proofs);
+            found.push((line, proofs.split('`').skip(1).step_by(2).collect()));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_promise_about_privacy_names_a_test_that_exists() {
+    let page = tree::read("docs/explanation/disclosure.md");
+    let rust = tree::rust();
+    let mut findings = Vec::new();
+    let all = promises(&page);
+    assert!(all.len() >= 35, "{}", all.len());
+    for (line, tests) in all {
+        let start: String = line.chars().take(60).collect();
+        if tests.is_empty() {
+            findings.push(format!("no test is named: {start}"));
+        }
+        for test in tests {
+            let declared = format!("fn {test}(");
+            let is_test = |file: &Text| {
+                let before = file.text.split(&declared).next();
+                file.text.contains(&declared)
+                    && before.is_some_and(|text| {
+                        let last: Vec<&str> = text.lines().rev().take(4).collect();
+                        last.iter().any(|line| line.contains("test"))
+                    })
+            };
+            if !rust.iter().any(is_test) {
+                findings.push(format!("{test} is no test: {start}"));
+            }
+        }
+    }
+    report("What a hospital is promised is proved.", &findings);
+}
+
+#[test]
+fn promises_are_told_from_explanations() {
+    let page = "## The rules\n\nA promise. Proved by `a`, `b`.\n**Why** so.\nIn particular:\n\
+        | rule | what |\n|---|---|\n| D1 | x |\n## Sources\nnone\n";
+    let found = promises(page);
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0].1, ["a", "b"]);
+    assert!(found[1].1.is_empty());
+}
