@@ -178,7 +178,9 @@ fn approval(store: &Store, job: Digest) -> Result<Option<Approval>, Fault> {
         | Event::Measured { .. }
         | Event::Endorsed { .. }
         | Event::Step { .. }
-        | Event::StepDeclined { .. } => None,
+        | Event::StepDeclined { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. } => None,
     });
     Ok(approver.map(|approver| Approval {
         approver,

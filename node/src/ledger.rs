@@ -119,6 +119,18 @@ pub enum Event {
         /// The reason; stays here.
         reason: Option<String>,
     },
+    /// Nothing is computed or sent until somebody resumes.
+    Paused {
+        /// Who.
+        by: String,
+        /// Why; stays here.
+        reason: String,
+    },
+    /// Jobs are computed and releases sent again.
+    Resumed {
+        /// Who.
+        by: String,
+    },
     /// A release file was written without a coordinator.
     Measured {
         /// Content-derived id of the release.
@@ -143,6 +155,8 @@ impl Event {
             Self::Endorsed { .. } => "endorsed",
             Self::Step { .. } => "step",
             Self::StepDeclined { .. } => "step-declined",
+            Self::Paused { .. } => "paused",
+            Self::Resumed { .. } => "resumed",
             Self::Measured { .. } => "measured",
         }
     }
@@ -153,7 +167,10 @@ impl Event {
             Self::Approved { approver, .. }
             | Self::Step { approver, .. }
             | Self::Endorsed { approver, .. } => Some(approver),
-            Self::Declined { by, .. } | Self::StepDeclined { by, .. } => Some(by),
+            Self::Declined { by, .. }
+            | Self::StepDeclined { by, .. }
+            | Self::Paused { by, .. }
+            | Self::Resumed { by } => Some(by),
             Self::Delivered { .. } | Self::Measured { .. } => None,
         }
     }
@@ -166,6 +183,8 @@ impl Event {
             | Self::Step { .. }
             | Self::Endorsed { .. }
             | Self::Delivered { .. }
+            | Self::Paused { .. }
+            | Self::Resumed { .. }
             | Self::Measured { .. } => None,
         }
     }
@@ -178,6 +197,8 @@ impl Event {
             | Self::StepDeclined { .. }
             | Self::Endorsed { .. }
             | Self::Delivered { .. }
+            | Self::Paused { .. }
+            | Self::Resumed { .. }
             | Self::Measured { .. } => None,
         }
     }
@@ -189,7 +210,11 @@ impl Event {
             | Self::Step { digest, .. }
             | Self::Endorsed { digest, .. }
             | Self::Measured { digest, .. } => Some(*digest),
-            Self::Declined { .. } | Self::StepDeclined { .. } | Self::Delivered { .. } => None,
+            Self::Declined { .. }
+            | Self::StepDeclined { .. }
+            | Self::Paused { .. }
+            | Self::Resumed { .. }
+            | Self::Delivered { .. } => None,
         }
     }
 
@@ -202,6 +227,8 @@ impl Event {
             Self::Declined { .. }
             | Self::StepDeclined { .. }
             | Self::Endorsed { .. }
+            | Self::Paused { .. }
+            | Self::Resumed { .. }
             | Self::Delivered { .. } => None,
         }
     }
@@ -211,7 +238,11 @@ impl Event {
         match self {
             Self::Approved { note, .. } | Self::Endorsed { note, .. } => note.as_deref(),
             Self::Declined { reason, .. } | Self::StepDeclined { reason, .. } => reason.as_deref(),
-            Self::Step { .. } | Self::Delivered { .. } | Self::Measured { .. } => None,
+            Self::Paused { reason, .. } => Some(reason),
+            Self::Step { .. }
+            | Self::Delivered { .. }
+            | Self::Resumed { .. }
+            | Self::Measured { .. } => None,
         }
     }
 

@@ -15,7 +15,7 @@ use shared::wire::Refusal;
 use crate::cohort::{Finding, Means, Progress};
 use crate::config::{NodeConfig, ReleaseMode};
 use crate::measure::{self, Measured, Question};
-use crate::store::{Automatic, Change, Store, StoredJob};
+use crate::store::{Automatic, Change, Pause, Store, StoredJob};
 use crate::waypoint;
 
 /// The name of the approver when the site's configuration says `automatic`.
@@ -184,7 +184,7 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(|fault| Fault::internal(format!("preview: {fault}")))
 }
 
-/// A person's decision about a job.
+/// A person's decision about a job, or about all of them.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "verb", rename_all = "kebab-case")]
 pub enum Verb {
@@ -209,6 +209,13 @@ pub enum Verb {
         /// The job.
         job: Digest,
     },
+    /// Compute and send nothing until somebody resumes.
+    Pause {
+        /// Why; stays here.
+        reason: String,
+    },
+    /// Go on.
+    Resume,
 }
 
 /// Carries out a decision in the name of `person`.
@@ -251,6 +258,12 @@ pub fn decide(
             )
         }
         Verb::Retry { job } => store.change(job, now, Change::Again),
+        Verb::Pause { reason } => store.pause(&Pause {
+            by: person.to_owned(),
+            at: now,
+            reason,
+        }),
+        Verb::Resume => store.resume(person, now),
     }
 }
 

@@ -87,3 +87,46 @@ fn beyond_its_budget_a_site_that_is_automatic_waits_for_a_person() {
     assert!(findings.contains("rule L4"), "{findings}");
     approve(&federation, &preview).unwrap();
 }
+
+#[test]
+fn a_paused_node_computes_and_sends_nothing_until_it_is_resumed() {
+    let mut federation = consortium(|_| ());
+    federation.start();
+    let pause = ["pause", "--reason", "the server is moved"];
+    federation.node(SITE, &pause).expect(0);
+    launch(&federation, ROUNDS[0]);
+    // The others are done, and this one has begun nothing.
+    federation.wait_state("va", "delivered");
+    federation.wait_state(SITE, "computing");
+    federation.take_node(SITE).stop();
+    federation.start_node(SITE, None);
+    federation.wait_state(SITE, "computing");
+    let status = federation.node(SITE, &["status"]).expect(0).data();
+    assert_eq!(status["paused"]["reason"], "the server is moved");
+    federation.node(SITE, &["resume"]).expect(0);
+    federation.wait_state(SITE, "delivered");
+    let entries = federation.node(SITE, &["ledger", "list"]).expect(0).data();
+    let entries = entries.as_array().unwrap().iter();
+    let words: Vec<&str> = entries
+        .map(|entry| entry["event"]["event"].as_str().unwrap())
+        .collect();
+    assert_eq!(words, ["paused", "resumed", "approved", "delivered"]);
+}
+
+#[test]
+fn what_was_approved_does_not_leave_a_paused_node() {
+    let mut federation = consortium(|site| {
+        if site.slug == SITE {
+            *site = site.clone().manual();
+        }
+    });
+    federation.start();
+    launch(&federation, ROUNDS[0]);
+    let preview = waiting(&federation, ROUNDS[0]);
+    federation.node(SITE, &["pause", "--reason", "x"]).expect(0);
+    approve(&federation, &preview).unwrap();
+    federation.wait_state("va", "delivered");
+    federation.wait_state(SITE, "sending");
+    federation.node(SITE, &["resume"]).expect(0);
+    federation.wait_state(SITE, "delivered");
+}

@@ -324,6 +324,8 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     assert!(report.contains("not released under its own policy"));
     let mut bundle = lines("read-the-bundle.md");
     walk.typed(&next(&mut bundle, "report verify"), 0);
+    assert!(walk.typed(&next(node, "pause"), 0).contains("paused by"));
+    assert!(walk.typed(&next(node, "resume"), 0).contains("resumed by"));
     assert!(walk.typed(&next(node, "status"), 0).contains("connected"));
     assert!(
         walk.typed(&next(node, "ledger list"), 0)

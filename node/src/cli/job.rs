@@ -111,6 +111,19 @@ impl Job {
     }
 }
 
+/// `fedval-node pause`.
+pub(super) fn pause(cli: &Cli, reason: &str, output: &Output) -> Outcome {
+    let verb = Verb::Pause {
+        reason: reason.to_owned(),
+    };
+    decide(&cli.config()?, verb, "pause", "paused", output)
+}
+
+/// `fedval-node resume`.
+pub(super) fn resume(cli: &Cli, output: &Output) -> Outcome {
+    decide(&cli.config()?, Verb::Resume, "resume", "resumed", output)
+}
+
 fn store(config: &NodeConfig) -> Result<Store, Vec<Fault>> {
     Store::open_read_only(&config.storage.dir).map_err(one)
 }

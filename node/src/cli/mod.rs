@@ -72,6 +72,14 @@ enum Verb {
     Check(check::Check),
     /// How this node stands.
     Status,
+    /// Compute and send nothing, until it is resumed; jobs are still taken in.
+    Pause {
+        /// Why; it stays here.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Go on after a pause.
+    Resume,
     /// Look at jobs and decide about releases.
     #[command(subcommand)]
     Job(job::Job),
@@ -123,6 +131,8 @@ pub fn main() -> ExitCode {
         Verb::Run => run::run(&cli),
         Verb::Check(verb) => verb.run(&cli, &output),
         Verb::Status => status::run(&cli, &output),
+        Verb::Pause { reason } => job::pause(&cli, reason, &output),
+        Verb::Resume => job::resume(&cli, &output),
         Verb::Job(verb) => verb.run(&cli, &output),
         Verb::Data(verb) => verb.run(&cli, &output),
         Verb::Ledger(verb) => verb.run(&cli, &output),
@@ -145,6 +155,8 @@ impl Verb {
             Self::Run => "run",
             Self::Check(_) => "check",
             Self::Status => "status",
+            Self::Pause { .. } => "pause",
+            Self::Resume => "resume",
             Self::Job(verb) => verb.word(),
             Self::Data(_) => "data check",
             Self::Ledger(verb) => verb.word(),

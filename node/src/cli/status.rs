@@ -14,7 +14,7 @@ use super::{Cli, Outcome, one, site};
 use crate::daemon::Reading;
 use crate::daemon::control::{Reply, Request, ask};
 use crate::link::{IdentityDir, system_now};
-use crate::store::Store;
+use crate::store::{Pause, Store};
 
 #[derive(Serialize)]
 struct Status {
@@ -25,6 +25,7 @@ struct Status {
     clock_skew_s: Option<i64>,
     certificate_until: Option<String>,
     certificate_days_left: Option<i64>,
+    paused: Option<Pause>,
     reading: Option<Reading>,
     studies: Vec<String>,
     waiting_approval: Vec<String>,
@@ -44,6 +45,10 @@ pub(super) fn run(cli: &Cli, output: &Output) -> Outcome {
         .as_ref()
         .map_or_else(|| Ok(Vec::new()), Store::jobs)
         .map_err(one)?;
+    let paused = store
+        .as_ref()
+        .map_or(Ok(None), Store::paused)
+        .map_err(one)?;
     let head = store.as_ref().map(Store::head).transpose().map_err(one)?;
     let identity = IdentityDir::new(&config.identity.dir).load().ok();
     let status = Status {
@@ -56,6 +61,7 @@ pub(super) fn run(cli: &Cli, output: &Output) -> Outcome {
             .as_ref()
             .map(|identity| identity.not_after.to_string()),
         certificate_days_left: identity.map(|identity| identity.days_left(system_now())),
+        paused,
         reading: view.and_then(|view| view.reading),
         studies: config
             .access
@@ -107,6 +113,9 @@ fn words(status: &Status) -> String {
         (Some(_) | None, _) => "not joined".to_owned(),
     };
     let _ = writeln!(text, "certificate   {until}");
+    if let Some(Pause { by, at, reason }) = &status.paused {
+        let _ = writeln!(text, "paused        by {by} at {at}: {reason}");
+    }
     if let Some(Reading { round, progress }) = &status.reading {
         let (done, of) = (progress.done, progress.of);
         let _ = writeln!(text, "images        {done} of {of} cases read for {round}");

@@ -329,6 +329,9 @@ async fn send_once(node: &Node, link: &Link) -> Result<(), Ended> {
         }
     }
     steps::tell_ends(node, link).await?;
+    if node.store.paused()?.is_some() {
+        return report_progress(node, link).await;
+    }
     for row in node.store.outbox()? {
         if let Some(fault) = held(node, &row) {
             tracing::warn!("held back: {fault}");

@@ -34,6 +34,9 @@ pub(super) async fn keep(node: Arc<Node>) -> Result<(), Fault> {
 }
 
 fn pass(node: &Node) -> Result<(), Fault> {
+    if node.store.paused()?.is_some() {
+        return Ok(());
+    }
     let jobs = node.store.jobs()?;
     for job in jobs.iter().filter(|job| job.state == SiteState::Computing) {
         tracing::info!(round = job.round, "computing");

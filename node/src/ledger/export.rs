@@ -147,6 +147,8 @@ impl Export<'_> {
             | Event::Declined { .. }
             | Event::Endorsed { .. }
             | Event::StepDeclined { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
             | Event::Measured { .. } => false,
         });
         same.find_map(Event::digest)
@@ -250,7 +252,7 @@ impl Export<'_> {
                 "written without a coordinator",
                 Some(digest),
             ),
-            Event::Delivered { .. } => return None,
+            Event::Delivered { .. } | Event::Paused { .. } | Event::Resumed { .. } => return None,
         };
         let known = digest.filter(|digest| self.released.iter().any(|(one, _)| one == *digest));
         let object = known.map_or_else(|| "./".to_owned(), |digest| release_file(*digest));

@@ -397,6 +397,7 @@ pub(super) fn append_for(
 }
 
 /// What a ledger entry is about.
+#[derive(Default)]
 pub(super) struct Subject {
     pub(super) study: Option<StudySlug>,
     pub(super) protocol: Option<Digest>,

@@ -6,6 +6,7 @@
 //! To: `outbox`, `ledger`, `release`.
 
 mod change;
+mod pause;
 mod spoken;
 mod steps;
 
@@ -23,6 +24,7 @@ use shared::wire::{LedgerHead, Refusal};
 
 pub use change::{Automatic, Change};
 use change::{Subject, append, apply};
+pub use pause::Pause;
 pub use steps::{ExchangeEnd, StepKey, StoredStep};
 
 use crate::ledger::{self, Entry, Event};
@@ -480,7 +482,9 @@ impl Store {
                     | Event::Measured { .. }
                     | Event::Endorsed { .. }
                     | Event::Step { .. }
-                    | Event::StepDeclined { .. } => None,
+                    | Event::StepDeclined { .. }
+                    | Event::Paused { .. }
+                    | Event::Resumed { .. } => None,
                 });
                 let bytes = approved
                     .and_then(|digest| ReleasedBytes::reload(bytes, digest).ok())

@@ -31,7 +31,9 @@ impl Store {
             | Event::Declined { .. }
             | Event::Endorsed { .. }
             | Event::Step { .. }
-            | Event::StepDeclined { .. } => None,
+            | Event::StepDeclined { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. } => None,
         });
         let (all, releases) = self.read(|sql| {
             let known = tags(sql)?;
