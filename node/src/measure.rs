@@ -130,17 +130,16 @@ pub fn run(
     let ask = |axes: Axes| {
         let exact = measure::measure(protocol, &loaded.cases, question.kinds);
         let reviewed = review(&policy, protocol, exact, (clustered, axes));
-        let compared = (&reviewed, past);
-        let spoken = spoken::of(protocol, &loaded.cases, people, compared, &policy);
-        let follows = past.follows(&spoken.groups, &policy);
-        (reviewed, spoken, follows)
+        let groups = spoken::groups(protocol, &loaded.cases, &reviewed);
+        let follows = past.follows(people, &groups, &policy);
+        (reviewed, groups, follows)
     };
-    let (mut reviewed, mut spoken, mut follows) = ask(Axes::ByRule);
+    let (mut reviewed, mut groups, mut follows) = ask(Axes::ByRule);
     if let Some(why) = follows.clone().or(changed.levels) {
         // Levels would say too much: the sets as a whole may still be spoken about.
         let what = "no level of any axis is shown";
         loaded.findings.push(Finding::table(what, 0, why));
-        (reviewed, spoken, follows) = ask(Axes::Hidden);
+        (reviewed, groups, follows) = ask(Axes::Hidden);
     }
     let objection = changed.sets.or(follows);
     let items = std::mem::take(&mut reviewed.items);
@@ -162,7 +161,11 @@ pub fn run(
         findings: loaded.findings,
         items,
         outcome,
-        spoken,
+        spoken: Spoken {
+            people: loaded.people,
+            groups,
+            after: past.after(&policy),
+        },
         needs_person: false,
         kept: loaded.kept,
     })

@@ -3,90 +3,46 @@
 //! by a few patients (L2), from which with all others a small group would follow (L3), or that comes
 //! of a table in which a few patients were changed (L5).
 //!
-//! Patients are known by tags ([`crate::cohort::People`]). None of this leaves the node.
+//! Patients are known by tags ([`crate::cohort::People`]), and each tag by a number of this site.
+//! None of this leaves the node.
 //!
 //! From: `cohort` (who is in the table), `store` (what was released).
 //! To: `measure`, which withholds; `store`, which keeps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use shared::disclosure::atoms::{Exposure, exposure};
 use shared::disclosure::{Policy, Reviewed};
 use shared::identity::Digest;
 use shared::statistic::cases::{Cases, Earlier};
-use shared::statistic::spoken;
+use shared::statistic::spoken::{self, Group};
 use shared::study::{StudyProtocol, Timestamp};
 
-use crate::cohort::{People, Tag};
-
-/// A group of patients that a release speaks about.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SpokenGroup {
-    /// What it is, in the words of its protocol.
-    pub name: String,
-    /// Its patients, in the order of their tags.
-    pub(crate) tag: Vec<Tag>,
-    /// What the table said of each of them.
-    pub(crate) version: Vec<u64>,
-    /// What those cover.
-    pub(crate) shape: Option<Digest>,
-}
-
-impl SpokenGroup {
-    /// Whether it is the whole set of an endpoint.
-    fn is_cohort(&self) -> bool {
-        !self.name.contains(' ')
-    }
-
-    /// Axis and level; empty for the set of an endpoint.
-    fn level(&self) -> &str {
-        let name = self.name.strip_suffix(", event");
-        let name = name.or_else(|| self.name.strip_suffix(", no event"));
-        let name = name.unwrap_or(&self.name);
-        name.split_once(' ').map_or("", |(_, level)| level)
-    }
-}
-
-/// The models of a protocol, by name and version.
-pub(crate) fn models(protocol: &StudyProtocol) -> impl Iterator<Item = String> {
-    protocol
-        .model
-        .iter()
-        .map(|model| format!("{} {}", model.name, model.version))
-}
+use crate::cohort::{People, Sha256, Tag};
 
 /// What a release speaks about, and how much was known when that was compared with the past.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Default)]
 pub struct Spoken {
-    /// The groups.
-    pub groups: Vec<SpokenGroup>,
+    /// The patients of the table.
+    pub(crate) people: People,
+    /// The groups, by their index in it.
+    pub(crate) groups: Vec<Group>,
     /// Releases that they were compared with; absent where the policy asks for no comparison.
     pub(crate) after: Option<i64>,
 }
 
-/// One digest of what a release speaks about, for the ledger.
-pub(crate) fn digest(groups: &[SpokenGroup]) -> Digest {
-    let each: Vec<Vec<u8>> = groups
-        .iter()
-        .map(|group| {
-            let mut bytes = group.name.clone().into_bytes();
-            bytes.push(0);
-            bytes.extend(group.shape.iter().flat_map(|shape| *shape.as_bytes()));
-            bytes.extend(group.tag.concat());
-            bytes.extend(group.version.iter().flat_map(|one| one.to_le_bytes()));
-            bytes
-        })
-        .collect();
-    let parts: Vec<&[u8]> = each.iter().map(Vec::as_slice).collect();
-    Digest::of_list(&parts)
-}
-
-/// Everything that earlier releases spoke about.
-#[derive(Default)]
-pub struct Past {
-    told: Vec<Told>,
-    releases: i64,
+/// A group of patients that an earlier release spoke about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct PastGroup {
+    /// What it is, in the words of its protocol.
+    pub(crate) name: String,
+    /// What its versions cover.
+    pub(crate) shape: Option<Digest>,
+    /// Its patients' numbers, ascending.
+    pub(crate) member: Vec<u32>,
+    /// What the table said of each; only of the whole set of an endpoint, whose parts have the same.
+    pub(crate) version: Vec<u64>,
 }
 
 /// One earlier release.
@@ -96,17 +52,144 @@ pub(crate) struct Told {
     /// Its models, by name and version; none where its protocol is not kept.
     pub(crate) models: Vec<String>,
     /// What it spoke about.
-    pub(crate) groups: Vec<SpokenGroup>,
+    pub(crate) groups: Vec<PastGroup>,
+}
+
+/// Everything that earlier releases spoke about.
+#[derive(Default)]
+pub struct Past {
+    numbers: Numbers,
+    told: Vec<Told>,
+    releases: i64,
+}
+
+/// The number of each patient that was spoken about, in the order of their tags.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Numbers(Vec<(Tag, u32)>);
+
+impl Numbers {
+    /// `pairs` in the order of their tags.
+    pub(crate) fn new(pairs: Vec<(Tag, u32)>) -> Self {
+        Self(pairs)
+    }
+
+    /// By index of a table's patients.
+    pub(crate) fn of(&self, people: &People) -> Vec<Option<u32>> {
+        let find = |tag: &Tag| {
+            let found = self.0.binary_search_by(|(known, _)| known.cmp(tag)).ok()?;
+            self.0.get(found).map(|(_, number)| *number)
+        };
+        people.tag.iter().map(find).collect()
+    }
+
+    /// The tag of each number.
+    pub(crate) fn tags(&self) -> Vec<Option<Tag>> {
+        let mut tags = vec![None; self.end() as usize];
+        for (tag, number) in &self.0 {
+            tags[*number as usize] = Some(*tag);
+        }
+        tags
+    }
+
+    /// One above the greatest number.
+    fn end(&self) -> u32 {
+        let greatest = self.0.iter().map(|(_, number)| *number).max();
+        greatest.map_or(0, |number| number + 1)
+    }
+}
+
+/// One digest of what a release speaks about, for the ledger; `None` when a patient is not known.
+pub(crate) fn digest(groups: &[PastGroup], tags: &[Option<Tag>]) -> Option<Digest> {
+    let mut sha256 = Sha256::default();
+    for group in groups {
+        sha256.update(group.name.as_bytes());
+        sha256.update(&[0]);
+        if let Some(shape) = group.shape {
+            sha256.update(shape.as_bytes());
+        }
+        sha256.update(&(group.member.len() as u64).to_le_bytes());
+        for member in &group.member {
+            sha256.update(tags.get(*member as usize)?.as_ref()?);
+        }
+        for version in &group.version {
+            sha256.update(&version.to_le_bytes());
+        }
+    }
+    Some(sha256.finish())
+}
+
+/// The endpoint of a group's name, its axis and level, and its class.
+fn parts(name: &str) -> (&str, &str, &str) {
+    let class = [", event", ", no event"];
+    let class = class.into_iter().find(|class| name.ends_with(class));
+    let class = class.unwrap_or_default();
+    let rest = name.strip_suffix(class).unwrap_or(name);
+    let (endpoint, level) = rest.split_once(' ').unwrap_or((rest, ""));
+    (endpoint, level, class)
+}
+
+/// Whether a group is the whole set of an endpoint.
+pub(crate) fn is_cohort(name: &str) -> bool {
+    let (_, level, class) = parts(name);
+    level.is_empty() && class.is_empty()
+}
+
+/// The models of a protocol, by name and version.
+pub(crate) fn models(protocol: &StudyProtocol) -> impl Iterator<Item = String> {
+    let models = protocol.model.iter();
+    models.map(|model| format!("{} {}", model.name, model.version))
+}
+
+/// Why a table that was changed since an earlier release may not be spoken about.
+pub(crate) struct Changed {
+    /// Of the endpoints' sets: not at all.
+    pub(crate) sets: Option<String>,
+    /// Of levels: not by level.
+    pub(crate) levels: Option<String>,
 }
 
 impl Past {
     /// Every release that may have left, and how many the database counts.
-    pub(crate) fn new(told: Vec<Told>, releases: i64) -> Self {
-        Self { told, releases }
+    pub(crate) fn new(numbers: Numbers, told: Vec<Told>, releases: i64) -> Self {
+        Self {
+            numbers,
+            told,
+            releases,
+        }
     }
 
-    fn groups(&self) -> impl Iterator<Item = &SpokenGroup> {
-        self.told.iter().flat_map(|told| &told.groups)
+    /// How many releases there were, where a policy asks for comparison with them.
+    pub(crate) fn after(&self, policy: &Policy) -> Option<i64> {
+        policy.protects().then_some(self.releases)
+    }
+
+    /// The earlier groups as the patients of a table.
+    pub(crate) fn within(&self, people: &People) -> Arc<[Earlier]> {
+        let local = self.local(people);
+        let groups = self.told.iter().flat_map(|told| &told.groups);
+        let each = groups.map(|group| {
+            let mut inside = vec![false; people.tag.len()];
+            let mut outside = 0;
+            for member in &group.member {
+                match local.get(*member as usize).copied().flatten() {
+                    Some(patient) => inside[patient] = true,
+                    None => outside += 1,
+                }
+            }
+            Earlier { inside, outside }
+        });
+        each.collect()
+    }
+
+    /// By number, the patient's index in a table.
+    fn local(&self, people: &People) -> Vec<Option<usize>> {
+        let mut local = vec![None; self.numbers.end() as usize];
+        for (patient, number) in self.numbers.of(people).into_iter().enumerate() {
+            if let Some(number) = number {
+                local[number as usize] = Some(patient);
+            }
+        }
+        local
     }
 
     /// L4: why a person must approve, whatever the site's configuration says.
@@ -120,10 +203,13 @@ impl Past {
         let budget = policy.budget()?;
         let since = now.unix() - i64::from(budget.days) * 86_400;
         let recent = || self.told.iter().filter(|told| told.at.unix() >= since);
-        let groups = recent().flat_map(|told| &told.groups).chain(&spoken.groups);
-        let cohorts: BTreeSet<&[Tag]> = groups
-            .filter(|group| group.is_cohort())
-            .map(|group| group.tag.as_slice())
+        let earlier = recent().flat_map(|told| &told.groups);
+        let earlier = earlier.filter(|group| is_cohort(&group.name));
+        let numbers = self.numbered(&spoken.people);
+        let new = spoken.groups.iter().filter(|group| is_cohort(&group.name));
+        let cohorts: BTreeSet<Vec<u32>> = earlier
+            .map(|group| group.member.clone())
+            .chain(new.map(|group| members(group, &numbers)))
             .collect();
         let models: BTreeSet<String> = recent()
             .flat_map(|told| told.models.iter().cloned())
@@ -144,76 +230,77 @@ impl Past {
         None
     }
 
-    /// The earlier groups as the patients of a table.
-    pub(crate) fn within(&self, people: &People) -> Arc<[Earlier]> {
-        let local = local(people);
-        let each = self.groups().map(|group| {
-            let mut inside = vec![false; people.tag.len()];
-            let mut outside = 0;
-            for tag in &group.tag {
-                match local.get(tag) {
-                    Some(patient) => inside[*patient] = true,
-                    None => outside += 1,
-                }
-            }
-            Earlier { inside, outside }
-        });
-        each.collect()
-    }
-
     /// L5: of the patients of a group that was spoken about, none or at least k may read differently
     /// now. Asked of the endpoints' sets, and of single levels.
     pub(crate) fn changed(&self, people: &People, policy: &Policy) -> Changed {
-        let (local, k) = (local(people), policy.min_cell());
-        let changes = |group: &SpokenGroup| {
-            let pairs = group.tag.iter().zip(&group.version);
-            pairs
-                .filter(|(tag, version)| {
-                    let now = local.get(*tag).map(|patient| people.version[*patient]);
-                    now.is_some_and(|now| now != **version)
-                })
-                .count() as u64
-        };
-        let few = |of_levels: bool| {
-            let same = self.groups().filter(|group| {
-                group.shape.is_some()
-                    && group.shape == people.shape
-                    && group.level().is_empty() != of_levels
-            });
-            let few = same.map(changes).filter(|count| *count > 0 && *count < k);
-            let few = few.min().filter(|_| policy.protects())?;
+        let (local, k) = (self.local(people), policy.min_cell());
+        let mut few: [Option<u64>; 2] = [None, None];
+        for told in self.told.iter().filter(|_| policy.protects()) {
+            for cohort in told.groups.iter().filter(|group| is_cohort(&group.name)) {
+                if cohort.shape.is_none() || cohort.shape != people.shape {
+                    continue;
+                }
+                let pairs = cohort.member.iter().zip(&cohort.version);
+                let changed: BTreeSet<u32> = pairs
+                    .filter(|(member, version)| {
+                        let now = local.get(**member as usize).copied().flatten();
+                        now.is_some_and(|now| people.version[now] != **version)
+                    })
+                    .map(|(member, _)| *member)
+                    .collect();
+                if changed.is_empty() {
+                    continue;
+                }
+                let endpoint = parts(&cohort.name).0;
+                for group in told
+                    .groups
+                    .iter()
+                    .filter(|one| parts(&one.name).0 == endpoint)
+                {
+                    let both = group.member.iter().filter(|one| changed.contains(one));
+                    let count = both.count() as u64;
+                    let least = &mut few[usize::from(!parts(&group.name).1.is_empty())];
+                    if (1..k).contains(&count) {
+                        *least = Some(least.map_or(count, |known| known.min(count)));
+                    }
+                }
+            }
+        }
+        let [sets, levels] = few.map(|few| {
+            let few = few?;
             let patients = if few == 1 { "patient" } else { "patients" };
             Some(format!(
                 "rule L5: the table says other things of {few} {patients} than when they were last \
                  spoken about; the policy asks for {k} or none"
             ))
-        };
-        Changed {
-            sets: few(false),
-            levels: few(true),
-        }
+        });
+        Changed { sets, levels }
     }
 
     /// L3: why the groups of a release may not be spoken about after the earlier ones. It is asked
-    /// among the sets of the endpoints, among these and the groups of each single level, and
-    /// among all: what follows from some of the groups is found more surely without the others,
-    /// which only divide the patients further.
-    pub(crate) fn follows(&self, groups: &[SpokenGroup], policy: &Policy) -> Option<String> {
+    /// among the sets of the endpoints, among these and the groups of each single level, and among
+    /// all: what follows from some of the groups is found more surely without the others, which only
+    /// divide the patients further.
+    pub(crate) fn follows(
+        &self,
+        people: &People,
+        groups: &[Group],
+        policy: &Policy,
+    ) -> Option<String> {
         if !policy.protects() {
             return None;
         }
         let k = policy.min_cell();
-        let mut number: BTreeMap<Tag, u32> = BTreeMap::new();
-        let mut sets: Vec<(&str, Vec<u32>)> = Vec::new();
-        for group in self.groups().chain(groups) {
-            let members = group.tag.iter().map(|tag| {
-                let next = u32::try_from(number.len()).unwrap_or(u32::MAX);
-                *number.entry(*tag).or_insert(next)
-            });
-            let mut members: Vec<u32> = members.collect();
-            members.sort_unstable();
-            sets.push((group.level(), members));
-        }
+        let numbers = self.numbered(people);
+        let earlier = self.told.iter().flat_map(|told| &told.groups);
+        let sets: Vec<(&str, Vec<u32>)> = earlier
+            .map(|group| (parts(&group.name).1, group.member.clone()))
+            .chain(
+                groups
+                    .iter()
+                    .map(|group| (parts(&group.name).1, members(group, &numbers))),
+            )
+            .collect();
         let levels: BTreeSet<&str> = sets.iter().map(|(level, _)| *level).collect();
         let of = |wanted: &dyn Fn(&str) -> bool| -> Vec<Vec<u32>> {
             let chosen = sets.iter().filter(|(level, _)| wanted(level));
@@ -238,52 +325,68 @@ impl Past {
             ),
         }
     }
+
+    /// By index of a table's patients: the number, or a new one where there is none yet.
+    fn numbered(&self, people: &People) -> Vec<u32> {
+        let mut next = self.numbers.end();
+        let each = self.numbers.of(people).into_iter().map(|number| {
+            number.unwrap_or_else(|| {
+                next += 1;
+                next
+            })
+        });
+        each.collect()
+    }
 }
 
-/// Why a table that was changed since an earlier release may not be spoken about.
-pub(crate) struct Changed {
-    /// Of the endpoints' sets: not at all.
-    pub(crate) sets: Option<String>,
-    /// Of levels: not by level.
-    pub(crate) levels: Option<String>,
+/// The numbers of a group's patients, ascending.
+pub(crate) fn members(group: &Group, numbers: &[u32]) -> Vec<u32> {
+    let each = group.patient.iter();
+    let mut members: Vec<u32> = each.map(|patient| numbers[*patient as usize]).collect();
+    members.sort_unstable();
+    members
 }
 
-fn local(people: &People) -> BTreeMap<Tag, usize> {
-    let each = people.tag.iter().enumerate();
-    each.map(|(patient, tag)| (*tag, patient)).collect()
-}
-
-/// What a release of these cases speaks about, compared with `past`.
-pub(crate) fn of(
-    protocol: &StudyProtocol,
-    cases: &Cases,
-    people: &People,
-    (reviewed, past): (&Reviewed, &Past),
-    policy: &Policy,
-) -> Spoken {
+/// What a release of these cases speaks about.
+pub(crate) fn groups(protocol: &StudyProtocol, cases: &Cases, reviewed: &Reviewed) -> Vec<Group> {
     let says: spoken::Says<'_> =
         &|endpoint, axis, level, by_class| reviewed.speaks_of(endpoint, axis, level, by_class);
-    let groups = spoken::groups(protocol, cases, says);
-    let each = groups.into_iter().map(|group| {
-        let mut members: Vec<(Tag, u64)> = group
-            .patient
-            .iter()
-            .map(|patient| {
-                let patient = *patient as usize;
-                (people.tag[patient], people.version[patient])
-            })
-            .collect();
-        members.sort_unstable();
-        let (tag, version) = members.into_iter().unzip();
-        SpokenGroup {
-            name: group.name,
-            tag,
-            version,
-            shape: people.shape,
-        }
-    });
-    Spoken {
-        groups: each.collect(),
-        after: policy.protects().then_some(past.releases),
+    spoken::groups(protocol, cases, says)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_apart() {
+        assert_eq!(parts("disease"), ("disease", "", ""));
+        assert_eq!(parts("disease, event"), ("disease", "", ", event"));
+        let level = "disease sex not recorded, no event";
+        assert_eq!(parts(level), ("disease", "sex not recorded", ", no event"));
+        assert!(is_cohort("disease") && !is_cohort("disease, event") && !is_cohort(level));
+    }
+
+    #[test]
+    fn numbers_are_found_by_tag_and_new_ones_lie_beyond() {
+        let tag = |byte: u8| [byte; 16];
+        let past = Past {
+            numbers: Numbers::new(vec![(tag(1), 5), (tag(3), 2)]),
+            ..Past::default()
+        };
+        let people = People {
+            tag: vec![tag(3), tag(2), tag(1), tag(4)],
+            version: vec![0; 4],
+            shape: None,
+        };
+        let numbers = past.numbered(&people);
+        assert_eq!((numbers[0], numbers[2]), (2, 5));
+        assert!(numbers[1] > 5 && numbers[3] > 5 && numbers[1] != numbers[3]);
+        assert_eq!(past.local(&people)[5], Some(2));
+        let tags = past.numbers.tags();
+        assert_eq!(
+            (tags[5], tags[2], tags[4]),
+            (Some(tag(1)), Some(tag(3)), None)
+        );
     }
 }

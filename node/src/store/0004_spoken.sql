@@ -11,9 +11,9 @@ CREATE TABLE spoken (
     digest   TEXT NOT NULL,
     name     TEXT NOT NULL,
     shape    TEXT,
-    -- ids of patients, four bytes each
+    -- ids of patients, ascending, four bytes each
     members  BLOB NOT NULL,
-    -- what the table said of each, eight bytes
+    -- what the table said of each, eight bytes; only of the whole set of an endpoint
     versions BLOB NOT NULL,
     -- whether the bytes may have left
     released INTEGER NOT NULL,

@@ -11,9 +11,8 @@ use shared::identity::Digest;
 use shared::study::lock::LockedProtocol;
 
 use super::{Store, WriteFault, digest_column};
-use crate::cohort::Tag;
 use crate::ledger::Event;
-use crate::spoken::{self, Past, Spoken, SpokenGroup, Told};
+use crate::spoken::{self, Numbers, Past, PastGroup, Spoken, Told};
 
 impl Store {
     /// Everything that releases which may have left spoke about, as the ledger says it.
@@ -35,17 +34,16 @@ impl Store {
             | Event::Paused { .. }
             | Event::Resumed { .. } => None,
         });
-        let (all, releases) = self.read(|sql| {
-            let known = tags(sql)?;
-            let all = groups(sql, &known, "released = 1", params![])?;
-            Ok((all, releases(sql)?))
+        let (numbers, all, releases) = self.read(|sql| {
+            let all = groups(sql, "released = 1", params![])?;
+            Ok((numbers(sql)?, all, releases(sql)?))
         })?;
-        let mut seen = BTreeSet::new();
-        let mut of: BTreeMap<Digest, Vec<SpokenGroup>> = BTreeMap::new();
+        let tags = numbers.tags();
+        let mut of: BTreeMap<Digest, Vec<PastGroup>> = BTreeMap::new();
         for (digest, group) in all {
             of.entry(digest).or_default().push(group);
         }
-        let mut told = Vec::new();
+        let (mut told, mut seen) = (Vec::new(), BTreeSet::new());
         for (entry, release, expected) in named {
             // The same bytes may have been written twice.
             let Some(groups) = of.remove(&release) else {
@@ -54,7 +52,7 @@ impl Store {
                 }
                 return Err(broken(entry.seq));
             };
-            if spoken::digest(&groups) != expected {
+            if spoken::digest(&groups, &tags) != Some(expected) {
                 return Err(broken(entry.seq));
             }
             seen.insert(release);
@@ -72,7 +70,7 @@ impl Store {
                 groups,
             });
         }
-        Ok(Past::new(told, releases))
+        Ok(Past::new(numbers, told, releases))
     }
 }
 
@@ -103,20 +101,33 @@ pub(super) fn keep(
     let known = sql
         .prepare("SELECT 1 FROM spoken WHERE digest = ?1")?
         .exists(params![digest.to_string()])?;
-    for group in spoken.groups.iter().filter(|_| !known) {
-        let mut members = Vec::with_capacity(4 * group.tag.len());
-        for tag in &group.tag {
-            sql.prepare_cached("INSERT OR IGNORE INTO patient (tag) VALUES (?1)")?
-                .execute(params![tag.as_slice()])?;
-            let id: u32 = sql
-                .prepare_cached("SELECT id FROM patient WHERE tag = ?1")?
-                .query_row(params![tag.as_slice()], |row| row.get(0))?;
-            members.extend(id.to_le_bytes());
-        }
-        let versions: Vec<u8> = group
-            .version
+    if known {
+        return Ok(());
+    }
+    let numbers = number(sql, spoken)?;
+    let mut version_of: Vec<(u32, u64)> = numbers
+        .iter()
+        .copied()
+        .zip(spoken.people.version.iter().copied())
+        .collect();
+    version_of.sort_unstable();
+    for group in &spoken.groups {
+        let members = spoken::members(group, &numbers);
+        let versions: Vec<u8> = if spoken::is_cohort(&group.name) {
+            let of = |member: &u32| {
+                let found = version_of.binary_search_by_key(member, |(number, _)| *number);
+                found.map_or(0, |at| version_of[at].1)
+            };
+            members
+                .iter()
+                .flat_map(|member| of(member).to_le_bytes())
+                .collect()
+        } else {
+            Vec::new()
+        };
+        let members: Vec<u8> = members
             .iter()
-            .flat_map(|one| one.to_le_bytes())
+            .flat_map(|member| member.to_le_bytes())
             .collect();
         sql.execute(
             "INSERT INTO spoken (digest, name, shape, members, versions, released, after)
@@ -124,7 +135,7 @@ pub(super) fn keep(
             params![
                 digest.to_string(),
                 group.name,
-                group.shape.map(|shape| shape.to_string()),
+                spoken.people.shape.map(|shape| shape.to_string()),
                 members,
                 versions,
                 spoken.after
@@ -132,6 +143,27 @@ pub(super) fn keep(
         )?;
     }
     Ok(())
+}
+
+/// The number of each patient of a table; those of its groups who have none get one.
+fn number(sql: &Transaction<'_>, spoken: &Spoken) -> Result<Vec<u32>, WriteFault> {
+    let people = &spoken.people;
+    let mut named = vec![false; people.tag.len()];
+    for patient in spoken.groups.iter().flat_map(|group| &group.patient) {
+        named[*patient as usize] = true;
+    }
+    let known = numbers(sql)?.of(people);
+    let mut insert = sql.prepare("INSERT INTO patient (tag) VALUES (?1) RETURNING id")?;
+    let mut found = Vec::with_capacity(known.len());
+    for ((number, tag), named) in known.into_iter().zip(&people.tag).zip(named) {
+        found.push(match number {
+            Some(number) => number,
+            None if named => insert.query_row(params![tag.as_slice()], |row| row.get(0))?,
+            // Nobody speaks of this one: no group asks for the number.
+            None => u32::MAX,
+        });
+    }
+    Ok(found)
 }
 
 /// Forgets the groups of bytes that will not leave.
@@ -165,10 +197,14 @@ pub(super) fn release(sql: &Transaction<'_>, digest: Digest) -> Result<Option<Di
         "UPDATE spoken SET released = 1 WHERE digest = ?1",
         params![text],
     )?;
-    let known = tags(sql)?;
-    let all = groups(sql, &known, "digest = ?1", params![text])?;
-    let all: Vec<SpokenGroup> = all.into_iter().map(|(_, group)| group).collect();
-    Ok((!all.is_empty()).then(|| spoken::digest(&all)))
+    let all = groups(sql, "digest = ?1", params![text])?;
+    if all.is_empty() {
+        return Ok(None);
+    }
+    let all: Vec<PastGroup> = all.into_iter().map(|(_, group)| group).collect();
+    let digest = spoken::digest(&all, &numbers(sql)?.tags());
+    let lost = || Fault::internal("a patient of a release has no tag");
+    Ok(Some(digest.ok_or_else(lost)?))
 }
 
 /// Different bytes that may have left.
@@ -177,18 +213,19 @@ fn releases(sql: &Connection) -> rusqlite::Result<i64> {
     sql.query_row(count, [], |row| row.get(0))
 }
 
-fn tags(sql: &Connection) -> rusqlite::Result<BTreeMap<u32, Tag>> {
-    sql.prepare("SELECT id, tag FROM patient")?
+fn numbers(sql: &Connection) -> rusqlite::Result<Numbers> {
+    let pairs = sql
+        .prepare("SELECT tag, id FROM patient ORDER BY tag")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect()
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Numbers::new(pairs))
 }
 
 fn groups(
     sql: &Connection,
-    known: &BTreeMap<u32, Tag>,
     condition: &str,
     values: &[&dyn rusqlite::ToSql],
-) -> rusqlite::Result<Vec<(Digest, SpokenGroup)>> {
+) -> rusqlite::Result<Vec<(Digest, PastGroup)>> {
     let query = format!(
         "SELECT digest, name, shape, members, versions FROM spoken WHERE {condition} ORDER BY id"
     );
@@ -200,25 +237,21 @@ fn groups(
             let shape: Option<String> = row.get(2)?;
             let members: Vec<u8> = row.get(3)?;
             let versions: Vec<u8> = row.get(4)?;
-            let (ids, _) = members.as_chunks::<4>();
+            let (members, _) = members.as_chunks::<4>();
             let (versions, _) = versions.as_chunks::<8>();
-            // A patient who is not known any more was removed by hand: nothing can be compared.
-            let tag = ids
-                .iter()
-                .map(|id| known.get(&u32::from_le_bytes(*id)).copied());
             Ok((
                 digest_column(row, 0)?,
-                SpokenGroup {
+                PastGroup {
                     name: row.get(1)?,
-                    tag: tag.collect::<Option<_>>().ok_or_else(|| bad(3))?,
-                    version: versions
-                        .iter()
-                        .map(|one| u64::from_le_bytes(*one))
-                        .collect(),
                     shape: shape
                         .map(|text| text.parse())
                         .transpose()
                         .map_err(|_| bad(2))?,
+                    member: members.iter().map(|one| u32::from_le_bytes(*one)).collect(),
+                    version: versions
+                        .iter()
+                        .map(|one| u64::from_le_bytes(*one))
+                        .collect(),
                 },
             ))
         })?
