@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 use shared::fault::{Code, Fault};
@@ -26,6 +27,10 @@ mod renewal;
 mod session;
 mod steps;
 mod work;
+
+/// How long a node that starts waits for a command, such as a decision, that has the state
+/// directory.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What every part of the running node shares.
 pub struct Node {
@@ -92,6 +97,22 @@ pub struct StateLock {
 }
 
 impl StateLock {
+    /// Takes the lock of `dir`, waiting for a command that holds it for a moment.
+    ///
+    /// # Errors
+    /// As [`StateLock::take`], once it has waited for `patience`.
+    pub fn take_within(dir: &Path, patience: Duration) -> Result<Self, Fault> {
+        let begun = Instant::now();
+        loop {
+            match Self::take(dir) {
+                Err(fault) if fault.code == Code::StateDirLocked && begun.elapsed() < patience => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                taken => return taken,
+            }
+        }
+    }
+
     /// Takes the lock of `dir`.
     ///
     /// # Errors
@@ -136,7 +157,7 @@ pub fn socket_path(dir: &Path) -> PathBuf {
 /// Faults that no waiting can mend: configuration, identity, a damaged store.
 pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> Result<(), Fault> {
     let dir = config.storage.dir.clone();
-    let _lock = StateLock::take(&dir)?;
+    let _lock = StateLock::take_within(&dir, LOCK_PATIENCE)?;
     let identity_dir = IdentityDir::new(&config.identity.dir);
     let identity = Arc::new(identity_dir.load()?);
     if identity.site != config.site.slug {
