@@ -130,7 +130,7 @@ pub fn run(
     let ask = |axes: Axes| {
         let exact = measure::measure(protocol, &loaded.cases, question.kinds);
         let reviewed = review(&policy, protocol, exact, (clustered, axes));
-        let groups = spoken::groups(protocol, &loaded.cases, &reviewed);
+        let groups = spoken::groups(protocol, &loaded.cases, &reviewed, &policy);
         let follows = past.follows(people, &groups, &policy);
         (reviewed, groups, follows)
     };

@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use shared::disclosure::atoms::{Exposure, exposure};
+use shared::disclosure::atoms::exposures;
 use shared::disclosure::{Policy, Reviewed};
 use shared::identity::Digest;
 use shared::statistic::cases::{Cases, Earlier};
@@ -37,11 +37,12 @@ pub struct Spoken {
 pub(crate) struct PastGroup {
     /// What it is, in the words of its protocol.
     pub(crate) name: String,
-    /// What its versions cover.
-    pub(crate) shape: Option<Digest>,
+    /// The fields that its versions are about.
+    pub(crate) field: Vec<String>,
     /// Its patients' numbers, ascending.
     pub(crate) member: Vec<u32>,
-    /// What the table said of each; only of the whole set of an endpoint, whose parts have the same.
+    /// What the table said of each, field by field; only of the whole set of an endpoint, whose parts
+    /// have the same.
     pub(crate) version: Vec<u64>,
 }
 
@@ -49,7 +50,7 @@ pub(crate) struct PastGroup {
 pub(crate) struct Told {
     /// When it was approved.
     pub(crate) at: Timestamp,
-    /// Its models, by name and version; none where its protocol is not kept.
+    /// Its models ([`models`]); none where its protocol is not kept.
     pub(crate) models: Vec<String>,
     /// What it spoke about.
     pub(crate) groups: Vec<PastGroup>,
@@ -104,8 +105,9 @@ pub(crate) fn digest(groups: &[PastGroup], tags: &[Option<Tag>]) -> Option<Diges
     for group in groups {
         sha256.update(group.name.as_bytes());
         sha256.update(&[0]);
-        if let Some(shape) = group.shape {
-            sha256.update(shape.as_bytes());
+        for field in &group.field {
+            sha256.update(field.as_bytes());
+            sha256.update(&[0]);
         }
         sha256.update(&(group.member.len() as u64).to_le_bytes());
         for member in &group.member {
@@ -118,8 +120,15 @@ pub(crate) fn digest(groups: &[PastGroup], tags: &[Option<Tag>]) -> Option<Diges
     Some(sha256.finish())
 }
 
+/// Whether numbers of a group's patients add up with those of others: not those of parts of a set in
+/// which patients stand several times.
+fn adds_up(name: &str) -> bool {
+    !name.starts_with('*')
+}
+
 /// The endpoint of a group's name, its axis and level, and its class.
 fn parts(name: &str) -> (&str, &str, &str) {
+    let name = name.strip_prefix('*').unwrap_or(name);
     let class = [", event", ", no event"];
     let class = class.into_iter().find(|class| name.ends_with(class));
     let class = class.unwrap_or_default();
@@ -134,10 +143,14 @@ pub(crate) fn is_cohort(name: &str) -> bool {
     level.is_empty() && class.is_empty()
 }
 
-/// The models of a protocol, by name and version.
+/// The models of a protocol: by digest, or by study, name and version where none is declared.
 pub(crate) fn models(protocol: &StudyProtocol) -> impl Iterator<Item = String> {
     let models = protocol.model.iter();
-    models.map(|model| format!("{} {}", model.name, model.version))
+    models.map(|model| {
+        // A digest is what was computed with; a name is what somebody wrote.
+        let digest = model.sha256.clone();
+        digest.unwrap_or_else(|| format!("{} {} {}", protocol.slug, model.name, model.version))
+    })
 }
 
 /// Why a table that was changed since an earlier release may not be spoken about.
@@ -237,16 +250,21 @@ impl Past {
         let mut few: [Option<u64>; 2] = [None, None];
         for told in self.told.iter().filter(|_| policy.protects()) {
             for cohort in told.groups.iter().filter(|group| is_cohort(&group.name)) {
-                if cohort.shape.is_none() || cohort.shape != people.shape {
-                    continue;
-                }
-                let pairs = cohort.member.iter().zip(&cohort.version);
-                let changed: BTreeSet<u32> = pairs
-                    .filter(|(member, version)| {
-                        let now = local.get(**member as usize).copied().flatten();
-                        now.is_some_and(|now| people.version[now] != **version)
+                let common = common(&cohort.field, &people.field);
+                let (then, now) = (cohort.field.len(), people.field.len());
+                let differs = |member: u32, at: usize| {
+                    let patient = local.get(member as usize).copied().flatten();
+                    patient.is_some_and(|patient| {
+                        common.iter().any(|(before, after)| {
+                            let before = cohort.version.get(at * then + before);
+                            before != people.version.get(patient * now + after)
+                        })
                     })
-                    .map(|(member, _)| *member)
+                };
+                let changed: BTreeSet<u32> = (0..)
+                    .zip(&cohort.member)
+                    .filter(|(at, member)| differs(**member, *at))
+                    .map(|(_, member)| *member)
                     .collect();
                 if changed.is_empty() {
                     continue;
@@ -292,38 +310,47 @@ impl Past {
         }
         let k = policy.min_cell();
         let numbers = self.numbered(people);
-        let earlier = self.told.iter().flat_map(|told| &told.groups);
-        let sets: Vec<(&str, Vec<u32>)> = earlier
+        let before = self.told.iter().flat_map(|told| &told.groups);
+        let before: Vec<(&str, Vec<u32>)> = before
+            .filter(|group| adds_up(&group.name))
             .map(|group| (parts(&group.name).1, group.member.clone()))
-            .chain(
-                groups
-                    .iter()
-                    .map(|group| (parts(&group.name).1, members(group, &numbers))),
-            )
             .collect();
-        let levels: BTreeSet<&str> = sets.iter().map(|(level, _)| *level).collect();
-        let of = |wanted: &dyn Fn(&str) -> bool| -> Vec<Vec<u32>> {
-            let chosen = sets.iter().filter(|(level, _)| wanted(level));
-            chosen.map(|(_, members)| members.clone()).collect()
-        };
-        let each = levels
-            .iter()
-            .map(|one| of(&|level| level.is_empty() || level == *one));
-        let found = each
-            .chain([of(&|_| true)])
-            .map(|sets| exposure(&sets, k))
-            .find(|found| *found != Exposure::None);
-        match found? {
-            Exposure::None => None,
-            Exposure::Few(patients) => Some(format!(
-                "rule L3: with the groups of earlier releases, something about {patients} patients \
-                 would follow by sums and differences; the policy asks for {k}"
-            )),
-            Exposure::Unknown => Some(
-                "rule L3: there are too many earlier groups to tell what follows from them"
-                    .to_owned(),
-            ),
+        let known: BTreeSet<&[u32]> = before.iter().map(|(_, set)| set.as_slice()).collect();
+        let new = groups.iter().filter(|group| adds_up(&group.name));
+        let new = new.map(|group| (parts(&group.name).1, members(group, &numbers)));
+        let new: Vec<(&str, Vec<u32>)> = new
+            .filter(|(_, set)| !known.contains(set.as_slice()))
+            .collect();
+        if new.is_empty() {
+            return None;
         }
+        let levels: BTreeSet<&str> = new.iter().map(|(level, _)| *level).collect();
+        // What followed before is not held against what is asked now.
+        let worse = |wanted: &dyn Fn(&str) -> bool| -> Option<String> {
+            let of = |sets: &[(&str, Vec<u32>)]| -> Vec<Vec<u32>> {
+                let chosen = sets.iter().filter(|(level, _)| wanted(level));
+                chosen.map(|(_, set)| set.clone()).collect()
+            };
+            let (mut all, fresh) = (of(&before), of(&new));
+            let followed = exposures(&all, k).map(|few| few.len());
+            all.extend(fresh);
+            match (exposures(&all, k), followed) {
+                (Some(few), Some(followed)) if few.len() <= followed => None,
+                (Some(few), _) => few.into_iter().min().map(|patients| {
+                    format!(
+                        "rule L3: with the groups of earlier releases, something about {patients} \
+                         patients would follow by sums and differences; the policy asks for {k}"
+                    )
+                }),
+                (None, _) => Some(
+                    "rule L3: there are too many earlier groups to tell what follows from them"
+                        .to_owned(),
+                ),
+            }
+        };
+        let each = levels.iter();
+        let mut each = each.map(|one| worse(&|level| level.is_empty() || level == *one));
+        each.find_map(|found| found).or_else(|| worse(&|_| true))
     }
 
     /// By index of a table's patients: the number, or a new one where there is none yet.
@@ -339,6 +366,15 @@ impl Past {
     }
 }
 
+/// Places of the fields that two tables have in common.
+fn common(before: &[String], after: &[String]) -> Vec<(usize, usize)> {
+    let pairs = before.iter().enumerate().filter_map(|(place, field)| {
+        let same = after.iter().position(|other| other == field)?;
+        Some((place, same))
+    });
+    pairs.collect()
+}
+
 /// The numbers of a group's patients, ascending.
 pub(crate) fn members(group: &Group, numbers: &[u32]) -> Vec<u32> {
     let each = group.patient.iter();
@@ -348,10 +384,15 @@ pub(crate) fn members(group: &Group, numbers: &[u32]) -> Vec<u32> {
 }
 
 /// What a release of these cases speaks about.
-pub(crate) fn groups(protocol: &StudyProtocol, cases: &Cases, reviewed: &Reviewed) -> Vec<Group> {
+pub(crate) fn groups(
+    protocol: &StudyProtocol,
+    cases: &Cases,
+    reviewed: &Reviewed,
+    policy: &Policy,
+) -> Vec<Group> {
     let says: spoken::Says<'_> =
         &|endpoint, axis, level, by_class| reviewed.speaks_of(endpoint, axis, level, by_class);
-    spoken::groups(protocol, cases, says)
+    spoken::groups(protocol, cases, says, policy.min_cell())
 }
 
 #[cfg(test)]
@@ -364,6 +405,8 @@ mod tests {
         assert_eq!(parts("disease, event"), ("disease", "", ", event"));
         let level = "disease sex not recorded, no event";
         assert_eq!(parts(level), ("disease", "sex not recorded", ", no event"));
+        assert_eq!(parts("*disease, event"), ("disease", "", ", event"));
+        assert!(!adds_up("*disease, event") && adds_up("disease, event"));
         assert!(is_cohort("disease") && !is_cohort("disease, event") && !is_cohort(level));
     }
 
@@ -376,8 +419,8 @@ mod tests {
         };
         let people = People {
             tag: vec![tag(3), tag(2), tag(1), tag(4)],
-            version: vec![0; 4],
-            shape: None,
+            version: Vec::new(),
+            field: Vec::new(),
         };
         let numbers = past.numbered(&people);
         assert_eq!((numbers[0], numbers[2]), (2, 5));

@@ -75,11 +75,16 @@ impl Hospital {
     }
 
     fn ask(&self, study: &str, rows: &[Row]) -> Answer {
+        let head = TABLE.lines().next().unwrap();
+        let rows = rows.iter().map(|row| row.join(","));
+        let lines: Vec<String> = std::iter::once(head.to_owned()).chain(rows).collect();
+        self.ask_lines(study, &lines)
+    }
+
+    fn ask_lines(&self, study: &str, lines: &[String]) -> Answer {
         let file = |name: &str| self.folder.path().join(name);
         fs::write(file("study.toml"), study).unwrap();
-        let head = TABLE.lines().next().unwrap();
-        let lines: Vec<String> = rows.iter().map(|row| row.join(",")).collect();
-        fs::write(file("table.csv"), format!("{head}\n{}\n", lines.join("\n"))).unwrap();
+        fs::write(file("table.csv"), lines.join("\n") + "\n").unwrap();
         let config = if self.remembers {
             "node.toml"
         } else {
@@ -216,6 +221,75 @@ fn a_few_changed_values_are_not_told_and_many_are() {
     hospital.release(STUDY, &changed(40));
     // What was refused is not spoken about, what was released is: back to the first is 40 again.
     hospital.release(STUDY, &rows);
+}
+
+#[test]
+fn another_list_of_bands_or_fields_hides_no_changed_value() {
+    let rows = table();
+    let mut changed = rows.clone();
+    changed[0][8..10].fill("0.99".to_owned());
+    // The same patients, asked with one more band, and by another study.
+    let bands = "bands = [0, 45, 55, 65, 120]";
+    let other = STUDY.replace(bands, "bands = [0, 45, 55, 65, 99, 120]");
+    let other = other.replace("heart-disease", "another-study");
+    let hospital = Hospital::new(true);
+    hospital.release(STUDY, &rows);
+    let why = hospital.refusal(&other, &changed);
+    assert!(why.contains("rule L5"), "{why}");
+    hospital.release(&other, &rows);
+}
+
+#[test]
+fn a_sensitivity_analysis_is_compared_like_any_other_set() {
+    // The set of those of 45 years and more, and that of 46 and more: between them are a few
+    // patients.
+    let with = |limit: u32| {
+        let bands = "bands = [0, 45, 55, 65, 120]";
+        let study = STUDY.replace(bands, "bands = [0, 45, 46, 55, 65, 120]");
+        let old = "op = \"lt\", value = 45 }";
+        assert!(study.contains(old), "{study}");
+        study.replace(old, &format!("op = \"lt\", value = {limit} }}"))
+    };
+    let said = |release: &Value| {
+        let all = release["statistics"].as_array().unwrap().iter();
+        let of = all.filter(|one| one["key"]["sensitivity"].is_string());
+        of.filter(|one| one["value"]["state"] == "rounded").count()
+    };
+    let rows = table();
+    let forgetful = Hospital::new(false);
+    let told = [45, 46].map(|limit| said(&forgetful.release(&with(limit), &rows)));
+    assert!(told[0] > 0 && told[0] == told[1], "{told:?}");
+    let hospital = Hospital::new(true);
+    assert_eq!(said(&hospital.release(&with(45), &rows)), told[0]);
+    assert!(said(&hospital.release(&with(46), &rows)) < told[0]);
+}
+
+#[test]
+fn patients_with_several_cases_are_no_false_alarm() {
+    // Every tenth patient has a second case of the other class.
+    let study = STUDY
+        .replace("unit = \"patient\"", "unit = \"case\"")
+        .replace("cluster = \"case_id\"", "cluster = \"patient\"");
+    let study = study.replace(
+        "[[field]]\nname = \"case_id\"",
+        "[[field]]\nname = \"patient\"\nkind = \"identifier\"\nrequired = true\n\n[[field]]\nname = \"case_id\"",
+    );
+    let hospital = Hospital::new(true);
+    let rows = table();
+    let mut lines = vec![format!("patient,{}", TABLE.lines().next().unwrap())];
+    for (index, row) in rows.iter().enumerate() {
+        lines.push(format!("p{index},{}", row.join(",")));
+        if index % 60 == 0 {
+            let mut second = row.clone();
+            second[0] = format!("second{index}");
+            second[6] = if event(row) { "0" } else { "1" }.to_owned();
+            lines.push(format!("p{index},{}", second.join(",")));
+        }
+    }
+    let answer = hospital.ask_lines(&study, &lines);
+    answer.expect(0);
+    // The same once more speaks about nobody new.
+    hospital.ask_lines(&study, &lines).expect(0);
 }
 
 #[test]

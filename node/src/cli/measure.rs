@@ -100,7 +100,12 @@ impl Measure {
             None => fresh_salt().map_err(one)?,
         };
         let past = match &enrolled {
-            Some(node) => node.store.past().map_err(one)?,
+            Some(node) => {
+                if policy.profile() == Profile::OpenData {
+                    release::only_public_studies(&node.store).map_err(one)?;
+                }
+                node.store.past().map_err(one)?
+            }
             None => Past::default(),
         };
         let question = Question {

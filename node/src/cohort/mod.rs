@@ -108,7 +108,10 @@ pub fn load(
     let people = people::people(
         means.salt(),
         study,
-        &table.column[selection.cluster],
+        &people::Keys {
+            patient: &table.column[selection.cluster],
+            case: &table.column[selection.key],
+        },
         &typed,
         (&rows, &cases.patient, cases.patients),
         &digests,

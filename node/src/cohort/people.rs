@@ -1,5 +1,5 @@
-//! Who the cases belong to, as the ledger knows them: a keyed hash of the patient's key, and one of
-//! what the table says of them. Keys themselves go no further; without the site's salt a tag says
+//! Who the cases belong to, as the ledger knows them: a keyed hash of the patient's key, and a number
+//! for what each field of the table says of them. Keys themselves go no further; without the site's salt a tag says
 //! nothing, and the same patient has the same tag in every study of the site.
 //!
 //! From: the table's patient column, typed values, digests of files.
@@ -8,7 +8,7 @@
 use ring::hmac;
 use shared::identity::Digest;
 use shared::statistic::cases::Column;
-use shared::study::StudyProtocol;
+use shared::study::{Field, StudyProtocol};
 
 use super::identifier::essential;
 use super::precheck::Typed;
@@ -19,75 +19,79 @@ use super::raw::TextColumn;
 pub struct People {
     /// Of each patient's key.
     pub(crate) tag: Vec<Tag>,
-    /// Of everything the declared fields say of each patient.
+    /// By patient, what each declared field says of them, as one number; patient by patient, in the
+    /// order of `field`.
     pub(crate) version: Vec<u64>,
-    /// What the versions cover: only those of one shape can be compared.
-    pub(crate) shape: Option<Digest>,
+    /// The declared fields, by name and kind: only the same field's numbers can be compared.
+    pub(crate) field: Vec<String>,
 }
 
 /// The first half of an HMAC-SHA256.
 pub(crate) type Tag = [u8; 16];
 
+/// The columns by which rows are told apart.
+pub(super) struct Keys<'a> {
+    pub(super) patient: &'a TextColumn,
+    pub(super) case: &'a TextColumn,
+}
+
 /// The patients of `rows`; `patient` is each row's, `files` the digests of each row's files.
 pub(super) fn people(
     salt: &[u8],
     study: &StudyProtocol,
-    key: &TextColumn,
+    keys: &Keys<'_>,
     typed: &Typed,
     (rows, patient, patients): (&[usize], &[u32], u32),
     files: &[Vec<Option<Digest>>],
 ) -> People {
     let secret = hmac::Key::new(hmac::HMAC_SHA256, salt);
+    let fields = study.field.len();
     let mut tag = vec![Tag::default(); patients as usize];
-    let mut known: Vec<Vec<[u8; 32]>> = vec![Vec::new(); patients as usize];
+    let mut version = vec![0_u64; fields * patients as usize];
     for (at, (row, patient)) in rows.iter().zip(patient).enumerate() {
         let patient = *patient as usize;
-        let text: String = essential(key.cell(*row)).collect();
-        let mut sign = hmac::Context::with_key(&secret);
-        sign.update(b"patient\0");
-        sign.update(text.as_bytes());
-        tag[patient].copy_from_slice(&sign.sign().as_ref()[..16]);
-        let mut sign = hmac::Context::with_key(&secret);
-        sign.update(b"case\0");
-        for column in &typed.column {
-            match column {
-                Column::Number(values) => {
-                    let bits = values[*row].map(f64::to_bits);
-                    sign.update(&[u8::from(bits.is_some())]);
-                    sign.update(&bits.unwrap_or_default().to_le_bytes());
-                }
-                Column::Category(levels) => {
-                    let level = levels[*row].map_or(u64::MAX, |level| level as u64);
-                    sign.update(&level.to_le_bytes());
-                }
-                Column::Withheld => sign.update(b"-"),
-            }
+        if tag[patient] == Tag::default() {
+            let text: String = essential(keys.patient.cell(*row)).collect();
+            let mut sign = hmac::Context::with_key(&secret);
+            sign.update(b"patient\0");
+            sign.update(text.as_bytes());
+            tag[patient].copy_from_slice(&sign.sign().as_ref()[..16]);
         }
-        for digest in files.get(at).into_iter().flatten() {
-            sign.update(digest.as_ref().map_or(&[], |digest| digest.as_bytes()));
-            sign.update(b"/");
+        let case = fold(BASIS, keys.case.cell(*row).as_bytes());
+        for (index, (column, field)) in typed.column.iter().zip(&study.field).enumerate() {
+            let value = match column {
+                Column::Number(values) => values[*row].map(|value| value.to_bits().to_le_bytes()),
+                Column::Category(levels) => levels[*row].map(|level| {
+                    let word = field.levels.get(level).map(String::as_bytes);
+                    fold(BASIS, word.unwrap_or_default()).to_le_bytes()
+                }),
+                Column::Withheld => {
+                    let digest = files.get(at).and_then(|files| *files.get(index)?);
+                    digest.map(|digest| fold(BASIS, digest.as_bytes()).to_le_bytes())
+                }
+            };
+            let said = fold(
+                fold(case, &[u8::from(value.is_some())]),
+                &value.unwrap_or_default(),
+            );
+            // A sum does not depend on the order of a patient's cases.
+            let place = &mut version[patient * fields + index];
+            *place = place.wrapping_add(said);
         }
-        let mut case = [0; 32];
-        case.copy_from_slice(sign.sign().as_ref());
-        known[patient].push(case);
     }
-    let version = known.into_iter().map(|mut cases| {
-        // The order of rows is the export's, not the patient's.
-        cases.sort_unstable();
-        let mut first = [0; 8];
-        first.copy_from_slice(&Digest::of(&cases.concat()).as_bytes()[..8]);
-        u64::from_le_bytes(first)
-    });
+    let name = |field: &Field| format!("{}: {:?}", field.name, field.kind);
     People {
         tag,
-        version: version.collect(),
-        shape: shape(study),
+        version,
+        field: study.field.iter().map(name).collect(),
     }
 }
 
-/// The declared fields: with other ones, other values are hashed.
-fn shape(study: &StudyProtocol) -> Option<Digest> {
-    serde_json::to_vec(&study.field)
-        .ok()
-        .map(|bytes| Digest::of(&bytes))
+const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a: it stays at the site beside the values themselves, and must be the same for ever.
+fn fold(state: u64, bytes: &[u8]) -> u64 {
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let step = |state: u64, byte: &u8| (state ^ u64::from(*byte)).wrapping_mul(PRIME);
+    bytes.iter().fold(state, step)
 }

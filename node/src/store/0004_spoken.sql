@@ -10,10 +10,11 @@ CREATE TABLE spoken (
     -- digest of the bytes
     digest   TEXT NOT NULL,
     name     TEXT NOT NULL,
-    shape    TEXT,
+    -- the fields that versions are about, a JSON list
+    fields   TEXT NOT NULL,
     -- ids of patients, ascending, four bytes each
     members  BLOB NOT NULL,
-    -- what the table said of each, eight bytes; only of the whole set of an endpoint
+    -- what each field said of each, eight bytes; only of the whole set of an endpoint
     versions BLOB NOT NULL,
     -- whether the bytes may have left
     released INTEGER NOT NULL,

@@ -522,23 +522,7 @@ impl Store {
     /// # Errors
     /// `FV-LEDGER-001` naming the first bad entry.
     pub fn entries(&self) -> Result<Vec<Entry>, Fault> {
-        let rows: Vec<(u64, Digest, Vec<u8>)> = self.read(|sql| {
-            sql.prepare("SELECT seq, hash, body FROM ledger ORDER BY seq")?
-                .query_map([], |row| {
-                    let seq: i64 = row.get(0)?;
-                    Ok((seq.unsigned_abs(), digest_column(row, 1)?, row.get(2)?))
-                })?
-                .collect()
-        })?;
-        ledger::verify(&rows).map_err(|seq| {
-            Fault::new(
-                Code::LedgerBroken,
-                format!("ledger entry {seq} does not fit the chain"),
-                "an entry was altered, removed or put in another order",
-                "this node sends nothing until it is explained; restore the state directory from \
-                 its backup",
-            )
-        })
+        verified(&self.read(ledger_rows)?)
     }
 
     /// Length and head of the ledger.
@@ -566,6 +550,31 @@ impl Store {
             .optional()
         })
     }
+}
+
+/// The ledger as stored: number, hash, bytes.
+type LedgerRow = (u64, Digest, Vec<u8>);
+
+fn ledger_rows(sql: &Connection) -> rusqlite::Result<Vec<LedgerRow>> {
+    sql.prepare("SELECT seq, hash, body FROM ledger ORDER BY seq")?
+        .query_map([], |row| {
+            let seq: i64 = row.get(0)?;
+            Ok((seq.unsigned_abs(), digest_column(row, 1)?, row.get(2)?))
+        })?
+        .collect()
+}
+
+/// The entries of a chain that fits.
+fn verified(rows: &[LedgerRow]) -> Result<Vec<Entry>, Fault> {
+    ledger::verify(rows).map_err(|seq| {
+        Fault::new(
+            Code::LedgerBroken,
+            format!("ledger entry {seq} does not fit the chain"),
+            "an entry was altered, removed or put in another order",
+            "this node sends nothing until it is explained; restore the state directory from its \
+             backup",
+        )
+    })
 }
 
 /// A fault inside a transaction.

@@ -10,9 +10,12 @@ use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::study::lock::LockedProtocol;
 
-use super::{Store, WriteFault, digest_column};
+use super::{Store, WriteFault, digest_column, ledger_rows, verified};
 use crate::ledger::Event;
 use crate::spoken::{self, Numbers, Past, PastGroup, Spoken, Told};
+
+/// The version of the database that keeps groups.
+const SINCE: u32 = 4;
 
 impl Store {
     /// Everything that releases which may have left spoke about, as the ledger says it.
@@ -21,7 +24,19 @@ impl Store {
     /// `FV-LEDGER-001` when a release's groups are not those that its ledger entry names;
     /// `FV-INT-001`.
     pub fn past(&self) -> Result<Past, Fault> {
-        let entries = self.entries()?;
+        // In one look: somebody may approve while this is read.
+        let (rows, found) = self.read(|sql| {
+            let rows = ledger_rows(sql)?;
+            let version: u32 = sql.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            // A database that no running node has brought up to date yet.
+            if version < SINCE {
+                return Ok((rows, None));
+            }
+            let all = groups(sql, "released = 1", params![])?;
+            Ok((rows, Some((numbers(sql)?, all, releases(sql)?))))
+        })?;
+        let entries = verified(&rows)?;
+        let (numbers, all, releases) = found.unwrap_or_default();
         let named = entries.iter().filter_map(|entry| match &entry.event {
             Event::Approved { digest, groups, .. } | Event::Measured { digest, groups, .. } => {
                 Some((entry, *digest, (*groups)?))
@@ -34,10 +49,6 @@ impl Store {
             | Event::Paused { .. }
             | Event::Resumed { .. } => None,
         });
-        let (numbers, all, releases) = self.read(|sql| {
-            let all = groups(sql, "released = 1", params![])?;
-            Ok((numbers(sql)?, all, releases(sql)?))
-        })?;
         let tags = numbers.tags();
         let mut of: BTreeMap<Digest, Vec<PastGroup>> = BTreeMap::new();
         for (digest, group) in all {
@@ -105,37 +116,35 @@ pub(super) fn keep(
         return Ok(());
     }
     let numbers = number(sql, spoken)?;
-    let mut version_of: Vec<(u32, u64)> = numbers
-        .iter()
-        .copied()
-        .zip(spoken.people.version.iter().copied())
-        .collect();
-    version_of.sort_unstable();
+    let people = &spoken.people;
+    let fields = people.field.len();
+    let mut local: Vec<(u32, usize)> = numbers.iter().copied().zip(0..).collect();
+    local.sort_unstable();
+    let field = serde_json::to_string(&people.field)
+        .map_err(|fault| Fault::internal(format!("a table's fields: {fault}")))?;
     for group in &spoken.groups {
         let members = spoken::members(group, &numbers);
-        let versions: Vec<u8> = if spoken::is_cohort(&group.name) {
-            let of = |member: &u32| {
-                let found = version_of.binary_search_by_key(member, |(number, _)| *number);
-                found.map_or(0, |at| version_of[at].1)
-            };
-            members
-                .iter()
-                .flat_map(|member| of(member).to_le_bytes())
-                .collect()
-        } else {
-            Vec::new()
-        };
+        let mut versions = Vec::new();
+        if spoken::is_cohort(&group.name) {
+            for member in &members {
+                let found = local.binary_search_by_key(member, |(number, _)| *number);
+                let patient = found.map_or(0, |at| local[at].1);
+                let said = people.version.get(patient * fields..(patient + 1) * fields);
+                let said = said.unwrap_or_default().iter();
+                versions.extend(said.flat_map(|one| one.to_le_bytes()));
+            }
+        }
         let members: Vec<u8> = members
             .iter()
             .flat_map(|member| member.to_le_bytes())
             .collect();
         sql.execute(
-            "INSERT INTO spoken (digest, name, shape, members, versions, released, after)
+            "INSERT INTO spoken (digest, name, fields, members, versions, released, after)
              VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)",
             params![
                 digest.to_string(),
                 group.name,
-                spoken.people.shape.map(|shape| shape.to_string()),
+                field,
                 members,
                 versions,
                 spoken.after
@@ -227,14 +236,14 @@ fn groups(
     values: &[&dyn rusqlite::ToSql],
 ) -> rusqlite::Result<Vec<(Digest, PastGroup)>> {
     let query = format!(
-        "SELECT digest, name, shape, members, versions FROM spoken WHERE {condition} ORDER BY id"
+        "SELECT digest, name, fields, members, versions FROM spoken WHERE {condition} ORDER BY id"
     );
     let bad = |index: usize| {
         rusqlite::Error::InvalidColumnType(index, "spoken".into(), rusqlite::types::Type::Blob)
     };
     sql.prepare(&query)?
         .query_map(values, |row| {
-            let shape: Option<String> = row.get(2)?;
+            let field: String = row.get(2)?;
             let members: Vec<u8> = row.get(3)?;
             let versions: Vec<u8> = row.get(4)?;
             let (members, _) = members.as_chunks::<4>();
@@ -243,10 +252,7 @@ fn groups(
                 digest_column(row, 0)?,
                 PastGroup {
                     name: row.get(1)?,
-                    shape: shape
-                        .map(|text| text.parse())
-                        .transpose()
-                        .map_err(|_| bad(2))?,
+                    field: serde_json::from_str(&field).map_err(|_| bad(2))?,
                     member: members.iter().map(|one| u32::from_le_bytes(*one)).collect(),
                     version: versions
                         .iter()

@@ -33,6 +33,15 @@ pub enum Exposure {
 /// Whether something about fewer than `k` patients follows from `groups`, each a set of patients in
 /// ascending order under one numbering.
 pub fn exposure(groups: &[Vec<u32>], k: u64) -> Exposure {
+    match exposures(groups, k) {
+        None => Exposure::Unknown,
+        Some(few) => few.into_iter().min().map_or(Exposure::None, Exposure::Few),
+    }
+}
+
+/// The independent statements about fewer than `k` patients that follow from `groups`, each by its
+/// number of patients; `None` when there are too many groups to say.
+pub fn exposures(groups: &[Vec<u32>], k: u64) -> Option<Vec<u64>> {
     let groups: BTreeSet<&[u32]> = groups.iter().map(Vec::as_slice).collect();
     let mut membership: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for (group, patients) in (0_u32..).zip(&groups) {
@@ -45,10 +54,10 @@ pub fn exposure(groups: &[Vec<u32>], k: u64) -> Exposure {
         *atoms.entry(groups).or_default() += 1;
     }
     if atoms.values().all(|patients| *patients >= k) {
-        return Exposure::None;
+        return Some(Vec::new());
     }
     if groups.len().saturating_mul(atoms.len()) > CELLS {
-        return Exposure::Unknown;
+        return None;
     }
     let mut atoms: Vec<(Vec<u32>, u64)> = atoms.into_iter().collect();
     atoms.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
@@ -63,11 +72,8 @@ pub fn exposure(groups: &[Vec<u32>], k: u64) -> Exposure {
         let each = row.iter().zip(&atoms).filter(|(value, _)| **value != 0);
         each.map(|(_, atom)| atom.1).sum()
     };
-    rows.iter()
-        .map(about)
-        .filter(|patients| (1..k).contains(patients))
-        .min()
-        .map_or(Exposure::None, Exposure::Few)
+    let few = rows.iter().map(about);
+    Some(few.filter(|patients| (1..k).contains(patients)).collect())
 }
 
 /// Brings the rows into reduced echelon form: then a unit vector lies in their span exactly when

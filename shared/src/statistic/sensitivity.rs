@@ -30,7 +30,7 @@ use super::metric::{Metric, Scale};
 use super::observed_expected::ratio_of;
 use super::sampling::Weights;
 use super::stage::{Basis, Exact, Undefined};
-use super::{AnalysisSet, Cases, analysis_set, term};
+use super::{AnalysisSet, Cases, analysis_set, overlap, term};
 use crate::study::{
     Call, ModelRole, ProportionInterval, SensitivityAnalysis, SensitivityKind, StudyProtocol,
 };
@@ -78,6 +78,43 @@ pub(crate) fn measure(
     found.into_iter().map(|(_, estimate)| estimate).collect()
 }
 
+/// The sets of the analyses over all cases that differ by at least `min_cell` patients from the
+/// primary set, from each other and from every earlier release: those that are spoken about.
+pub(crate) fn spoken<'a>(
+    protocol: &'a StudyProtocol,
+    cases: &'a Cases,
+    endpoint: usize,
+    primary: &AnalysisSet<'_>,
+    min_cell: u64,
+) -> Vec<(&'a SensitivityAnalysis, AnalysisSet<'a>)> {
+    let mut models = protocol.model.iter();
+    let Some(model) = models.position(|model| model.role == ModelRole::Index) else {
+        return Vec::new();
+    };
+    let study = Study {
+        protocol,
+        cases,
+        endpoint,
+        model,
+    };
+    let mut seen = vec![study.places(primary, &[], None)];
+    let mut found = Vec::new();
+    for entry in &protocol.sensitivity {
+        let Some(set) = study.set(entry, None) else {
+            continue;
+        };
+        let places = study.places(&set, &[], None);
+        let apart = seen.iter().map(|other| study.apart(other, &places));
+        let apart = apart.min().unwrap_or(u64::MAX);
+        let apart = apart.min(overlap::nearest_earlier_set(&set));
+        seen.push(places);
+        if apart >= min_cell {
+            found.push((entry, set));
+        }
+    }
+    found
+}
+
 struct Study<'a> {
     protocol: &'a StudyProtocol,
     cases: &'a Cases,
@@ -119,7 +156,8 @@ impl<'a> Study<'a> {
             .iter()
             .map(|earlier| self.apart(earlier, &places))
             .min()
-            .unwrap_or(u64::MAX);
+            .unwrap_or(u64::MAX)
+            .min(overlap::nearest_earlier_set(&set));
         let estimates = measured
             .into_iter()
             .map(|(metric, found, basis)| {
