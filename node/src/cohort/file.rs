@@ -195,21 +195,13 @@ impl OpenTable {
 
     /// SHA-256 of the whole file; leaves the file at its start.
     pub(crate) fn hash(&mut self) -> Result<Digest, Fault> {
-        let mut sha256 = Sha256::default();
-        let mut buffer = vec![0; 256 << 10];
-        let mut pass = || -> std::io::Result<()> {
+        let mut pass = || -> std::io::Result<Digest> {
             self.file.seek(SeekFrom::Start(0))?;
-            loop {
-                let length = self.file.read(&mut buffer)?;
-                if length == 0 {
-                    break;
-                }
-                sha256.update(&buffer[..length]);
-            }
-            self.file.seek(SeekFrom::Start(0)).map(drop)
+            let digest = Sha256::of(&mut self.file)?;
+            self.file.seek(SeekFrom::Start(0))?;
+            Ok(digest)
         };
-        pass().map_err(|error| self.unreadable(&error))?;
-        Ok(sha256.finish())
+        pass().map_err(|error| self.unreadable(&error))
     }
 }
 
@@ -223,6 +215,19 @@ impl Default for Sha256 {
 }
 
 impl Sha256 {
+    /// The digest of everything that a reader gives.
+    pub(crate) fn of(reader: &mut impl Read) -> std::io::Result<Digest> {
+        let mut sha256 = Self::default();
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            let length = reader.read(&mut buffer)?;
+            if length == 0 {
+                return Ok(sha256.finish());
+            }
+            sha256.update(&buffer[..length]);
+        }
+    }
+
     /// Adds bytes.
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);

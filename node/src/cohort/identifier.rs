@@ -4,6 +4,7 @@
 //! From: the readers' text columns.
 //! To: `precheck`, `eligible`, `build`. The keys themselves go no further than here.
 
+use super::fnv::{BASIS, fold, step};
 use super::raw::{Examples, TextColumn};
 use super::value::Markers;
 
@@ -98,9 +99,6 @@ fn alike(left: &str, right: &str) -> bool {
 
 /// FNV-1a of the essential characters; keys with equal hashes are compared in full.
 fn hash(cell: &str) -> u64 {
-    const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    let step = |state: u64, byte: u8| (state ^ u64::from(byte)).wrapping_mul(PRIME);
     if cell.is_ascii() {
         let bytes = cell
             .bytes()
@@ -109,7 +107,7 @@ fn hash(cell: &str) -> u64 {
     }
     essential(cell).fold(BASIS, |state, one| {
         let mut buffer = [0; 4];
-        one.encode_utf8(&mut buffer).bytes().fold(state, step)
+        fold(state, one.encode_utf8(&mut buffer).as_bytes())
     })
 }
 

@@ -13,9 +13,11 @@ mod file;
 mod finding;
 #[cfg(test)]
 mod fixture;
+mod fnv;
 mod formula;
 mod identifier;
 mod map;
+mod means;
 mod path;
 mod people;
 mod precheck;
@@ -41,7 +43,8 @@ use map::Selection;
 use raw::RawTable;
 
 use crate::images::{self, Images};
-pub use crate::images::{Allowance, FileCount, Kept, Means, Progress};
+pub use crate::images::{Allowance, FileCount};
+pub use means::{Kept, Means, Progress};
 
 /// A table that may be analysed. It holds patient values: it cannot be printed or serialised.
 pub struct Loaded {

@@ -10,6 +10,7 @@ use shared::identity::Digest;
 use shared::statistic::cases::Column;
 use shared::study::{Field, StudyProtocol};
 
+use super::fnv::{BASIS, fold};
 use super::identifier::essential;
 use super::precheck::Typed;
 use super::raw::TextColumn;
@@ -85,13 +86,4 @@ pub(super) fn people(
         version,
         field: study.field.iter().map(name).collect(),
     }
-}
-
-const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// FNV-1a: it stays at the site beside the values themselves, and must be the same for ever.
-fn fold(state: u64, bytes: &[u8]) -> u64 {
-    const PRIME: u64 = 0x0100_0000_01b3;
-    let step = |state: u64, byte: &u8| (state ^ u64::from(*byte)).wrapping_mul(PRIME);
-    bytes.iter().fold(state, step)
 }

@@ -73,14 +73,6 @@ impl Hasher {
             return None;
         }
         let mut file = std::fs::File::open(path).ok()?.take(self.limits.file_bytes);
-        let mut sha256 = crate::cohort::Sha256::default();
-        let mut buffer = vec![0; 256 << 10];
-        loop {
-            let length = file.read(&mut buffer).ok()?;
-            if length == 0 {
-                return Some(sha256.finish());
-            }
-            sha256.update(&buffer[..length]);
-        }
+        crate::cohort::Sha256::of(&mut file).ok()
     }
 }

@@ -110,7 +110,8 @@ pub(super) fn key(plan: &Plan, files: &Files, digests: &[Option<Digest>]) -> Opt
         let mut part = Vec::new();
         if let Some(path) = path {
             part.extend_from_slice(digests.get(field).copied().flatten()?.as_bytes());
-            if let Some((_, column, name)) = candidates::parts(path) {
+            let listed = plan.is_listed(field).then(|| candidates::parts(path));
+            if let Some((_, column, name)) = listed.flatten() {
                 part.extend_from_slice(format!("{column}={name}").as_bytes());
             }
         }

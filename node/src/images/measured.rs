@@ -14,11 +14,10 @@ use shared::statistic::masks::MaskEndpoint;
 use shared::study::{Field, FieldKind, FieldName, StudyProtocol};
 
 use super::answer::{Answer, Attribute};
-use super::means::{Kept, Means};
 use super::pool::{self, Digests};
 use super::question::{Files, Plan};
 use super::reconcile;
-use crate::cohort::Finding;
+use crate::cohort::{Finding, Kept, Means};
 
 /// Refusals shown in one finding.
 pub(super) const SHOWN: usize = 3;

@@ -12,7 +12,6 @@ mod candidates;
 mod digest;
 mod journal;
 pub(crate) mod made;
-mod means;
 mod measured;
 mod pool;
 mod question;
@@ -21,7 +20,6 @@ mod score;
 pub(crate) mod worker;
 
 pub use allowance::Allowance;
-pub use means::{Kept, Means, Progress};
 pub use measured::FileCount;
 pub(crate) use measured::{Images, acquired, masks};
 pub(crate) use question::Files;

@@ -19,8 +19,8 @@ use shared::identity::Digest;
 use super::answer::{Answer, Refused};
 use super::digest::Hasher;
 use super::journal::{self, Journal};
-use super::means::{Kept, Means, Progress};
 use super::question::{Files, Plan, Task};
+use crate::cohort::{Kept, Means, Progress};
 
 /// The longest answer, in bytes.
 const ANSWER: u64 = 1 << 20;

@@ -2,13 +2,13 @@
 //! people at the site only: to a coordinator they would be the size of a cohort.
 //!
 //! From: `cli`, `release`, `exchange`.
-//! To: `pool`.
+//! To: `cohort`, `images`.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::allowance::Allowance;
+use crate::images::Allowance;
 
 /// How far reading the images of a table has come.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -22,14 +22,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub(super) fn of(cases: usize) -> Self {
+    pub(crate) fn of(cases: usize) -> Self {
         Self {
             of: cases,
             ..Self::default()
         }
     }
 
-    pub(super) fn add(&mut self, known: bool) {
+    pub(crate) fn add(&mut self, known: bool) {
         self.done += 1;
         self.known += usize::from(known);
     }
@@ -69,15 +69,15 @@ impl<'a> Means<'a> {
         self.salt
     }
 
-    pub(super) fn allowance(&self) -> &Allowance {
+    pub(crate) fn allowance(&self) -> &Allowance {
         &self.allowance
     }
 
-    pub(super) fn keep(&self) -> Option<&Path> {
+    pub(crate) fn keep(&self) -> Option<&Path> {
         self.keep.as_deref()
     }
 
-    pub(super) fn tell(&self, progress: Progress) {
+    pub(crate) fn tell(&self, progress: Progress) {
         (self.tell)(progress);
     }
 }
@@ -91,7 +91,7 @@ impl Default for Means<'_> {
 
 /// Measurements of cases that are kept on disk; they stay until someone says that they are done.
 #[derive(Debug)]
-pub struct Kept(pub(super) PathBuf);
+pub struct Kept(pub(crate) PathBuf);
 
 impl Kept {
     /// Removes them: what was computed of them is safe.
