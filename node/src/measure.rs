@@ -87,7 +87,7 @@ pub fn parse_policy(text: &str, name: &str) -> Result<Policy, Fault> {
             Code::PolicyInvalid,
             format!("the disclosure policy {name} is not valid"),
             fault.to_string(),
-            "compare it with configs/policy.standard.toml",
+            "compare it with the sample of its profile, configs/policy.<profile>.toml",
         )
     })
 }

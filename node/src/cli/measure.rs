@@ -12,6 +12,7 @@ use shared::disclosure::{Item, Policy, Profile};
 use shared::fault::{Code, Exit, Fault};
 use shared::identity::Digest;
 use shared::study::lock::{LockedProtocol, SCHEMA};
+use shared::study::source::nearest;
 use shared::study::{SiteSlug, StudyProtocol, plan, source, validate};
 
 use super::output::Output;
@@ -213,7 +214,24 @@ impl Measure {
         if let Some(profile) = shipped.filter(|profile| *profile != Profile::Dua) {
             return measure::parse_policy(profile.shipped(), profile.as_str());
         }
-        let policy = measure::policy(Some(Path::new(&self.policy)))?;
+        let path = Path::new(&self.policy);
+        if !path.exists() && shipped.is_none() {
+            let profiles = Profile::ALL.map(Profile::as_str);
+            let near = nearest(&self.policy, profiles);
+            return Err(Fault::new(
+                Code::PolicyMissing,
+                format!("{} is neither a policy file nor a profile", self.policy),
+                "no such file exists here",
+                near.map_or_else(
+                    || {
+                        "name a file, or one of standard, strict, nhs, network, open-data"
+                            .to_owned()
+                    },
+                    |near| format!("did you mean \"{near}\"? or name a policy file"),
+                ),
+            ));
+        }
+        let policy = measure::policy(Some(path))?;
         measure::in_force(&policy, system_now())?;
         if policy.approvers() > 1 {
             return Err(Fault::new(
