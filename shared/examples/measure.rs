@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         level: (0..protocol.subgroup.len())
             .map(|axis| {
                 (0..rows as usize)
-                    .map(|row| row / (axis + 1) % levels(axis))
+                    .map(|row| (row / (axis + 1) % levels(axis)) as u16)
                     .collect()
             })
             .collect(),

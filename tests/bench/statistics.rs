@@ -56,7 +56,7 @@ fn cases(protocol: &StudyProtocol, rows: usize) -> Cases {
             .map(|model| column(data::scores(usize::from(model.id.as_str() == "p_a"), rows)))
             .collect(),
         level: (0..data::AXES)
-            .map(|axis| (0..rows).map(|row| data::level(axis, row)).collect())
+            .map(|axis| (0..rows).map(|row| data::level(axis, row) as u16).collect())
             .collect(),
         column: protocol.field.iter().map(|_| Column::Withheld).collect(),
         intake: Intake {

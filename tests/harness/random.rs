@@ -238,7 +238,7 @@ pub fn cases(protocol: &StudyProtocol, rows: &[Row]) -> Cases {
             .map(|model| score(model.id.as_str()))
             .collect(),
         level: (0..axes)
-            .map(|axis| rows.iter().map(|row| row.level[axis]).collect())
+            .map(|axis| rows.iter().map(|row| row.level[axis] as u16).collect())
             .collect(),
         column,
         intake: Intake {

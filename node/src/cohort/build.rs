@@ -159,22 +159,22 @@ impl Builder<'_> {
     }
 
     /// Level of each row in the order of `Axis::levels`, `not recorded` last.
-    fn levels(&self, axis: &Axis) -> Result<Vec<usize>, Fault> {
+    fn levels(&self, axis: &Axis) -> Result<Vec<u16>, Fault> {
         if axis.rule == AxisRule::Pair {
             return self.pair(axis);
         }
         let (field, column) = self.find(&axis.field)?;
-        let absent = axis.levels(field).len() - 1;
+        let absent = small(axis.levels(field).len() - 1);
         match (axis.rule, column) {
             (AxisRule::Level, Column::Category(levels)) => Ok(self
                 .rows
                 .iter()
-                .map(|&row| levels[row].unwrap_or(absent))
+                .map(|&row| levels[row].map_or(absent, small))
                 .collect()),
             (AxisRule::Availability, Column::Number(values)) => Ok(self
                 .rows
                 .iter()
-                .map(|&row| values[row].map_or(absent, |value| usize::from(value != 1.0)))
+                .map(|&row| values[row].map_or(absent, |value| u16::from(value != 1.0)))
                 .collect()),
             (AxisRule::Band, Column::Number(values)) => self.bands(field, values, absent),
             (
@@ -188,7 +188,7 @@ impl Builder<'_> {
     }
 
     /// The level of each row on both axes of a pair, as one number.
-    fn pair(&self, axis: &Axis) -> Result<Vec<usize>, Fault> {
+    fn pair(&self, axis: &Axis) -> Result<Vec<u16>, Fault> {
         let named = |id: &AxisId| self.study.subgroup.iter().find(|one| one.id == *id);
         let parts: Option<Vec<&Axis>> = axis.axes.iter().map(named).collect();
         let Some([first, second]) = parts.as_deref() else {
@@ -197,24 +197,19 @@ impl Builder<'_> {
         if [first, second].iter().any(|one| one.rule == AxisRule::Pair) {
             return Err(misfit(&axis.field, "a pair crosses no pairs"));
         }
-        let width = second.levels(self.find(&second.field)?.0).len();
+        let width = small(second.levels(self.find(&second.field)?.0).len());
         let both = self.levels(first)?.into_iter().zip(self.levels(second)?);
         Ok(both.map(|(one, two)| one * width + two).collect())
     }
 
-    fn bands(
-        &self,
-        field: &Field,
-        values: &[Option<f64>],
-        absent: usize,
-    ) -> Result<Vec<usize>, Fault> {
+    fn bands(&self, field: &Field, values: &[Option<f64>], absent: u16) -> Result<Vec<u16>, Fault> {
         let mut outside = Examples::default();
         let levels = self
             .rows
             .iter()
             .map(|&row| match values[row] {
                 None => absent,
-                Some(value) => field.band_of(value).unwrap_or_else(|| {
+                Some(value) => field.band_of(value).map(small).unwrap_or_else(|| {
                     outside.add(row, &value.to_string());
                     absent
                 }),
@@ -238,6 +233,11 @@ impl Builder<'_> {
             "mend these values; if they are right, the protocol needs an eligibility term or a wider band: tell the coordinator",
         ))
     }
+}
+
+/// An axis has far fewer levels than this can hold (`study::validate::LEVELS_MAX`).
+fn small(level: usize) -> u16 {
+    u16::try_from(level).unwrap_or(u16::MAX)
 }
 
 pub(super) fn misfit(name: &FieldName, why: &str) -> Fault {

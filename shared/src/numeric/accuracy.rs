@@ -114,6 +114,8 @@ impl Calls {
     /// column are not read.
     pub fn of_rows(called: &[bool], outcome: &[bool], patient: &[u32]) -> Self {
         let mut each: BTreeMap<u32, [u64; 4]> = BTreeMap::new();
+        // Patients that rise from row to row do not repeat.
+        let alone = patient.is_sorted_by(|a, b| a < b);
         let mut counts = [0; 4];
         for ((called, event), patient) in called.iter().zip(outcome).zip(patient) {
             let cell = match (*called, *event) {
@@ -123,7 +125,9 @@ impl Calls {
                 (false, false) => 3,
             };
             counts[cell] += 1;
-            each.entry(*patient).or_default()[cell] += 1;
+            if !alone {
+                each.entry(*patient).or_default()[cell] += 1;
+            }
         }
         let rows: u64 = counts.iter().sum();
         let patients = if each.len() as u64 == rows {

@@ -10,9 +10,9 @@
 //! From: `statistic::calibration`.
 //! To: nothing but numbers; bins and their decomposition in `bins`.
 
-use super::distribution::inverse_logit;
+use super::exponential::exp_negative;
 use super::interval::Test;
-use super::logistic::{Coefficients, Fit, FitFault, Free, NewtonBlock, fit};
+use super::logistic::{Coefficients, Fit, FitFault, Free, NewtonBlock, fit_from};
 use super::sum::{Neumaier, count, mean};
 
 pub mod bins;
@@ -150,12 +150,38 @@ pub fn in_the_large(
     outcome: &[bool],
     patient: Option<&[u32]>,
 ) -> Result<Estimated, FitFault> {
-    let found = fit(lp, outcome, Free::Intercept)?;
+    in_the_large_near(lp, outcome, patient, Coefficients::START.intercept)
+}
+
+/// The same, looked for from an intercept that is near it.
+///
+/// # Errors
+/// Why there is none.
+pub fn in_the_large_near(
+    lp: &[f64],
+    outcome: &[bool],
+    patient: Option<&[u32]>,
+    near: f64,
+) -> Result<Estimated, FitFault> {
+    let start = Coefficients {
+        intercept: near,
+        ..Coefficients::START
+    };
+    let found = fit_from(lp, outcome, Free::Intercept, start)?;
     let covariance = robust(lp, outcome, patient, &found)?;
     Ok(Estimated {
         value: found.coefficients.intercept,
         variance: covariance[0],
     })
+}
+
+impl Estimated {
+    /// Where every row is a patient of its own and the variance is that of the information, no
+    /// row has a larger share in the sum of absolute residuals: each residual is below 1, and at
+    /// least `p (1 - p)`, whose sum is the information.
+    pub fn dominance_bound(&self) -> f64 {
+        self.variance
+    }
 }
 
 /// Joint intercept and slope at one site.
@@ -169,7 +195,8 @@ pub struct Line {
     pub robust: bool,
     bread: [f64; 3],
     loglik: f64,
-    start_loglik: f64,
+    /// At [`Coefficients::START`]; `None` for a line that was looked for from elsewhere.
+    start_loglik: Option<f64>,
 }
 
 /// Joint intercept and slope of `logit y ~ a + b lp`. With `patient` the covariance is the
@@ -179,14 +206,40 @@ pub struct Line {
 /// # Errors
 /// Why there is none; [`FitFault::NotConverged`] also where all rows are one patient's.
 pub fn line(lp: &[f64], outcome: &[bool], patient: Option<&[u32]>) -> Result<Line, FitFault> {
-    let found = fit(lp, outcome, Free::Both)?;
+    line_from(lp, outcome, patient, Coefficients::START)
+}
+
+/// The same, looked for from a line that is near it; without a likelihood-ratio test.
+///
+/// # Errors
+/// As [`line()`].
+pub fn line_near(
+    lp: &[f64],
+    outcome: &[bool],
+    patient: Option<&[u32]>,
+    near: Coefficients,
+) -> Result<Line, FitFault> {
+    let found = line_from(lp, outcome, patient, near)?;
+    Ok(Line {
+        start_loglik: None,
+        ..found
+    })
+}
+
+fn line_from(
+    lp: &[f64],
+    outcome: &[bool],
+    patient: Option<&[u32]>,
+    start: Coefficients,
+) -> Result<Line, FitFault> {
+    let found = fit_from(lp, outcome, Free::Both, start)?;
     Ok(Line {
         coefficients: found.coefficients,
         covariance: robust(lp, outcome, patient, &found)?,
         robust: patient.is_some(),
         bread: found.covariance,
         loglik: found.loglik,
-        start_loglik: found.start_loglik,
+        start_loglik: Some(found.start_loglik),
     })
 }
 
@@ -201,6 +254,23 @@ impl Line {
             .collect()
     }
 
+    /// No row has a larger share than this in the sum of absolute [`Self::influences`], by
+    /// intercept and by slope, where every row is a patient of its own: an influence is
+    /// `(c0 + c1 x) r`, c a row of the inverse information, `|r|` between `p (1 - p)` and 1, so
+    /// with `M` the largest `|c0 + c1 x|` one is at most `M` and their sum at least
+    /// `sum p (1 - p) (c0 + c1 x)^2 / M`, which is that row's diagonal entry over `M`.
+    pub fn dominance_bounds(&self, lp: &[f64]) -> [f64; 2] {
+        let empty = (f64::INFINITY, f64::NEG_INFINITY);
+        let (low, high) = lp
+            .iter()
+            .fold(empty, |(low, high), x| (low.min(*x), high.max(*x)));
+        let [aa, ab, bb] = self.bread;
+        [(aa, ab, aa), (ab, bb, bb)].map(|(c0, c1, diagonal)| {
+            let most = (c0 + c1 * low).abs().max((c0 + c1 * high).abs());
+            most * most / diagonal
+        })
+    }
+
     /// Wald test of intercept 0 and slope 1 together, 2 degrees of freedom; valid with repeats.
     pub fn wald(&self) -> Option<Test> {
         let [aa, ab, bb] = self.covariance;
@@ -211,22 +281,29 @@ impl Line {
     }
 
     /// Likelihood-ratio test of the same; `None` where patients repeat, since the likelihood
-    /// takes rows as independent.
+    /// takes rows as independent, and for a line found by [`line_near`].
     pub fn likelihood_ratio(&self) -> Option<Test> {
-        if self.robust {
-            return None;
-        }
-        Test::chi2((2.0 * (self.loglik - self.start_loglik)).max(0.0), 2)
+        let start = self.start_loglik.filter(|_| !self.robust)?;
+        Test::chi2((2.0 * (self.loglik - start)).max(0.0), 2)
     }
 }
 
 /// Outcome less fitted probability, row by row.
 pub fn residuals(lp: &[f64], outcome: &[bool], coefficients: Coefficients) -> Vec<f64> {
-    let fitted = |x: &f64| inverse_logit(coefficients.intercept + coefficients.slope * x);
-    lp.iter()
-        .zip(outcome)
-        .map(|(x, event)| f64::from(u8::from(*event)) - fitted(x).unwrap_or(0.5))
+    let fitted = fitted(lp, coefficients);
+    let rows = fitted.zip(outcome);
+    rows.map(|(p, event)| f64::from(u8::from(*event)) - p)
         .collect()
+}
+
+/// Fitted probabilities, row by row.
+fn fitted(lp: &[f64], coefficients: Coefficients) -> impl Iterator<Item = f64> {
+    lp.iter().map(move |x| {
+        let eta = coefficients.intercept + coefficients.slope * x;
+        let odds = exp_negative(-eta.abs());
+        let share = 1.0 / (1.0 + odds);
+        if eta < 0.0 { odds * share } else { share }
+    })
 }
 
 /// The covariance of a fit, as information says or over patients.
@@ -292,31 +369,27 @@ pub struct Index {
 /// and not a smoother; it sees no miscalibration that the line cannot follow. Quantiles of type
 /// 7 (Hyndman and Fan 1996, doi:10.1080/00031305.1996.10473566). `None` without rows.
 pub fn index(lp: &[f64], predictions: &[f64], coefficients: Coefficients) -> Option<Index> {
-    let mut gaps = Vec::with_capacity(lp.len());
-    for (x, p) in lp.iter().zip(predictions) {
-        let fitted = inverse_logit(coefficients.intercept + coefficients.slope * x)?;
-        gaps.push((fitted - p).abs());
-    }
-    let ici = mean(&gaps)?;
-    gaps.sort_by(f64::total_cmp);
+    let rows = fitted(lp, coefficients).zip(predictions);
+    let mut gaps: Vec<f64> = rows.map(|(fitted, p)| (fitted - p).abs()).collect();
     Some(Index {
-        ici,
-        e50: quantile(&gaps, 0.5)?,
-        e90: quantile(&gaps, 0.9)?,
+        ici: mean(&gaps)?,
+        e50: quantile(&mut gaps, 0.5)?,
+        e90: quantile(&mut gaps, 0.9)?,
     })
 }
 
+/// The quantile of values in any order, which it changes.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a place within the slice"
 )]
-fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let place = share * count(sorted.len().checked_sub(1)? as u64);
+fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
+    let place = share * count(values.len().checked_sub(1)? as u64);
     let below = place.floor();
-    let low = sorted.get(below as usize)?;
-    let high = sorted.get(below as usize + 1).unwrap_or(low);
-    Some(low + (place - below) * (high - low))
+    let (_, low, above) = values.select_nth_unstable_by(below as usize, f64::total_cmp);
+    let high = above.iter().copied().min_by(f64::total_cmp).unwrap_or(*low);
+    Some(*low + (place - below) * (high - *low))
 }
 
 #[cfg(test)]

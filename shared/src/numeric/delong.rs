@@ -23,11 +23,13 @@ use super::distribution::{inverse_logit, logit, normal_critical, normal_two_side
 use super::interval::Interval;
 use super::sum::{count, sum_iter};
 
+mod levels;
 mod placement;
 mod runs;
 
+pub use levels::{BoundedArea, ByScore, LevelAreas, areas_by_level};
 pub use placement::{Placement, Placements};
-pub use runs::{Run, RunArea, area_of_runs};
+pub use runs::{Run, dominance_of_runs};
 
 /// Input that is not a table of scores.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

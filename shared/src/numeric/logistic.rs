@@ -61,6 +61,7 @@ pub struct ClippedLogits {
     pub lp: Vec<f64>,
     /// How many predictions were moved.
     pub clipped: usize,
+    epsilon: f64,
 }
 
 impl ClippedLogits {
@@ -82,7 +83,28 @@ impl ClippedLogits {
             clipped += usize::from(moved != *p);
             lp.push(libm::log(moved / (1.0 - moved)));
         }
-        Some(Self { lp, clipped })
+        Some(Self {
+            lp,
+            clipped,
+            epsilon,
+        })
+    }
+}
+
+impl ClippedLogits {
+    /// The logits of the same `predictions` clipped at another epsilon.
+    pub fn at_epsilon(&self, predictions: &[f64], epsilon: f64) -> Vec<f64> {
+        let rows = self.lp.iter().zip(predictions);
+        rows.map(|(lp, p)| {
+            let moved = p.clamp(epsilon, 1.0 - epsilon);
+            let kept = p.clamp(self.epsilon, 1.0 - self.epsilon);
+            if moved == kept {
+                *lp
+            } else {
+                libm::log(moved / (1.0 - moved))
+            }
+        })
+        .collect()
     }
 }
 
@@ -435,16 +457,30 @@ pub fn iterate(
 /// The fit of rows in hand from [`Coefficients::START`].
 ///
 /// # Errors
+/// As [`fit_from`].
+pub fn fit(lp: &[f64], outcome: &[bool], free: Free) -> Result<Fit, FitFault> {
+    fit_from(lp, outcome, free, Coefficients::START)
+}
+
+/// The fit of rows in hand from `start`, and where that leads nowhere from a place that does not
+/// depend on it.
+///
+/// # Errors
 /// [`FitFault::Empty`], [`FitFault::OneClass`]; with a free slope [`FitFault::Constant`] and
 /// [`FitFault::Separated`], found on the rows; [`FitFault::NotConverged`].
-pub fn fit(lp: &[f64], outcome: &[bool], free: Free) -> Result<Fit, FitFault> {
+pub fn fit_from(
+    lp: &[f64],
+    outcome: &[bool],
+    free: Free,
+    start: Coefficients,
+) -> Result<Fit, FitFault> {
     if free == Free::Both {
         overlap(lp, outcome)?;
     }
     let block_at = |at| NewtonBlock::of(lp, outcome, at);
-    match iterate(Coefficients::START, free, MOST_STEPS, block_at) {
+    match iterate(start, free, MOST_STEPS, block_at) {
         Err(FitFault::NotConverged | FitFault::Constant) => {
-            let start_loglik = block_at(Coefficients::START).loglik;
+            let start_loglik = block_at(start).loglik;
             let found = iterate(near(lp, outcome, free), free, MOST_STEPS, block_at)?;
             Ok(Fit {
                 start_loglik,

@@ -13,7 +13,7 @@
 
 use super::distribution::normal_two_sided;
 use super::random::Draws;
-use super::rank::doubled_midranks;
+use super::rank::{Ascending, doubled_midranks, doubled_rank};
 use super::sum::{count, sum_iter};
 
 /// Additions that counting subsets may take: some milliseconds.
@@ -41,21 +41,41 @@ impl RankSum {
     /// The moments of one stratum (Wilcoxon 1945, doi:10.2307/3001968, with the variance of
     /// tied ranks). `None` for columns of different length, a NaN, or one class only.
     pub fn of(outcome: &[bool], score: &[f64]) -> Option<Self> {
-        let ranks = Ranks::of(outcome, score)?;
-        let n = ranks.doubled.len() as u64;
-        let (events, others) = (count(ranks.events), count(n - ranks.events));
+        let usable = outcome.len() == score.len()
+            && u32::try_from(score.len()).is_ok()
+            && !score.iter().any(|value| value.is_nan());
+        usable.then(|| Self::in_order(outcome, &Ascending::of(score)))?
+    }
+
+    /// The same of cases whose order is known; `None` for one class only, and for columns of
+    /// different length.
+    pub fn in_order(outcome: &[bool], order: &Ascending) -> Option<Self> {
+        let n = outcome.len();
+        let events = outcome.iter().filter(|event| **event).count();
+        if n != order.row.len() || events == 0 || events == n {
+            return None;
+        }
         // Squares of doubled ranks' deviations from their mean, n + 1, are 4 times the ranks'.
-        let squares = sum_iter(ranks.doubled.iter().map(|twice| {
-            let gap = count(*twice) - count(n + 1);
-            gap * gap
-        })) / 4.0;
+        let (mut first, mut event_sum, mut squares) = (0, 0_u64, 0_u128);
+        for run in order.runs() {
+            let twice = doubled_rank(first, run);
+            let inside = run.iter().filter(|row| outcome[**row as usize]);
+            event_sum += twice * inside.count() as u64;
+            let gap = u128::from(twice.abs_diff(n as u64 + 1));
+            squares += gap * gap * run.len() as u128;
+            first += run.len();
+        }
+        let all = count(n as u64);
+        let (of_events, others) = (count(events as u64), count((n - events) as u64));
+        #[expect(clippy::cast_precision_loss, reason = "to the nearest double")]
+        let squares = squares as f64 / 4.0;
         Some(Self {
             strata: 1,
-            n,
-            events: ranks.events,
-            rank_sum: count(ranks.event_sum) / 2.0,
-            expectation: events * count(n + 1) / 2.0,
-            variance: events * others / count(n) * squares / count(n - 1),
+            n: n as u64,
+            events: events as u64,
+            rank_sum: count(event_sum) / 2.0,
+            expectation: of_events * (all + 1.0) / 2.0,
+            variance: of_events * others / all * squares / (all - 1.0),
         })
     }
 
@@ -119,6 +139,14 @@ pub enum PermutationFault {
 /// # Errors
 /// [`PermutationFault`].
 pub fn exact_p(outcome: &[bool], score: &[f64]) -> Result<f64, PermutationFault> {
+    let events = outcome.iter().filter(|event| **event).count();
+    let smaller = events.min(outcome.len() - events) as u64;
+    // The largest rank sum is above the number of cases, so that this is a lower bound of the
+    // work, and spares the ranks of many.
+    let least = (outcome.len() as u64).saturating_mul(outcome.len() as u64);
+    if least.saturating_mul(smaller) > MOST_WORK {
+        return Err(PermutationFault::TooLarge);
+    }
     let ranks = Ranks::of(outcome, score).ok_or(PermutationFault::Nothing)?;
     let n = ranks.doubled.len() as u64;
     // The smaller class has fewer subsets; its distance to its expectation is the same.

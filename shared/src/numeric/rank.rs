@@ -5,7 +5,74 @@
 //! it is exact.
 //!
 //! From: `statistic`.
-//! To: rank statistics.
+//! To: rank statistics, `delong`, `ranked`, `permutation`.
+
+/// Rows by rising value, ties in the order given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ascending {
+    /// The rows.
+    pub row: Vec<u32>,
+    /// For each whether its value is that of the row before it.
+    pub tied: Vec<bool>,
+}
+
+impl Ascending {
+    /// Sorts `values`, fewer than 2^32 and none of them NaN; zero and minus zero are one value.
+    pub fn of(values: &[f64]) -> Self {
+        let sorted = sorted(values.iter().copied().enumerate());
+        let tied = std::iter::once(false).chain(
+            sorted
+                .windows(2)
+                .map(|pair| value_bits(pair[0]) == value_bits(pair[1])),
+        );
+        Self {
+            row: sorted.iter().map(|packed| row_of(*packed)).collect(),
+            tied: tied.take(sorted.len()).collect(),
+        }
+    }
+
+    /// The rows of each distinct value.
+    pub fn runs(&self) -> impl Iterator<Item = &[u32]> {
+        let mut start = 0;
+        std::iter::from_fn(move || {
+            let rest = self.tied.get(start + 1..)?;
+            let ties = rest.iter().take_while(|tied| **tied).count();
+            let run = self.row.get(start..=start + ties)?;
+            start += run.len();
+            Some(run)
+        })
+    }
+}
+
+/// Rows by rising value, ties in the order given: the value's bits as an integer that sorts
+/// alike, above the row's number. Integers sort faster than doubles by comparison, and in one
+/// pass where the rows come sorted.
+pub(super) fn sorted(rows: impl Iterator<Item = (usize, f64)>) -> Vec<u128> {
+    let packed = rows.map(|(row, value)| (u128::from(sortable(value)) << ROW_BITS) | row as u128);
+    let mut sorted: Vec<u128> = packed.collect();
+    sorted.sort_unstable();
+    sorted
+}
+
+/// Bits that hold a row's number.
+const ROW_BITS: u32 = 32;
+
+/// The value of a packed row, as bits that are equal for equal values and rise with them.
+pub(super) fn value_bits(packed: u128) -> u128 {
+    packed >> ROW_BITS
+}
+
+/// The row of a packed row.
+pub(super) fn row_of(packed: u128) -> u32 {
+    u32::try_from(packed & u128::from(u32::MAX)).unwrap_or(u32::MAX)
+}
+
+/// The bits of a value, turned so that their order as integers is that of the values.
+fn sortable(value: f64) -> u64 {
+    const SIGN: u64 = 1 << 63;
+    let bits = (value + 0.0).to_bits();
+    if bits & SIGN == 0 { bits | SIGN } else { !bits }
+}
 
 /// Twice the midrank of each value, in the order given; ranks run from 1 to `n`, so that
 /// doubled ranks run from 2 to `2 n` and add to `n (n + 1)`. `None` if a value is NaN.
@@ -13,24 +80,22 @@ pub fn doubled_midranks(values: &[f64]) -> Option<Vec<u64>> {
     if values.iter().any(|v| v.is_nan()) {
         return None;
     }
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
     let mut doubled = vec![0; values.len()];
     let mut first = 0;
-    while first < order.len() {
-        let value = values[order[first]];
-        let ties = order[first..]
-            .iter()
-            .take_while(|row| values[**row] == value)
-            .count();
-        // Ranks first+1 ..= first+ties; twice their mean is the sum of the two ends.
-        let twice = (2 * first + ties + 1) as u64;
-        for row in &order[first..first + ties] {
-            doubled[*row] = twice;
+    for run in Ascending::of(values).runs() {
+        let twice = doubled_rank(first, run);
+        for row in run {
+            doubled[*row as usize] = twice;
         }
-        first += ties;
+        first += run.len();
     }
     Some(doubled)
+}
+
+/// Twice the midrank of rows of one value, above `first` rows of lower ones: of ranks `first + 1`
+/// to `first + ties` twice the mean is the sum of the two ends.
+pub(super) fn doubled_rank(first: usize, run: &[u32]) -> u64 {
+    (2 * first + run.len() + 1) as u64
 }
 
 /// The midrank of each value, in the order given, from 1 to `n`. `None` if a value is NaN.

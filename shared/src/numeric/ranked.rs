@@ -13,6 +13,7 @@ use std::ops::Range;
 use super::bootstrap::{Bootstrap, jackknife, replicate};
 use super::delong::DelongFault;
 use super::influence::Influence;
+use super::rank::Ascending;
 use super::roc::Step;
 use super::sum::{Neumaier, count};
 
@@ -41,21 +42,41 @@ impl Ranked {
         if outcome.len() != score.len() || outcome.len() != patient.len() {
             return Err(DelongFault::Length);
         }
+        if u32::try_from(score.len()).is_err() {
+            return Err(DelongFault::TooMany);
+        }
         if score.iter().any(|s| s.is_nan()) {
             return Err(DelongFault::NotANumber);
         }
-        let mut order: Vec<usize> = (0..score.len()).collect();
-        order.sort_by(|a, b| {
-            // Minus zero and zero are one score.
-            (score[*a] + 0.0)
-                .total_cmp(&(score[*b] + 0.0))
-                .then(outcome[*b].cmp(&outcome[*a]))
-        });
+        Self::in_order(&Ascending::of(score), outcome, score, patient)
+    }
+
+    /// As [`Self::of`], of rows whose order is known: that of `score`, or of a finer score that it
+    /// rises with.
+    ///
+    /// # Errors
+    /// Columns of different lengths; too many rows.
+    pub fn in_order(
+        order: &Ascending,
+        outcome: &[bool],
+        score: &[f64],
+        patient: &[u32],
+    ) -> Result<Self, DelongFault> {
+        let lengths = [order.row.len(), score.len(), patient.len()];
+        if lengths.iter().any(|length| *length != outcome.len()) {
+            return Err(DelongFault::Length);
+        }
+        let mut order = order.row.clone();
+        let is_tied = |a: &u32, b: &u32| score[*a as usize] == score[*b as usize];
+        // A stable sort: patients are numbered by first appearance.
+        for tied in order.chunk_by_mut(is_tied).filter(|tied| tied.len() > 1) {
+            tied.sort_by_key(|row| !outcome[*row as usize]);
+        }
         let (number, patients) = numbered(&order, patient)?;
         let rows = order
             .iter()
             .zip(&number)
-            .map(|(row, number)| 2 * number + u32::from(outcome[*row]))
+            .map(|(row, number)| 2 * number + u32::from(outcome[*row as usize]))
             .collect();
         let mut ranked = Self {
             rows,
@@ -64,14 +85,14 @@ impl Ranked {
             scores: Vec::new(),
             patients,
         };
-        for tied in order.chunk_by(|a, b| score[*a] == score[*b]) {
+        for tied in order.chunk_by(is_tied) {
             let (Some(first), Some(last)) = (tied.first(), tied.last()) else {
                 continue;
             };
-            if outcome[*first] != outcome[*last] {
+            if outcome[*first as usize] != outcome[*last as usize] {
                 ranked.mixed.push(ranked.ends.len());
             }
-            ranked.scores.push(score[*first]);
+            ranked.scores.push(score[*first as usize]);
             let before = ranked.ends.last().copied().unwrap_or(0);
             ranked.ends.push(before + tied.len());
         }
@@ -185,11 +206,16 @@ fn weight(row: u32, weights: &[u32]) -> u64 {
 }
 
 /// Each row's patient, numbered from 0 by first appearance in `order`, and their number.
-fn numbered(order: &[usize], patient: &[u32]) -> Result<(Vec<u32>, u32), DelongFault> {
+fn numbered(order: &[u32], patient: &[u32]) -> Result<(Vec<u32>, u32), DelongFault> {
+    if patient.is_sorted_by(|a, b| a < b) {
+        let patients = u32::try_from(order.len()).ok().filter(|n| *n < 1 << 31);
+        let patients = patients.ok_or(DelongFault::TooMany)?;
+        return Ok(((0..patients).collect(), patients));
+    }
     let mut first: Vec<(u32, usize)> = order
         .iter()
         .enumerate()
-        .map(|(place, row)| (patient[*row], place))
+        .map(|(place, row)| (patient[*row as usize], place))
         .collect();
     first.sort_unstable();
     let mut owner = vec![0; order.len()];

@@ -127,7 +127,7 @@ impl<'a> File<'a> {
             .collect()
     }
 
-    fn level(&self, axis: &Axis, field: &Field) -> Vec<usize> {
+    fn level(&self, axis: &Axis, field: &Field) -> Vec<u16> {
         let absent = axis.levels(field).len() - 1;
         let found: Vec<Option<usize>> = match self.column(field) {
             Column::Category(levels) => levels,
@@ -143,8 +143,10 @@ impl<'a> File<'a> {
             }
             Column::Withheld => Vec::new(),
         };
-        let found = found.into_iter();
-        found.map(|level| level.unwrap_or(absent)).collect()
+        let found = found
+            .into_iter()
+            .map(|level| level.unwrap_or(absent) as u16);
+        found.collect()
     }
 }
 

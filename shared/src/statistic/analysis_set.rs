@@ -8,14 +8,21 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::Cases;
+use super::calibration::Recalibration;
 use super::cases::Earlier;
 use super::overlap;
 use super::stage::ExactCount;
+use crate::numeric::logistic::ClippedLogits;
+use crate::numeric::rank::Ascending;
 use crate::numeric::sum::{Chunked, sum_iter};
 use crate::study::{EndpointId, StudyProtocol};
 
 /// Confidence level of every interval a site computes.
 pub const LEVEL: f64 = 0.95;
+
+/// A bound on one patient's share that is no larger settles the rule of dominance without the
+/// share itself: policies allow half.
+pub(crate) const BOUND_SUFFICES: f64 = 0.05;
 
 /// Complete cases of one endpoint, column by column.
 pub struct AnalysisSet<'a> {
@@ -32,14 +39,15 @@ pub struct AnalysisSet<'a> {
     /// Predictions by model, protocol order; of masks, volumes in millilitres.
     pub score: Vec<Vec<f64>>,
     /// Level index by axis, protocol order.
-    pub level: Vec<Vec<usize>>,
+    pub level: Vec<Vec<u16>>,
     pub(crate) earlier: Arc<[Earlier]>,
     patients: u32,
     clustered: bool,
-    in_order: bool,
-    /// What several statistics ask for, found once: cases by rising score by model, and the
-    /// nearest groups by axis.
-    ascending: Vec<OnceCell<Vec<usize>>>,
+    /// What several statistics ask for, found once: cases by rising score, logits and their
+    /// recalibration by model, and the nearest groups by axis.
+    ascending: Vec<OnceCell<Ascending>>,
+    logits: Vec<OnceCell<Option<ClippedLogits>>>,
+    recalibration: Vec<OnceCell<Option<Recalibration>>>,
     nearest: Vec<OnceCell<Vec<u64>>>,
 }
 
@@ -76,7 +84,6 @@ impl<'a> AnalysisSet<'a> {
         Some(Self {
             protocol,
             endpoint: id,
-            in_order: patient.is_sorted_by(|a, b| a < b),
             patient,
             outcome: row.iter().filter_map(|row| outcome(*row)).collect(),
             score,
@@ -90,6 +97,8 @@ impl<'a> AnalysisSet<'a> {
             patients: cases.patients,
             clustered: all.patients < all.rows,
             ascending: vec![OnceCell::new(); cases.score.len()],
+            logits: vec![OnceCell::new(); cases.score.len()],
+            recalibration: cases.score.iter().map(|_| OnceCell::new()).collect(),
             nearest: vec![OnceCell::new(); cases.level.len()],
         })
     }
@@ -145,17 +154,25 @@ impl<'a> AnalysisSet<'a> {
         self.count(holds).patients
     }
 
-    /// Cases by rising score of the model with index `model`, ties in the order of cases; empty
-    /// for no such model.
-    pub fn ascending(&self, model: usize) -> &[usize] {
-        match (self.ascending.get(model), self.score.get(model)) {
-            (Some(cell), Some(score)) => cell.get_or_init(|| {
-                let mut order: Vec<usize> = (0..score.len()).collect();
-                order.sort_by(|a, b| score[*a].total_cmp(&score[*b]));
-                order
-            }),
-            (None, _) | (_, None) => &[],
-        }
+    /// Cases by rising score of the model with index `model`; `None` for no such model.
+    pub fn ascending(&self, model: usize) -> Option<&Ascending> {
+        let (cell, score) = (self.ascending.get(model)?, self.score.get(model)?);
+        Some(cell.get_or_init(|| Ascending::of(score)))
+    }
+
+    /// Logits of the model's predictions, clipped at the protocol's epsilon; `None` for no such
+    /// model, and for predictions that are no probabilities.
+    pub(crate) fn logits(&self, model: usize) -> Option<&ClippedLogits> {
+        let (cell, score) = (self.logits.get(model)?, self.score.get(model)?);
+        let epsilon = self.protocol.clip_epsilon();
+        cell.get_or_init(|| ClippedLogits::of(score, epsilon))
+            .as_ref()
+    }
+
+    /// Line and intercept of the model's logits; `None` as [`Self::logits`].
+    pub(crate) fn recalibration(&self, model: usize) -> Option<&Recalibration> {
+        let fit = || Some(Recalibration::of(self, &self.logits(model)?.lp));
+        self.recalibration.get(model)?.get_or_init(fit).as_ref()
     }
 
     /// For each level of the axis with index `axis`, how few patients tell it or its rest from a
@@ -169,12 +186,6 @@ impl<'a> AnalysisSet<'a> {
                 now.into_iter().zip(before).map(|(a, b)| a.min(b)).collect()
             })
         })
-    }
-
-    /// True when every case has a patient of its own and patients rise from case to case: then
-    /// sums by patient are sums by case.
-    pub(crate) fn in_order(&self) -> bool {
-        self.in_order
     }
 
     /// True when patients contribute several cases.

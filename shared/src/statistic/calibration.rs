@@ -16,19 +16,18 @@
 //! From: `cases`.
 //! To: report page "calibration".
 
-use super::analysis_set::{AnalysisSet, clustered_variance, dominance};
+use super::analysis_set::{AnalysisSet, BOUND_SUFFICES, clustered_variance, dominance};
 use super::auc::Areas;
 use super::estimate::{Estimate, EstimateKey, Found};
 use super::metric::{Metric, Scale};
-use super::observed_expected::ratio_of;
-use super::overlap;
-use super::stage::{Basis, Exact, Undefined};
+use super::observed_expected::{Expected, ExpectedByLevel, ratio_from};
+use super::stage::{Basis, Exact, ExactCount, Undefined};
 use crate::numeric::calibration::bins::{
     Bin, Decomposition, calibration_error, collect, equal_width,
 };
-use crate::numeric::calibration::{self, Line, Sums};
+use crate::numeric::calibration::{self, Estimated, Line, Sums};
 use crate::numeric::distribution::normal_two_sided;
-use crate::numeric::logistic::{ClippedLogits, Coefficients, FitFault};
+use crate::numeric::logistic::{Coefficients, FitFault};
 use crate::numeric::sum::{count, mean};
 use crate::study::SamplingDesign;
 
@@ -53,7 +52,7 @@ pub(crate) fn measure(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Vec
     else {
         return Vec::new();
     };
-    let Some(logits) = ClippedLogits::of(score, set.protocol.clip_epsilon()) else {
+    let (Some(logits), Some(fits)) = (set.logits(model), set.recalibration(model)) else {
         return Vec::new();
     };
     let part = Part {
@@ -64,7 +63,7 @@ pub(crate) fn measure(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Vec
         lp: &logits.lp,
         beside: areas.beside(model).and(classes(set, |_| true)),
     };
-    let found = part.found();
+    let found = part.found(fits);
     let key = |metric| EstimateKey::whole(metric, declared.id.clone(), set.endpoint.clone());
     let mut estimates: Vec<Estimate<Exact>> = found
         .into_iter()
@@ -81,12 +80,82 @@ pub(crate) fn measure(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Vec
         let mut key = key(Metric::CalibrationSlope);
         key.sensitivity = Some(word.to_owned());
         let epsilon = (set.protocol.clip_epsilon() * factor).min(EPSILON_MAX);
-        let lp = ClippedLogits::of(score, epsilon).map_or_else(Vec::new, |logits| logits.lp);
+        let lp = logits.at_epsilon(score, epsilon);
         let part = Part { lp: &lp, ..part };
-        let (found, basis) = part.slope(&part.line());
+        // Most predictions are the same, and so nearly is the line.
+        let line = match fits.line {
+            Ok(line) => part.line_near(line.coefficients),
+            Err(_) => part.line(),
+        };
+        let (found, basis) = part.slope(&line);
         estimates.push(Estimate::whole(set, key, found, basis));
     }
     estimates
+}
+
+/// Line and intercept of all analysed cases.
+pub(crate) struct Recalibration {
+    line: Result<Line, Undefined>,
+    large: Result<Estimated, Undefined>,
+}
+
+impl Recalibration {
+    /// Of the logits `lp` of every case.
+    pub(crate) fn of(set: &AnalysisSet<'_>, lp: &[f64]) -> Self {
+        let clusters = set.clustered().then_some(&set.patient[..]);
+        Self {
+            line: calibration::line(lp, &set.outcome, clusters).map_err(why),
+            large: calibration::in_the_large(lp, &set.outcome, clusters).map_err(why),
+        }
+    }
+}
+
+/// The cases of one level.
+#[derive(Default)]
+struct LevelCases {
+    row: Vec<usize>,
+    score: Vec<f64>,
+    lp: Vec<f64>,
+    outcome: Vec<bool>,
+    patient: Vec<u32>,
+}
+
+impl LevelCases {
+    /// The cases of each of `levels` levels, in their order.
+    fn by_level(
+        set: &AnalysisSet<'_>,
+        level: &[u16],
+        levels: usize,
+        (score, lp): (&[f64], &[f64]),
+    ) -> Vec<Self> {
+        let mut found: Vec<Self> = (0..levels).map(|_| Self::default()).collect();
+        for (row, level) in level.iter().enumerate() {
+            let Some(cases) = found.get_mut(usize::from(*level)) else {
+                continue;
+            };
+            cases.row.push(row);
+            cases.score.push(score[row]);
+            cases.lp.push(lp[row]);
+            cases.outcome.push(set.outcome[row]);
+            cases.patient.push(set.patient[row]);
+        }
+        found
+    }
+
+    /// How many there are, all or of one class.
+    fn count(&self, set: &AnalysisSet<'_>, class: Option<bool>) -> ExactCount {
+        let holds = |event: bool| class.is_none_or(|class| class == event);
+        let rows = self.outcome.iter().filter(|event| holds(**event)).count() as u64;
+        if !set.clustered() {
+            return ExactCount::new(rows, rows);
+        }
+        let owners = self.patient.iter().zip(&self.outcome);
+        let owners = owners.filter(|(_, event)| holds(**event));
+        let mut owners: Vec<u32> = owners.map(|(owner, _)| *owner).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        ExactCount::new(rows, owners.len() as u64)
+    }
 }
 
 /// Slope, calibration in the large and O:E of each level of the axis with index `axis`.
@@ -97,31 +166,38 @@ pub(crate) fn by_level(set: &AnalysisSet<'_>, model: usize, axis: usize) -> Vec<
         let id = set.protocol.model.get(model)?.id.clone();
         Some((declared.id.clone(), levels, id, set.score.get(model)?))
     };
-    let Some((axis_id, levels, id, score)) = read() else {
+    let fits = || Some((set.logits(model)?, set.recalibration(model)?));
+    let (Some((axis_id, levels, id, score)), Some((logits, fits))) = (read(), fits()) else {
         return Vec::new();
     };
-    let Some(logits) = ClippedLogits::of(score, set.protocol.clip_epsilon()) else {
-        return Vec::new();
-    };
+    let level = &set.level[axis];
+    let expected = (!set.clustered()).then(|| ExpectedByLevel::of(set, score, level, levels.len()));
+    let cases = LevelCases::by_level(set, level, levels.len(), (score, &logits.lp));
     let mut estimates = Vec::new();
-    for ((place, level), near) in levels.iter().enumerate().zip(overlap::nearest(set, axis)) {
-        let member = |row: usize| set.level[axis][row] == place;
-        let rows: Vec<usize> = (0..set.len()).filter(|row| member(*row)).collect();
-        let column = |values: &[f64]| -> Vec<f64> { rows.iter().map(|row| values[*row]).collect() };
-        let (score_here, lp) = (column(score), column(&logits.lp));
-        let outcome: Vec<bool> = rows.iter().map(|row| set.outcome[*row]).collect();
-        let patient: Vec<u32> = rows.iter().map(|row| set.patient[*row]).collect();
+    let each = levels.iter().zip(set.nearest(axis)).zip(&cases).enumerate();
+    for (place, ((level, near), cases)) in each {
+        let count = |class| cases.count(set, class);
+        let classes = [count(Some(true)), count(Some(false))];
         let part = Part {
             set,
-            score: &score_here,
-            outcome: &outcome,
-            patient: &patient,
-            lp: &lp,
-            beside: classes(set, member),
+            score: &cases.score,
+            outcome: &cases.outcome,
+            patient: &cases.patient,
+            lp: &cases.lp,
+            beside: Basis::of(classes[0].patients.min(classes[1].patients)),
         };
-        let (slope, slope_basis) = part.slope(&part.line());
-        let (large, large_basis) = part.large();
-        let ratio = ratio_of(set, score, member);
+        let line = match fits.line {
+            Ok(line) => part.line_near(line.coefficients),
+            Err(_) => part.line(),
+        };
+        let (slope, slope_basis) = part.slope(&line);
+        let (large, large_basis) = part.large(part.intercept_near(fits.large));
+        let expected = match &expected {
+            Some(expected) => expected.of_level(place, true),
+            None => Expected::of(set, score, cases.row.iter().copied()),
+        };
+        let member = |row: usize| usize::from(set.level[axis][row]) == place;
+        let ratio = ratio_from(set, expected, classes, member);
         let expected = Found::normal(Scale::Log, ratio.ratio, ratio.log_variance);
         for (metric, found, basis) in [
             (Metric::Citl, large, large_basis),
@@ -130,10 +206,8 @@ pub(crate) fn by_level(set: &AnalysisSet<'_>, model: usize, axis: usize) -> Vec<
         ] {
             let key = EstimateKey::whole(metric, id.clone(), set.endpoint.clone())
                 .within(axis_id.clone(), level.clone());
-            let n = set.count(member).beside(near);
-            let events = set
-                .count(|row| member(row) && set.outcome[row])
-                .beside(near);
+            let n = count(None).beside(*near);
+            let events = count(Some(true)).beside(*near);
             estimates.push(Estimate::new(key, n, events, found, basis));
         }
     }
@@ -180,9 +254,9 @@ struct Part<'a> {
 type Row = (Metric, Found, Basis);
 
 impl Part<'_> {
-    fn found(&self) -> Vec<Row> {
-        let line = self.line();
-        let (large, large_basis) = self.large();
+    fn found(&self, fits: &Recalibration) -> Vec<Row> {
+        let line = fits.line;
+        let (large, large_basis) = self.large(fits.large);
         let (slope, slope_basis) = self.slope(&line);
         let mut rows = vec![
             (Metric::Citl, large, large_basis),
@@ -221,15 +295,31 @@ impl Part<'_> {
         calibration::line(self.lp, self.outcome, self.clusters()).map_err(why)
     }
 
-    fn large(&self) -> (Found, Basis) {
-        let fitted = self.defined().and_then(|()| {
-            calibration::in_the_large(self.lp, self.outcome, self.clusters()).map_err(why)
-        });
+    /// The line of cases most of whom another line was fitted to.
+    fn line_near(&self, near: Coefficients) -> Result<Line, Undefined> {
+        calibration::line_near(self.lp, self.outcome, self.clusters(), near).map_err(why)
+    }
+
+    /// Calibration in the large of some of the cases that `all` is of.
+    fn intercept_near(&self, all: Result<Estimated, Undefined>) -> Result<Estimated, Undefined> {
+        let near = all.map_or(0.0, |all| all.value);
+        let clusters = self.clusters();
+        calibration::in_the_large_near(self.lp, self.outcome, clusters, near).map_err(why)
+    }
+
+    fn large(&self, fitted: Result<Estimated, Undefined>) -> (Found, Basis) {
+        let fitted = self.defined().and(fitted);
         let found = Found::normal(
             Scale::Identity,
             fitted.map(|fit| fit.value),
             fitted.map(|fit| fit.variance),
         );
+        if let Ok(fit) = fitted
+            && !self.set.clustered()
+            && fit.dominance_bound() <= BOUND_SUFFICES
+        {
+            return (found, self.beside.dominated(fit.dominance_bound()));
+        }
         let at = Coefficients {
             intercept: fitted.map_or(0.0, |fit| fit.value),
             slope: 1.0,
@@ -285,6 +375,12 @@ impl Part<'_> {
         let Ok(line) = line else {
             return self.beside;
         };
+        if !self.set.clustered() {
+            let bound = line.dominance_bounds(self.lp)[place];
+            if bound <= BOUND_SUFFICES {
+                return self.beside.dominated(bound);
+            }
+        }
         let influences = line.influences(self.lp, self.outcome);
         self.basis(influences.into_iter().map(|pair| pair[place]))
     }

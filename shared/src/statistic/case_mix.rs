@@ -25,6 +25,7 @@ use super::metric::Metric;
 use super::sampling::Weights;
 use super::stage::{Basis, Exact, Undefined};
 use crate::numeric::distribution::logit;
+use crate::numeric::rank::Ascending;
 use crate::numeric::sum::{Neumaier, sum, sum_iter};
 
 /// Spread of the linear predictor and model-based c-statistic of the model with index `model`.
@@ -34,12 +35,12 @@ pub(crate) fn measure(
     model: usize,
 ) -> Option<[Estimate<Exact>; 2]> {
     let id = set.protocol.model.get(model)?.id.clone();
-    let score = set.score.get(model)?;
+    let (score, order) = (set.score.get(model)?, set.ascending(model)?);
     let everybody = Basis::of(set.patients(|_| true)).and(areas.beside(model));
     let (spread, share) = match Weights::of(set) {
         Ok(weights) => (
             spread(set, score, weights),
-            concordance(set, score, weights),
+            concordance(set, order, score, weights),
         ),
         Err(reason) => (
             (Found::undefined(reason), 0.0),
@@ -108,28 +109,27 @@ struct Pairs {
 }
 
 /// In one pass over the cases by ascending prediction. With itself a case forms no pair.
-fn pairs(score: &[f64], weight: &[f64]) -> Pairs {
-    let mut order: Vec<usize> = (0..score.len()).collect();
-    order.sort_by(|a, b| score[*a].total_cmp(&score[*b]));
+fn pairs(order: &Ascending, score: &[f64], weight: &[f64]) -> Pairs {
     let (events, others) = (
         |row: usize| weight[row] * score[row],
         |row: usize| weight[row] * (1.0 - score[row]),
     );
-    let all_events = sum_iter(order.iter().map(|row| events(*row)));
-    let all_others = sum_iter(order.iter().map(|row| others(*row)));
+    let all_events = sum_iter((0..score.len()).map(events));
+    let all_others = sum_iter((0..score.len()).map(others));
     let mut numerator = vec![0.0; score.len()];
     let mut denominator = vec![0.0; score.len()];
     let (mut below_events, mut below_others) = (Neumaier::default(), Neumaier::default());
-    for run in order.chunk_by(|a, b| score[*a] == score[*b]) {
-        let tied_events = sum_iter(run.iter().map(|row| events(*row)));
-        let tied_others = sum_iter(run.iter().map(|row| others(*row)));
+    for run in order.runs() {
+        let run = run.iter().map(|row| *row as usize);
+        let tied_events = sum_iter(run.clone().map(events));
+        let tied_others = sum_iter(run.clone().map(others));
         for row in run {
-            let p = score[*row];
-            let (own_event, own_other) = (events(*row), others(*row));
+            let p = score[row];
+            let (own_event, own_other) = (events(row), others(row));
             let above = all_events - below_events.total() - tied_events;
-            numerator[*row] = p * (below_others.total() + 0.5 * (tied_others - own_other))
+            numerator[row] = p * (below_others.total() + 0.5 * (tied_others - own_other))
                 + (1.0 - p) * (above + 0.5 * (tied_events - own_event));
-            denominator[*row] = p * (all_others - own_other) + (1.0 - p) * (all_events - own_event);
+            denominator[row] = p * (all_others - own_other) + (1.0 - p) * (all_events - own_event);
         }
         below_events.add(tied_events);
         below_others.add(tied_others);
@@ -140,9 +140,14 @@ fn pairs(score: &[f64], weight: &[f64]) -> Pairs {
     }
 }
 
-fn concordance(set: &AnalysisSet<'_>, score: &[f64], weights: Weights) -> (Found, f64) {
+fn concordance(
+    set: &AnalysisSet<'_>,
+    order: &Ascending,
+    score: &[f64],
+    weights: Weights,
+) -> (Found, f64) {
     let weight: Vec<f64> = (0..set.len()).map(|row| weights.of_row(set, row)).collect();
-    let pairs = pairs(score, &weight);
+    let pairs = pairs(order, score, &weight);
     let carry = |values: &[f64]| -> Vec<f64> {
         values
             .iter()
@@ -211,7 +216,7 @@ mod tests {
         for n in 2..60 {
             let score: Vec<f64> = (0..n).map(|_| draw()).collect();
             let weight: Vec<f64> = (0..n).map(|_| 0.5 + draw()).collect();
-            let found = pairs(&score, &weight);
+            let found = pairs(&Ascending::of(&score), &score, &weight);
             let carry =
                 |values: &[f64]| sum_iter(values.iter().zip(&weight).map(|(v, w)| v * w)) / 2.0;
             let (up, down) = brute(&score, &weight);
@@ -226,7 +231,7 @@ mod tests {
         let score: Vec<f64> = (0..4000)
             .map(|i| if i % 2 == 0 { 0.2 } else { 0.6 })
             .collect();
-        let found = pairs(&score, &vec![1.0; score.len()]);
+        let found = pairs(&Ascending::of(&score), &score, &vec![1.0; score.len()]);
         let got = sum(&found.numerator) / sum(&found.denominator);
         let expected = (0.48 + 0.5 * 0.16 + 0.5 * 0.24) / (0.4 * 0.6 * 4.0);
         assert!((got - expected).abs() < 1e-3, "{got} {expected}");

@@ -26,7 +26,7 @@ pub struct Cases {
     /// Groups that earlier releases of this site spoke about, whatever the study.
     pub earlier: Arc<[Earlier]>,
     /// Level index by axis (protocol order) and row, in the order of `Axis::levels`.
-    pub level: Vec<Vec<usize>>,
+    pub level: Vec<Vec<u16>>,
     /// Values by declared field (protocol order).
     pub column: Vec<Column>,
     /// What happened before eligibility was complete.

@@ -124,7 +124,7 @@ impl Characteristics<Exact> {
             };
             let levels = axis.levels(field);
             let near = set.nearest(index).iter().copied();
-            let counts = set.counts(levels.len(), |row| set.level[index][row]);
+            let counts = set.counts(levels.len(), |row| usize::from(set.level[index][row]));
             axes.push(AxisCounts {
                 target: representation(axis, &levels, &counts, set.clustered()),
                 axis: axis.id.clone(),

@@ -246,7 +246,7 @@ impl Contingency<Exact> {
         let field = set.protocol.find_field(&declared.field)?;
         let (levels, ordered) = (declared.levels(field), declared.ordered_levels(field));
         let level = set.level.get(axis)?;
-        let group = |row: usize| level[row] * columns.len() + column(row);
+        let group = |row: usize| usize::from(level[row]) * columns.len() + column(row);
         let mut counts = set.counts(levels.len() * columns.len(), group).into_iter();
         let rows: Vec<ContingencyRow<Exact>> = levels
             .into_iter()

@@ -33,18 +33,16 @@ pub(crate) struct Place {
 
 impl Crossed {
     /// Counts the cases of `set`; `level` has one entry per case.
-    pub(crate) fn of(
-        set: &AnalysisSet<'_>,
-        level: &[usize],
-        score: &[f64],
-        threshold: f64,
-    ) -> Self {
-        let levels = level.iter().max().map_or(0, |highest| highest + 1);
+    pub(crate) fn of(set: &AnalysisSet<'_>, level: &[u16], score: &[f64], threshold: f64) -> Self {
+        let levels = level
+            .iter()
+            .max()
+            .map_or(0, |highest| usize::from(*highest) + 1);
         let mut cases = vec![0; levels * CELLS];
         let mut owners = Vec::with_capacity(if set.clustered() { set.len() } else { 0 });
         for (row, level) in level.iter().enumerate() {
             let positive = usize::from(score[row] >= threshold);
-            let cell = level * CELLS + 2 * positive + usize::from(set.outcome[row]);
+            let cell = usize::from(*level) * CELLS + 2 * positive + usize::from(set.outcome[row]);
             cases[cell] += 1;
             if set.clustered() {
                 owners.push((set.patient[row], cell));

@@ -28,6 +28,7 @@ use super::resample::{interval, of_patients};
 use super::stage::{Basis, Exact, Undefined};
 use crate::numeric::bootstrap::Bootstrap;
 use crate::numeric::influence::{self, Influence};
+use crate::numeric::rank::Ascending;
 use crate::numeric::ranked::Ranked;
 use crate::numeric::roc::{self, Focus, Step};
 use crate::numeric::sum::sum_iter;
@@ -42,7 +43,8 @@ pub(crate) fn measure(
 ) -> Option<Vec<Estimate<Exact>>> {
     let id = set.protocol.model.get(model)?.id.clone();
     let score = set.score.get(model)?;
-    let ranked = Ranked::of(&set.outcome, score, &set.patient).ok()?;
+    let order = set.ascending(model)?;
+    let ranked = Ranked::in_order(order, &set.outcome, score, &set.patient).ok()?;
     let comparison = areas.comparison.as_ref()?;
     let basis = area_basis(
         &set.patient,
@@ -65,7 +67,7 @@ pub(crate) fn measure(
     let mut estimates = Vec::new();
     estimates.extend(partial.map(|found| whole(Metric::PartialAuc, found)));
     estimates.extend(precision.map(|found| whole(Metric::AveragePrecision, found)));
-    let [maximum, edge] = one.youden(score)?;
+    let [maximum, edge] = one.youden(order, score)?;
     estimates.push(whole(Metric::YoudenMaximum, (maximum, basis)));
     estimates.push(whole(Metric::YoudenThreshold, (edge, basis)));
     Some(estimates)
@@ -167,14 +169,15 @@ impl Curve<'_> {
     }
 
     /// The largest Youden index over the grid's edges, and the edge.
-    fn youden(&self, score: &[f64]) -> Option<[Found; 2]> {
+    fn youden(&self, order: &Ascending, score: &[f64]) -> Option<[Found; 2]> {
         let edges = &self.set.protocol.histogram.edges;
         let bins: Vec<f64> = score
             .iter()
             .map(|score| u32::try_from(bin_of(edges, *score)).map(f64::from))
             .collect::<Result<_, _>>()
             .ok()?;
-        let ranked = Ranked::of(&self.set.outcome, &bins, &self.set.patient).ok()?;
+        let (outcome, patient) = (&self.set.outcome, &self.set.patient);
+        let ranked = Ranked::in_order(order, outcome, &bins, patient).ok()?;
         let Some(best) = roc::youden(&ranked.steps(&ranked.once())) else {
             let none = || Found::undefined(Undefined::OneClass);
             return Some([none(), none()]);

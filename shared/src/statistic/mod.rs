@@ -28,6 +28,7 @@ pub mod estimate;
 pub mod flow;
 pub mod histogram;
 pub mod lesion;
+mod level_totals;
 pub mod masks;
 pub mod measure;
 pub mod metric;

@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, clustered_variance, dominance};
 use super::auc::Areas;
+use super::level_totals::LevelTotals;
 use super::sampling::Weights;
 use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
-use crate::numeric::sum::{Chunked, Neumaier, count, sum_iter};
+use crate::numeric::sum::{count, sum_iter};
 use crate::study::{EndpointId, ModelId};
 
 /// O:E of one model at one site.
@@ -60,7 +61,11 @@ pub(crate) struct Expected {
 }
 
 impl Expected {
-    fn of(set: &AnalysisSet<'_>, score: &[f64], rows: impl Iterator<Item = usize> + Clone) -> Self {
+    pub(crate) fn of(
+        set: &AnalysisSet<'_>,
+        score: &[f64],
+        rows: impl Iterator<Item = usize> + Clone,
+    ) -> Self {
         let weights = Weights::of(set).unwrap_or(Weights::PLAIN);
         let weighted = |row: usize| weights.of_row(set, row) * score[row];
         Self {
@@ -68,37 +73,35 @@ impl Expected {
             share: dominance(rows.map(|row| (set.patient[row], score[row]))),
         }
     }
+}
 
-    /// Of the cases for which `member` holds, and of the others.
-    pub(crate) fn of_both(
-        set: &AnalysisSet<'_>,
-        score: &[f64],
-        member: impl Fn(usize) -> bool,
-    ) -> [Self; 2] {
-        if !set.in_order() {
-            return [true, false].map(|inside| {
-                let rows = (0..set.len()).filter(|row| member(*row) == inside);
-                Self::of(set, score, rows)
-            });
-        }
+/// What is expected at each level of an axis and of the others, where every patient has one case.
+pub(crate) struct ExpectedByLevel {
+    plain: LevelTotals,
+    /// Where the design weighs cases.
+    weighted: Option<LevelTotals>,
+}
+
+impl ExpectedByLevel {
+    /// By `level`, one per case; the levels are those below `levels`.
+    pub(crate) fn of(set: &AnalysisSet<'_>, score: &[f64], level: &[u16], levels: usize) -> Self {
         let weights = Weights::of(set).unwrap_or(Weights::PLAIN);
-        // Predictions are at least 0, so that each is its own absolute value.
-        let mut sums = [(Neumaier::default(), Chunked::default(), 0.0_f64); 2];
-        for (row, score) in score.iter().enumerate() {
-            let (sum, absolute, largest) = &mut sums[usize::from(!member(row))];
-            sum.add(weights.of_row(set, row) * score);
-            absolute.add(score.abs());
-            *largest = largest.max(score.abs());
+        let weighted = |row: usize| weights.of_row(set, row) * score[row];
+        Self {
+            plain: LevelTotals::of(level, levels, |row| score[row]),
+            weighted: (!weights.is_plain()).then(|| LevelTotals::of(level, levels, weighted)),
         }
-        sums.map(|(sum, absolute, largest)| {
-            let (sum, absolute) = (sum.total(), absolute.total());
-            let share = if absolute > 0.0 {
-                largest / absolute
-            } else {
-                1.0
-            };
-            Self { sum, share }
-        })
+    }
+
+    /// Of the level, or of what is not of it.
+    pub(crate) fn of_level(&self, level: usize, inside: bool) -> Expected {
+        let plain = self.plain.of_level(level, inside);
+        let weighted = self.weighted.as_ref();
+        let weighted = weighted.map_or(plain, |weighted| weighted.of_level(level, inside));
+        Expected {
+            sum: weighted.sum(),
+            share: plain.largest_share(),
+        }
     }
 }
 

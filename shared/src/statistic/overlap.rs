@@ -20,20 +20,16 @@ pub(crate) fn nearest(set: &AnalysisSet<'_>, axis: usize) -> Vec<u64> {
     let mut nearest = vec![u64::MAX; levels];
     for earlier in 0..axis {
         let (other, others) = (&set.level[earlier], levels_of(set, earlier));
-        for event in [false, true] {
-            // The last group takes the other class, which this table does not look at.
-            let groups = levels * others;
-            let place = |row: usize| {
-                if set.outcome[row] == event {
-                    own[row] * others + other[row]
-                } else {
-                    groups
-                }
-            };
-            let cells = set.counts(groups, place);
+        let groups = levels * others;
+        let place = |row: usize| {
+            let class = groups * usize::from(set.outcome[row]);
+            class + usize::from(own[row]) * others + usize::from(other[row])
+        };
+        let both = set.counts(2 * groups, place);
+        for cells in both.chunks(groups.max(1)) {
             for (level, nearest) in nearest.iter_mut().enumerate() {
                 for pair in 0..others {
-                    let found = difference(set.clustered(), &cells, others, (level, pair));
+                    let found = difference(set.clustered(), cells, others, (level, pair));
                     *nearest = found.min(*nearest);
                 }
             }
@@ -109,7 +105,7 @@ pub(crate) fn nearest_earlier_level(set: &AnalysisSet<'_>, axis: usize) -> Vec<u
     for event in CLASSES {
         let groups = members(set, levels, |row| {
             let counts = event.is_none_or(|event| set.outcome[row] == event);
-            counts.then_some(own[row])
+            counts.then_some(usize::from(own[row]))
         });
         for (nearest, group) in nearest.iter_mut().zip(&groups) {
             *nearest = nearest_earlier(&set.earlier, group).min(*nearest);

@@ -41,7 +41,7 @@ pub fn groups(
             let names = protocol.find_field(&axis.field);
             let names = names.map(|field| axis.levels(field)).unwrap_or_default();
             for class in CLASSES {
-                let of = |row: usize| counts(&set, class, row).then_some(level[row]);
+                let of = |row: usize| counts(&set, class, row).then_some(usize::from(level[row]));
                 let each = members(&set, names.len(), of);
                 for (place, (name, patient)) in names.iter().zip(each).enumerate() {
                     if says(&set.endpoint, &axis.id, place, class.is_some()) {

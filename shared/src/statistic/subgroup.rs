@@ -10,18 +10,24 @@
 //! From: `cases`.
 //! To: report page "subgroups and fairness".
 
+use std::cell::OnceCell;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::analysis_set::{AnalysisSet, LEVEL, clustered_variance, dominance};
+use super::analysis_set::{AnalysisSet, BOUND_SUFFICES, LEVEL, clustered_variance, dominance};
 use super::auc::{area_basis, area_values};
 use super::confusion::{Proportion, RateMeasure, proportion_from};
 use super::crossed::{Crossed, Place};
 use super::disparity::{Apart, Disparity, Own};
-use super::observed_expected::{Expected, Ratio, ratio_from};
+use super::level_totals::LevelTotals;
+use super::observed_expected::{Expected, ExpectedByLevel, Ratio, ratio_from};
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
-use crate::numeric::delong::{self, Comparison, Run};
-use crate::numeric::sum::mean;
+use crate::numeric::delong::{
+    self, BoundedArea, ByScore, Comparison, LevelAreas, Run, areas_by_level,
+};
+use crate::numeric::rank::Ascending;
+use crate::numeric::sum::{count, mean};
 use crate::numeric::{Interval, distribution, proportion};
 use crate::study::{AxisId, EndpointId, ModelId, SamplingDesign};
 
@@ -197,18 +203,23 @@ impl SubgroupTable<Exact> {
         let field = set.protocol.find_field(&declared.field)?;
         let level = set.level.get(axis)?;
         let score = set.score.get(model)?;
-        let ranked = Ranked::of(set, model, level);
+        let levels = declared.levels(field);
+        let ranked = OnceCell::new();
+        let order = set.ascending(model)?;
+        let alone = !set.clustered();
+        let swept = alone.then(|| Swept::of(set, score, order, (level, levels.len())));
         let crossed = Crossed::of(set, level, score, threshold);
         let mut apart = Apart::new(set.clustered());
-        let rows = declared
-            .levels(field)
+        let rows = levels
             .into_iter()
             .zip(set.nearest(axis).iter().copied())
             .enumerate()
             .map(|(index, (name, near))| {
                 let group = Group {
                     set,
+                    order,
                     ranked: &ranked,
+                    swept: swept.as_ref(),
                     crossed: &crossed,
                     score,
                     threshold,
@@ -229,23 +240,61 @@ impl SubgroupTable<Exact> {
     }
 }
 
+/// What all levels of an axis need, where every patient has one case: found in a few passes over
+/// the cases for all of them together.
+struct Swept {
+    areas: Vec<LevelAreas>,
+    losses: LevelTotals,
+    expected: ExpectedByLevel,
+}
+
+impl Swept {
+    fn of(
+        set: &AnalysisSet<'_>,
+        score: &[f64],
+        order: &Ascending,
+        (level, levels): (&[u16], usize),
+    ) -> Self {
+        let rows = || order.row.iter().map(|row| *row as usize);
+        let outcome: Vec<bool> = rows().map(|row| set.outcome[row]).collect();
+        let by_score: Vec<u16> = rows().map(|row| level[row]).collect();
+        Self {
+            areas: areas_by_level(
+                ByScore {
+                    outcome: &outcome,
+                    tied: &order.tied,
+                    level: &by_score,
+                },
+                levels,
+            ),
+            losses: LevelTotals::of(level, levels, |row| loss(set, score, row)),
+            expected: ExpectedByLevel::of(set, score, level, levels),
+        }
+    }
+}
+
+/// Squared distance of a prediction from the outcome.
+fn loss(set: &AnalysisSet<'_>, score: &[f64], row: usize) -> f64 {
+    let gap = score[row] - f64::from(u8::from(set.outcome[row]));
+    gap * gap
+}
+
 /// The columns by rising score: sorting once spares every level and its rest a sort of their own.
 struct Ranked {
     score: Vec<f64>,
     outcome: Vec<bool>,
     patient: Vec<u32>,
-    level: Vec<usize>,
+    level: Vec<u16>,
 }
 
 impl Ranked {
-    fn of(set: &AnalysisSet<'_>, model: usize, level: &[usize]) -> Self {
-        let order = set.ascending(model);
-        let score = &set.score[model];
+    fn of(set: &AnalysisSet<'_>, score: &[f64], order: &Ascending, level: &[u16]) -> Self {
+        let rows = || order.row.iter().map(|row| *row as usize);
         Self {
-            score: order.iter().map(|row| score[*row]).collect(),
-            outcome: order.iter().map(|row| set.outcome[*row]).collect(),
-            patient: order.iter().map(|row| set.patient[*row]).collect(),
-            level: order.iter().map(|row| level[*row]).collect(),
+            score: rows().map(|row| score[row]).collect(),
+            outcome: rows().map(|row| set.outcome[row]).collect(),
+            patient: rows().map(|row| set.patient[row]).collect(),
+            level: rows().map(|row| level[row]).collect(),
         }
     }
 
@@ -254,7 +303,8 @@ impl Ranked {
         let mut runs = Vec::new();
         let (mut run, mut last) = (Run::default(), f64::NAN);
         let rows = self.level.iter().zip(&self.outcome).zip(&self.score);
-        for ((_, event), score) in rows.filter(|((level, event), _)| chosen(**level, **event)) {
+        let rows = rows.filter(|((level, event), _)| chosen(usize::from(**level), **event));
+        for ((_, event), score) in rows {
             if *score != last && run != Run::default() {
                 runs.push(std::mem::take(&mut run));
             }
@@ -271,7 +321,7 @@ impl Ranked {
     /// Places of the cases that `chosen` takes, by level and outcome.
     fn chosen(&self, chosen: impl Fn(usize, bool) -> bool) -> Vec<usize> {
         let rows = self.level.iter().zip(&self.outcome).enumerate();
-        rows.filter(|(_, (level, event))| chosen(**level, **event))
+        rows.filter(|(_, (level, event))| chosen(usize::from(**level), **event))
             .map(|(row, _)| row)
             .collect()
     }
@@ -284,19 +334,21 @@ fn pick<T: Copy>(column: &[T], rows: &[usize]) -> Vec<T> {
 /// One level of an axis against the rest of the site.
 struct Group<'a> {
     set: &'a AnalysisSet<'a>,
-    ranked: &'a Ranked,
+    order: &'a Ascending,
+    ranked: &'a OnceCell<Ranked>,
+    swept: Option<&'a Swept>,
     crossed: &'a Crossed,
     score: &'a [f64],
     threshold: f64,
     /// Level of every case.
-    level: &'a [usize],
+    level: &'a [u16],
     /// The level this is about.
     index: usize,
 }
 
 impl Group<'_> {
     fn member(&self, row: usize) -> bool {
-        self.level[row] == self.index
+        usize::from(self.level[row]) == self.index
     }
 
     fn row(&self, level: String, near: u64, apart: &mut Apart) -> SubgroupRow<Exact> {
@@ -476,8 +528,8 @@ impl Group<'_> {
     /// AUC of the level and of the rest; the two are independent groups of patients. Where a
     /// patient has cases in both, no interval of the gap exists here.
     fn area(&self) -> Found {
-        let own = self.area_of(&|own, _| own);
-        let rest = self.area_of(&|own, _| !own);
+        let own = self.area_of(|areas| areas.own, &|own, _| own);
+        let rest = self.area_of(|areas| areas.rest, &|own, _| !own);
         let shared = self.shares_patients();
         let compared = own.as_level();
         two_areas(own, rest, shared, compared)
@@ -486,23 +538,48 @@ impl Group<'_> {
     /// Events of the level against the rest's non-events, and the rest's events against the
     /// level's non-events: four groups of different cases.
     fn cross_area(&self) -> Found {
-        let own = self.area_of(&|own, event| own == event);
-        let rest = self.area_of(&|own, event| own != event);
+        let own = self.area_of(|areas| areas.events, &|own, event| own == event);
+        let rest = self.area_of(|areas| areas.non_events, &|own, event| own != event);
         let shared = self.shares_patients();
         // Every level's comparison holds the others: they are not independent of each other.
         let compared = Own::none(Undefined::Dependent, own.basis);
         two_areas(own, rest, shared, compared)
     }
 
+    fn ranked(&self) -> &Ranked {
+        let rank = || Ranked::of(self.set, self.score, self.order, self.level);
+        self.ranked.get_or_init(rank)
+    }
+
     /// The area over the cases that `chosen` takes, by whether they are of the level and whether
-    /// they have the event.
-    fn area_of(&self, chosen: &dyn Fn(bool, bool) -> bool) -> Area {
+    /// they have the event: `which` of those that one walk found, or where patients repeat, of
+    /// these cases alone.
+    fn area_of(
+        &self,
+        which: impl Fn(&LevelAreas) -> BoundedArea,
+        chosen: &dyn Fn(bool, bool) -> bool,
+    ) -> Area {
         let chosen = |level: usize, event: bool| chosen(level == self.index, event);
-        let (area, basis) = if self.set.clustered() {
-            let rows = self.ranked.chosen(chosen);
-            let outcome = pick(&self.ranked.outcome, &rows);
-            let score = pick(&self.ranked.score, &rows);
-            let patient = pick(&self.ranked.patient, &rows);
+        let (area, basis) = if let Some(swept) = self.swept {
+            let Some(found) = swept.areas.get(self.index).map(which) else {
+                return Area::none();
+            };
+            let sizes = found.auc.sizes;
+            let basis = Basis::of(sizes.events.min(sizes.non_events));
+            let share = if found.dominance_bound <= BOUND_SUFFICES {
+                found.dominance_bound
+            } else if found.auc.auc.is_none() {
+                1.0
+            } else {
+                delong::dominance_of_runs(&self.ranked().runs(chosen))
+            };
+            (found.auc, basis.dominated(share))
+        } else {
+            let ranked = self.ranked();
+            let rows = ranked.chosen(chosen);
+            let outcome = pick(&ranked.outcome, &rows);
+            let score = pick(&ranked.score, &rows);
+            let patient = pick(&ranked.patient, &rows);
             let found = Comparison::of(&outcome, &[&score], &patient).ok();
             let found = found
                 .as_ref()
@@ -511,11 +588,6 @@ impl Group<'_> {
                 return Area::none();
             };
             (area, area_basis(&patient, area.sizes, placements))
-        } else {
-            let found = delong::area_of_runs(&self.ranked.runs(chosen));
-            let sizes = found.auc.sizes;
-            let basis = Basis::of(sizes.events.min(sizes.non_events));
-            (found.auc, basis.dominated(found.dominance))
         };
         let (value, variance) = area_values(&area);
         let interval = variance.and_then(|_| area.logit_interval(LEVEL).ok_or(Undefined::Boundary));
@@ -529,12 +601,7 @@ impl Group<'_> {
 
     /// Mean squared error of the level and of the rest (as `brier`).
     fn brier(&self) -> Found {
-        let loss = |row: usize| {
-            let gap = self.score[row] - f64::from(u8::from(self.set.outcome[row]));
-            gap * gap
-        };
-        let own = self.mean_of(loss, true);
-        let rest = self.mean_of(loss, false);
+        let (own, rest) = (self.mean_loss(true), self.mean_loss(false));
         if self.set.protocol.sampling.design == SamplingDesign::OutcomeDependent {
             return Found::undefined(Undefined::DesignForbids, own.basis, rest.basis);
         }
@@ -543,35 +610,51 @@ impl Group<'_> {
         two_areas(own, rest, shared, compared)
     }
 
-    fn mean_of(&self, loss: impl Fn(usize) -> f64, level: bool) -> Area {
-        let chosen = |row: usize| self.member(row) == level;
-        let rows: Vec<usize> = (0..self.set.len()).filter(|row| chosen(*row)).collect();
-        let losses: Vec<f64> = rows.iter().map(|row| loss(*row)).collect();
-        let patient: Vec<u32> = rows.iter().map(|row| self.set.patient[*row]).collect();
+    fn mean_loss(&self, level: bool) -> Area {
         let people = |event| {
-            self.set
-                .patients(|row| chosen(row) && self.set.outcome[row] == event)
+            let count = self
+                .crossed
+                .count(|place| (place.level == self.index) == level && place.event == event);
+            count.patients
         };
-        let share = dominance(patient.iter().copied().zip(losses.iter().copied()));
-        let value = mean(&losses).ok_or(Undefined::NoCases);
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "counts of cases stay far below 2^53"
-        )]
-        let n = losses.len() as f64;
-        let variance = value.and_then(|mean| {
-            let influence: Vec<f64> = losses.iter().map(|one| (one - mean) / n).collect();
-            clustered_variance(&influence, &patient)
-                .filter(|variance| *variance > 0.0)
-                .ok_or(Undefined::NoVariance)
-        });
+        let basis = Basis::of(people(true).min(people(false)));
+        let (value, variance, share) = match self.swept {
+            Some(swept) => {
+                let total = swept.losses.of_level(self.index, level);
+                let n = count(total.moments.n);
+                let variance = total.moments.variance().map(|variance| variance / n);
+                let value = (n > 0.0).then_some(total.moments.mean);
+                (value, variance, total.largest_share())
+            }
+            None => self.mean_loss_by_patient(level),
+        };
+        let value = value.ok_or(Undefined::NoCases);
+        let variance = variance.filter(|variance| *variance > 0.0);
+        let variance = value.and(variance.ok_or(Undefined::NoVariance));
         let interval = value.and_then(|value| around(value, variance?, (0.0, 1.0)));
         Area {
             value,
             variance,
             interval,
-            basis: Basis::of(people(true).min(people(false))).dominated(share),
+            basis: basis.dominated(share),
         }
+    }
+
+    /// Mean, its variance over patients, and the largest share of one.
+    fn mean_loss_by_patient(&self, level: bool) -> (Option<f64>, Option<f64>, f64) {
+        let rows = (0..self.set.len()).filter(|row| self.member(*row) == level);
+        let rows: Vec<usize> = rows.collect();
+        let losses = rows.iter().map(|row| loss(self.set, self.score, *row));
+        let losses: Vec<f64> = losses.collect();
+        let patient = pick(&self.set.patient, &rows);
+        let share = dominance(patient.iter().copied().zip(losses.iter().copied()));
+        let value = mean(&losses);
+        let variance = value.and_then(|mean| {
+            let n = count(losses.len() as u64);
+            let influence: Vec<f64> = losses.iter().map(|one| (one - mean) / n).collect();
+            clustered_variance(&influence, &patient)
+        });
+        (value, variance, share)
     }
 
     fn shares_patients(&self) -> bool {
@@ -586,7 +669,14 @@ impl Group<'_> {
     }
 
     fn ratio(&self) -> Found {
-        let [own, rest] = Expected::of_both(self.set, self.score, |row| self.member(row));
+        let expected = |inside: bool| match self.swept {
+            Some(swept) => swept.expected.of_level(self.index, inside),
+            None => {
+                let rows = (0..self.set.len()).filter(|row| self.member(*row) == inside);
+                Expected::of(self.set, self.score, rows)
+            }
+        };
+        let (own, rest) = (expected(true), expected(false));
         let ratio = |expected: Expected, inside: bool| {
             let classes = [true, false].map(|event| {
                 self.crossed

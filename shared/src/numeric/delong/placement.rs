@@ -4,6 +4,7 @@
 //! To: `delong`; the disclosure gate reads `Placements`.
 
 use super::{DelongFault, Sizes};
+use crate::numeric::rank::{row_of, sorted, value_bits};
 use crate::numeric::sum::{Neumaier, count};
 
 /// Rows from which integer placements could overflow 64 bits (products of class sizes).
@@ -79,35 +80,17 @@ impl Placements {
     }
 }
 
-/// The rows of one class by rising score: the score's bits as an integer that sorts alike, above
-/// the row's number. Zero and minus zero are one score. Integers sort faster than doubles by
-/// comparison, and in one pass where the rows come sorted.
+/// The rows of one class by rising score.
 fn ranked(outcome: &[bool], score: &[f64], class: bool) -> Vec<u128> {
-    let mut ranked: Vec<u128> = outcome
-        .iter()
-        .zip(score)
-        .enumerate()
-        .filter(|(_, (event, _))| **event == class)
-        .map(|(row, (_, score))| (u128::from(sortable(*score)) << ROW_BITS) | row as u128)
-        .collect();
-    ranked.sort_unstable();
-    ranked
-}
-
-/// Bits that hold a row's number: rows stay below [`LIMIT`].
-const ROW_BITS: u32 = 32;
-
-/// The bits of a score, turned so that their order as integers is that of the scores.
-fn sortable(score: f64) -> u64 {
-    const SIGN: u64 = 1 << 63;
-    let bits = (score + 0.0).to_bits();
-    if bits & SIGN == 0 { bits | SIGN } else { !bits }
+    let rows = outcome.iter().zip(score).enumerate();
+    let class = rows.filter(|(_, (event, _))| **event == class);
+    sorted(class.map(|(row, (_, score))| (row, *score)))
 }
 
 /// For each row of `class`, at its place in `twice`: twice the number of rows of `other` with a
 /// lower score, plus the number with the same. One walk through both.
 fn set_twice_below(class: &[u128], other: &[u128], twice: &mut [u64]) {
-    let score = |packed: &u128| packed >> ROW_BITS;
+    let score = |packed: &u128| value_bits(*packed);
     let (mut below, mut not_above) = (0, 0);
     for packed in class {
         let own = score(packed);
@@ -118,8 +101,7 @@ fn set_twice_below(class: &[u128], other: &[u128], twice: &mut [u64]) {
         while other.get(not_above).is_some_and(|one| score(one) <= own) {
             not_above += 1;
         }
-        let row = usize::try_from(packed & u128::from(u32::MAX)).unwrap_or(usize::MAX);
-        if let Some(twice) = twice.get_mut(row) {
+        if let Some(twice) = twice.get_mut(row_of(*packed) as usize) {
             *twice = (below + not_above) as u64;
         }
     }

@@ -310,21 +310,89 @@ proptest! {
     }
 
     #[test]
-    fn runs_have_the_area_of_their_rows(
-        runs in proptest::collection::vec((0_u32..4, 0_u32..4), 0..60),
+    fn levels_have_the_areas_of_their_rows(
+        rows in proptest::collection::vec((any::<bool>(), 0_u8..40, 0_u16..4), 0..80),
     ) {
-        let runs: Vec<Run> = runs
-            .into_iter()
-            .map(|(events, non_events)| Run { events, non_events })
+        let mut rows = rows;
+        rows.sort_by_key(|row| row.1);
+        let tied: Vec<bool> = rows.iter().enumerate()
+            .map(|(place, row)| place > 0 && rows[place - 1].1 == row.1)
             .collect();
-        let (mut outcome, mut score) = (Vec::new(), Vec::new());
-        for (place, run) in runs.iter().enumerate() {
-            for row in 0..run.events + run.non_events {
-                outcome.push(row < run.events);
-                score.push(place as f64);
+        let outcome: Vec<bool> = rows.iter().map(|row| row.0).collect();
+        let level: Vec<u16> = rows.iter().map(|row| row.2).collect();
+        // Level 3 is of no level: everybody's rest.
+        let cases = ByScore { outcome: &outcome, tied: &tied, level: &level };
+        let found = areas_by_level(cases, 3);
+        prop_assert_eq!(found.len(), 3);
+        for (level, found) in found.iter().enumerate() {
+            let level = level as u16;
+            let areas = [
+                (found.own, true, true),
+                (found.rest, false, false),
+                (found.events, true, false),
+                (found.non_events, false, true),
+            ];
+            for (found, event_inside, other_inside) in areas {
+                let chosen: Vec<&(bool, u8, u16)> = rows.iter()
+                    .filter(|row| (row.2 == level) == if row.0 { event_inside } else { other_inside })
+                    .collect();
+                let outcome: Vec<bool> = chosen.iter().map(|row| row.0).collect();
+                let score: Vec<f64> = chosen.iter().map(|row| f64::from(row.1)).collect();
+                let patient: Vec<u32> = (0..outcome.len() as u32).collect();
+                let expected = auc(&outcome, &score, &patient).unwrap();
+                prop_assert_eq!(found.auc.sizes, expected.sizes);
+                prop_assert_eq!(found.auc.auc, expected.auc);
+                prop_assert_eq!(found.auc.status, expected.status);
+                let close = |a: f64, b: f64| (a - b).abs() <= 1e-13 * b.abs().max(1e-3);
+                match (found.auc.variance, expected.variance) {
+                    (Some(a), Some(b)) => prop_assert!(close(a, b), "{a} {b}"),
+                    (a, b) => prop_assert_eq!(a, b),
+                }
+                let exact = dominance_of_runs(&runs_of(&outcome, &score));
+                prop_assert!(exact <= found.dominance_bound * (1.0 + 1e-12));
             }
         }
-        let patient: Vec<u32> = (0..outcome.len() as u32).collect();
-        prop_assert_eq!(area_of_runs(&runs).auc, auc(&outcome, &score, &patient).unwrap());
+    }
+}
+
+fn runs_of(outcome: &[bool], score: &[f64]) -> Vec<Run> {
+    let rows: Vec<(bool, f64)> = outcome.iter().copied().zip(score.iter().copied()).collect();
+    rows.chunk_by(|a, b| a.1 == b.1)
+        .map(|run| Run {
+            events: run.iter().filter(|row| row.0).count() as u32,
+            non_events: run.iter().filter(|row| !row.0).count() as u32,
+        })
+        .collect()
+}
+
+#[test]
+fn one_row_that_stands_apart_dominates() {
+    // Of eleven events nine lie above everything, one in the middle, one below everything: of
+    // the deviations from the mean placement, 19/22, it carries 19 of 54 parts.
+    let (mut outcome, mut score) = (vec![true; 11], vec![3.0; 11]);
+    (score[0], score[1]) = (0.0, 1.095);
+    outcome.extend(vec![false; 20]);
+    score.extend((0..20).map(|row| 1.0 + f64::from(row) / 100.0));
+    let mut rows: Vec<(bool, f64)> = outcome.iter().copied().zip(score).collect();
+    rows.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let (outcome, score): (Vec<bool>, Vec<f64>) = rows.into_iter().unzip();
+    assert!((dominance_of_runs(&runs_of(&outcome, &score)) - 19.0 / 54.0).abs() < 1e-12);
+}
+
+#[test]
+fn many_cases_do_not_overflow() {
+    // One score for all of one class, another for the other: the largest numbers there are.
+    let n = 200_000_usize;
+    let outcome: Vec<bool> = (0..n).map(|case| case >= n / 2).collect();
+    let level: Vec<u16> = (0..n).map(|case| u16::from(case % 3 == 0)).collect();
+    let tied: Vec<bool> = (0..n).map(|case| case % (n / 2) != 0).collect();
+    let cases = ByScore {
+        outcome: &outcome,
+        tied: &tied,
+        level: &level,
+    };
+    for found in areas_by_level(cases, 2) {
+        assert_eq!(found.own.auc.auc, Some(1.0));
+        assert_eq!(found.rest.auc.variance, Some(0.0));
     }
 }

@@ -408,12 +408,12 @@ impl<'a> Teller<'a> {
             let level_of = &self.masks.set.level[index];
             for (place, level) in axis.levels(field).into_iter().enumerate() {
                 let key = |metric| self.key(metric).within(axis.id.clone(), level.clone());
-                let own = headline.only(|at| level_of[at] == place);
-                let rest = headline.only(|at| level_of[at] != place);
+                let own = headline.only(|at| usize::from(level_of[at]) == place);
+                let rest = headline.only(|at| usize::from(level_of[at]) != place);
                 if own.value.is_empty() {
                     continue;
                 }
-                let n = || own.n_of(|at| level_of[at] == place);
+                let n = || own.n_of(|at| usize::from(level_of[at]) == place);
                 found.push(self.estimate(key(Metric::Dice), n(), own.mean(Scale::Identity)));
                 found.push(self.estimate(key(Metric::GapDice), n(), own.minus(&rest)));
             }

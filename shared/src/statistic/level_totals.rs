@@ -1,0 +1,122 @@
+//! Sums over the cases of each level of an axis and over the others, where every patient has one
+//! case: two passes for all levels, since what a level is not is what the other levels are.
+//!
+//! From: `analysis_set`.
+//! To: `subgroup`, `calibration`.
+
+use crate::numeric::sum::{Moments, Neumaier, count};
+
+/// Values of some cases, none below 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Total {
+    /// Number, mean and spread of the values.
+    pub(crate) moments: Moments,
+    sum: Neumaier,
+    largest: f64,
+}
+
+impl Total {
+    /// The sum of the values.
+    pub(crate) fn sum(&self) -> f64 {
+        self.sum.total()
+    }
+
+    /// The largest value's share of the sum; 1 when that is 0.
+    pub(crate) fn largest_share(&self) -> f64 {
+        let sum = self.sum();
+        if sum > 0.0 { self.largest / sum } else { 1.0 }
+    }
+
+    fn and(mut self, other: &Self) -> Self {
+        self.sum.merge(other.sum);
+        Self {
+            moments: self.moments.merge(other.moments),
+            sum: self.sum,
+            largest: self.largest.max(other.largest),
+        }
+    }
+}
+
+/// The totals of each level, and of the cases that are not of it.
+pub(crate) struct LevelTotals {
+    own: Vec<Total>,
+    rest: Vec<Total>,
+}
+
+impl LevelTotals {
+    /// The totals of `value` by `level`, one of each per case; the levels are those below
+    /// `levels`.
+    pub(crate) fn of(level: &[u16], levels: usize, value: impl Fn(usize) -> f64) -> Self {
+        // Whoever is of no level is in every rest.
+        let mut own = vec![Total::default(); levels + 1];
+        let place = |level: &u16| usize::from(*level).min(levels);
+        for (row, level) in level.iter().enumerate() {
+            let (total, value) = (&mut own[place(level)], value(row));
+            total.moments.n += 1;
+            total.sum.add(value);
+            total.largest = total.largest.max(value);
+        }
+        for total in own.iter_mut().filter(|total| total.moments.n > 0) {
+            total.moments.mean = total.sum() / count(total.moments.n);
+        }
+        let means: Vec<f64> = own.iter().map(|total| total.moments.mean).collect();
+        let mut squares = vec![Neumaier::default(); levels + 1];
+        for (row, level) in level.iter().enumerate() {
+            let gap = value(row) - means[place(level)];
+            squares[place(level)].add(gap * gap);
+        }
+        for (total, squares) in own.iter_mut().zip(squares) {
+            total.moments.m2 = squares.total();
+        }
+        let rest = (0..levels).map(|level| {
+            let others = own.iter().enumerate().filter(|(one, _)| *one != level);
+            others.fold(Total::default(), |sum, (_, other)| sum.and(other))
+        });
+        let rest = rest.collect();
+        own.truncate(levels);
+        Self { own, rest }
+    }
+
+    /// Of the level, or of what is not of it.
+    pub(crate) fn of_level(&self, level: usize, inside: bool) -> Total {
+        let totals = if inside { &self.own } else { &self.rest };
+        totals.get(level).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_and_rests_total_their_own_cases() {
+        let level: Vec<u16> = (0..500_u16).map(|row| row % 7 % 4).collect();
+        let value: Vec<f64> = (0..500)
+            .map(|row| f64::from(row * row % 101) / 7.0)
+            .collect();
+        // Level 3 is of none.
+        let found = LevelTotals::of(&level, 3, |row| value[row]);
+        for one in 0..3_u16 {
+            for inside in [true, false] {
+                let rows = level.iter().zip(&value);
+                let chosen: Vec<f64> = rows
+                    .filter(|(level, _)| (**level == one) == inside)
+                    .map(|(_, value)| *value)
+                    .collect();
+                let (total, expected) = (
+                    found.of_level(usize::from(one), inside),
+                    Moments::of(&chosen).unwrap(),
+                );
+                assert_eq!(total.moments.n, expected.n);
+                assert!((total.moments.mean - expected.mean).abs() < 1e-13);
+                assert!((total.moments.m2 - expected.m2).abs() < 1e-10 * expected.m2);
+                let largest = chosen.iter().copied().fold(0.0, f64::max);
+                let share = largest / chosen.iter().sum::<f64>();
+                assert!((total.largest_share() - share).abs() < 1e-13);
+            }
+        }
+        let nobody = LevelTotals::of(&[], 1, |_| 0.0);
+        assert_eq!(nobody.of_level(0, true).largest_share(), 1.0);
+        assert_eq!(nobody.of_level(0, false).moments.n, 0);
+    }
+}
