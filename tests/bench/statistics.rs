@@ -125,14 +125,14 @@ fn benefits(criterion: &mut Criterion<Cpu>) {
     for size in [100_000, 1_000_000] {
         let rows = data::rows(size);
         let (outcome, score) = (data::outcomes(rows), data::scores(0, rows));
+        let percent = (1..100).map(f64::from);
+        let thresholds: Vec<f64> = percent.map(|percent| percent / 100.0).collect();
         let name = BenchmarkId::new("S5 net benefit", size);
         criterion.bench_with_input(name, &size, |bench, _| {
             bench.iter(|| {
-                let answers = (1..100).map(|percent| {
-                    let threshold = f64::from(percent) / 100.0;
-                    let rows = outcome.iter().zip(black_box(&score));
-                    let decided = Decided::of(rows.map(|(event, s)| (*event, *s >= threshold)));
-                    decided.estimate(Question::NetBenefit, threshold, Prevalence::Observed)
+                let tables = Decided::at_each(&outcome, black_box(&score), &thresholds);
+                let answers = thresholds.iter().zip(tables).map(|(threshold, decided)| {
+                    decided.estimate(Question::NetBenefit, *threshold, Prevalence::Observed)
                 });
                 assert_eq!(answers.flatten().count(), 99);
             });

@@ -79,6 +79,7 @@ fn cases(protocol: &StudyProtocol, site: &str) -> Cases {
             .subgroup
             .iter()
             .map(|axis| level(axis.field.as_str(), axis.rule))
+            .map(|levels| levels.into_iter().map(|level| level as u16).collect())
             .collect(),
         column: protocol
             .field
@@ -209,7 +210,7 @@ fn repeated_patients_and_missing_values_pass_too() {
             let field = protocol.find_field(&protocol.subgroup[axis].field).unwrap();
             let last = protocol.subgroup[axis].levels(field).len() - 1;
             for row in (axis..level.len()).step_by(6) {
-                level[row] = last;
+                level[row] = last as u16;
             }
         }
         for (name, policy) in [("open-data", OPEN), ("standard", STANDARD)] {

@@ -36,7 +36,8 @@ pub(super) struct Keys<'a> {
     pub(super) case: &'a TextColumn,
 }
 
-/// The patients of `rows`; `patient` is each row's, `files` the digests of each row's files.
+/// The patients of `rows`; `patient` is each row's, `files` the digests of each row's files. Nobody
+/// where there is no secret: then there is no ledger that would know them.
 pub(super) fn people(
     salt: &[u8],
     study: &StudyProtocol,
@@ -45,10 +46,14 @@ pub(super) fn people(
     (rows, patient, patients): (&[usize], &[u32], u32),
     files: &[Vec<Option<Digest>>],
 ) -> People {
+    if salt.is_empty() {
+        return People::default();
+    }
     let secret = hmac::Key::new(hmac::HMAC_SHA256, salt);
     let fields = study.field.len();
     let mut tag = vec![Tag::default(); patients as usize];
     let mut version = vec![0_u64; fields * patients as usize];
+    let words: Vec<Vec<[u8; 8]>> = study.field.iter().map(words).collect();
     for (at, (row, patient)) in rows.iter().zip(patient).enumerate() {
         let patient = *patient as usize;
         if tag[patient] == Tag::default() {
@@ -59,13 +64,12 @@ pub(super) fn people(
             tag[patient].copy_from_slice(&sign.sign().as_ref()[..16]);
         }
         let case = fold(BASIS, keys.case.cell(*row).as_bytes());
-        for (index, (column, field)) in typed.column.iter().zip(&study.field).enumerate() {
+        for (index, (column, words)) in typed.column.iter().zip(&words).enumerate() {
             let value = match column {
                 Column::Number(values) => values[*row].map(|value| value.to_bits().to_le_bytes()),
-                Column::Category(levels) => levels[*row].map(|level| {
-                    let word = field.levels.get(level).map(String::as_bytes);
-                    fold(BASIS, word.unwrap_or_default()).to_le_bytes()
-                }),
+                Column::Category(levels) => {
+                    levels[*row].map(|level| words.get(level).copied().unwrap_or_default())
+                }
                 Column::Withheld => {
                     let digest = files.get(at).and_then(|files| *files.get(index)?);
                     digest.map(|digest| fold(BASIS, digest.as_bytes()).to_le_bytes())
@@ -86,4 +90,11 @@ pub(super) fn people(
         version,
         field: study.field.iter().map(name).collect(),
     }
+}
+
+/// What stands for each declared level of a field.
+fn words(field: &Field) -> Vec<[u8; 8]> {
+    let levels = field.levels.iter();
+    let hash = |level: &String| fold(BASIS, level.as_bytes()).to_le_bytes();
+    levels.map(hash).collect()
 }

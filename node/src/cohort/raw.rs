@@ -23,8 +23,14 @@ pub(crate) struct TextColumn {
     /// Name in the file.
     pub(crate) name: String,
     text: String,
-    end: Vec<usize>,
+    /// End of each cell, counted from the start of its block.
+    end: Vec<u32>,
+    /// Where each block of [`BLOCK`] cells starts.
+    start: Vec<usize>,
 }
+
+/// Cells per block: even if each were as long as a cell may be, their ends fit into 32 bits.
+const BLOCK: usize = 256;
 
 impl TextColumn {
     /// An empty column.
@@ -33,22 +39,41 @@ impl TextColumn {
             name: name.to_owned(),
             text: String::new(),
             end: Vec::new(),
+            start: Vec::new(),
         }
     }
 
     /// Adds a cell; an absent value is the empty cell.
     pub(crate) fn push(&mut self, cell: &str) {
+        self.open();
         self.text.push_str(cell);
-        self.end.push(self.text.len());
+        self.close();
+    }
+
+    fn open(&mut self) {
+        if self.end.len().is_multiple_of(BLOCK) {
+            self.start.push(self.text.len());
+        }
+    }
+
+    fn close(&mut self) {
+        let start = self.start.last().copied().unwrap_or_default();
+        let end = self.text.len() - start;
+        self.end.push(u32::try_from(end).unwrap_or(u32::MAX));
+    }
+
+    fn end_of(&self, row: usize) -> Option<usize> {
+        Some(self.start.get(row / BLOCK)? + *self.end.get(row)? as usize)
     }
 
     /// Adds a cell as `write!` prints it.
     #[cfg(feature = "parquet")]
     pub(crate) fn push_display(&mut self, value: impl std::fmt::Display) {
         use std::fmt::Write as _;
+        self.open();
         // Writing to a String does not fail.
         let _ = write!(self.text, "{value}");
-        self.end.push(self.text.len());
+        self.close();
     }
 
     /// The cell of `row`; empty beyond the last row.
@@ -56,10 +81,10 @@ impl TextColumn {
         let start = if row == 0 {
             Some(0)
         } else {
-            self.end.get(row - 1).copied()
+            self.end_of(row - 1)
         };
         start
-            .zip(self.end.get(row).copied())
+            .zip(self.end_of(row))
             .and_then(|(start, end)| self.text.get(start..end))
             .unwrap_or_default()
     }
@@ -67,7 +92,10 @@ impl TextColumn {
     /// Every cell in row order.
     pub(crate) fn cells(&self) -> impl Iterator<Item = &str> {
         let mut start = 0;
-        self.end.iter().map(move |&end| {
+        let blocks = self.start.iter().zip(self.end.chunks(BLOCK));
+        let ends =
+            blocks.flat_map(|(first, ends)| ends.iter().map(move |end| first + *end as usize));
+        ends.map(move |end| {
             let cell = self.text.get(start..end).unwrap_or_default();
             start = end;
             cell
@@ -167,6 +195,18 @@ mod tests {
         assert_eq!(column.cells().collect::<Vec<_>>(), ["a", "", "ccc", "0.1"]);
         assert_eq!((column.cell(0), column.cell(2)), ("a", "ccc"));
         assert_eq!(column.cell(4), "");
+    }
+
+    #[test]
+    fn cells_of_many_blocks_come_back() {
+        let mut column = TextColumn::new("x");
+        for row in 0..3 * BLOCK + 1 {
+            column.push(&"y".repeat(row % 5));
+        }
+        assert_eq!(column.cells().count(), 3 * BLOCK + 1);
+        for (row, cell) in column.cells().enumerate() {
+            assert_eq!((cell.len(), column.cell(row)), (row % 5, cell), "{row}");
+        }
     }
 
     #[test]

@@ -215,13 +215,20 @@ impl Scan<'_> {
                     format!("at most {} rows are read", self.source.caps.rows),
                 ));
             }
-            if !self.record.as_slice().is_ascii() {
+            let ascii = std::str::from_utf8(self.record.as_slice());
+            let ascii = ascii.ok().filter(|text| text.is_ascii());
+            if ascii.is_none() {
+                // A fault in a column that nobody reads is a fault of the file, too.
                 for index in 0..self.record.len() {
                     self.cell(index)?;
                 }
             }
             for (column, &index) in table.column.iter_mut().zip(&selection.column) {
-                column.push(self.cell(index)?);
+                let cell = ascii.zip(self.record.range(index));
+                match cell.and_then(|(text, range)| text.get(range)) {
+                    Some(cell) => column.push(cell),
+                    None => column.push(self.cell(index)?),
+                }
             }
             table
                 .place

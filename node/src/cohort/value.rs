@@ -224,7 +224,25 @@ fn explain(cell: &str) -> Problem {
 }
 
 /// Texts and the level they stand for.
-struct Lookup(Vec<(String, usize)>);
+struct Lookup {
+    /// By rising text.
+    entries: Vec<(String, usize)>,
+    /// Place of the first text, in `entries`, of each value of [`slot`].
+    first: Vec<Option<usize>>,
+}
+
+/// Values of [`slot`].
+const SLOTS: usize = 256;
+
+/// A number that most texts of a field have for themselves.
+fn slot(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let ends = bytes.first().zip(bytes.last());
+    let (first, last) = ends.map_or((0, 0), |(first, last)| {
+        (usize::from(*first), usize::from(*last))
+    });
+    (first + 7 * last + 31 * bytes.len()) % SLOTS
+}
 
 impl Lookup {
     /// The configured codes of a binary field: level 0 is `1`, level 1 is `0`.
@@ -261,14 +279,22 @@ impl Lookup {
 
     fn sorted(mut entries: Vec<(String, usize)>) -> Self {
         entries.sort();
-        Self(entries)
+        let mut first = vec![None; SLOTS];
+        for (place, (text, _)) in entries.iter().enumerate() {
+            first[slot(text)].get_or_insert(place);
+        }
+        Self { entries, first }
     }
 
     fn exact(&self, cell: &str) -> Option<usize> {
-        self.0
+        let (text, level) = self.entries.get(self.first[slot(cell)]?)?;
+        if text == cell {
+            return Some(*level);
+        }
+        self.entries
             .binary_search_by(|(text, _)| text.as_str().cmp(cell))
             .ok()
-            .and_then(|index| self.0.get(index))
+            .and_then(|index| self.entries.get(index))
             .map(|(_, level)| *level)
     }
 

@@ -185,6 +185,48 @@ pub struct Decided {
     pub true_negative: u64,
 }
 
+fn add(a: [u64; 2], b: [u64; 2]) -> [u64; 2] {
+    [a[0] + b[0], a[1] + b[1]]
+}
+
+/// Where numbers lie between rising edges in [0, 1]: a table by even steps narrows it down to the
+/// edges of one step.
+struct Between<'a> {
+    edges: &'a [f64],
+    /// Edges at or below the start of each step.
+    table: Vec<u32>,
+}
+
+impl<'a> Between<'a> {
+    const STEPS: u32 = 1024;
+
+    fn new(edges: &'a [f64]) -> Self {
+        let start = |step: u32| f64::from(step) / f64::from(Self::STEPS);
+        let reached = |step| edges.partition_point(|edge| *edge <= start(step));
+        let table = (0..=Self::STEPS).map(|step| u32::try_from(reached(step)).unwrap_or(u32::MAX));
+        Self {
+            edges,
+            table: table.collect(),
+        }
+    }
+
+    /// How many edges are at or below `value`.
+    fn reached(&self, value: f64) -> usize {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the cast saturates; a step below the value's is as good a start"
+        )]
+        let step = ((value * f64::from(Self::STEPS)) as usize).min(Self::STEPS as usize);
+        // The product may round up to the next step, whose start is then above the value.
+        let mut reached = self.table.get(step.saturating_sub(1)).copied().unwrap_or(0) as usize;
+        while self.edges.get(reached).is_some_and(|edge| *edge <= value) {
+            reached += 1;
+        }
+        reached
+    }
+}
+
 /// What is asked of a 2x2 table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Question {
@@ -226,6 +268,39 @@ impl Decided {
             false_negative,
             true_negative,
         }
+    }
+
+    /// The smallest of the four counts.
+    pub fn smallest(self) -> u64 {
+        let positive = self.true_positive.min(self.false_positive);
+        positive.min(self.false_negative).min(self.true_negative)
+    }
+
+    /// The counts at each of `thresholds`, in their order, in one pass over the cases: each is
+    /// counted where it lies between the thresholds, and those above are added up. `outcome` and
+    /// `score` have one entry per case; a score that is NaN is below every threshold.
+    pub fn at_each(outcome: &[bool], score: &[f64], thresholds: &[f64]) -> Vec<Self> {
+        let mut rising: Vec<usize> = (0..thresholds.len()).collect();
+        rising.sort_by(|a, b| thresholds[*a].total_cmp(&thresholds[*b]));
+        let edges: Vec<f64> = rising.iter().map(|place| thresholds[*place]).collect();
+        let between = Between::new(&edges);
+        // By how many thresholds a case reaches, and outcome.
+        let mut counts = vec![[0_u64; 2]; edges.len() + 1];
+        for (event, score) in outcome.iter().zip(score) {
+            counts[between.reached(*score)][usize::from(*event)] += 1;
+        }
+        let all = counts.iter().fold([0, 0], |sum, one| add(sum, *one));
+        let (mut found, mut below) = (vec![Self::default(); thresholds.len()], [0, 0]);
+        for (counts, place) in counts.iter().zip(rising) {
+            below = add(below, *counts);
+            found[place] = Self {
+                true_positive: all[1] - below[1],
+                false_positive: all[0] - below[0],
+                false_negative: below[1],
+                true_negative: below[0],
+            };
+        }
+        found
     }
 
     /// The counts of two sites together.

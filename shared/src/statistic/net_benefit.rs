@@ -47,18 +47,17 @@ pub(crate) fn measure(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Vec
     };
     let whole = Whole::of(set);
     let mut found = Vec::new();
-    for threshold in set.protocol.curve_thresholds(&declared.id, &set.endpoint) {
+    let thresholds = set.protocol.curve_thresholds(&declared.id, &set.endpoint);
+    let tables = Decided::at_each(&set.outcome, score, &thresholds);
+    for (threshold, table) in thresholds.into_iter().zip(tables) {
         let place = |row: usize| Decided::place(set.outcome[row], score[row] >= threshold);
-        let counts = set.counts(4, place);
-        let rows = |cell: usize| counts.get(cell).map_or(0, |count| count.rows);
-        let table = Decided {
-            true_positive: rows(0),
-            false_positive: rows(1),
-            false_negative: rows(2),
-            true_negative: rows(3),
+        let smallest = if set.clustered() {
+            let counts = set.counts(4, place).into_iter();
+            counts.map(|count| count.patients).min().unwrap_or(0)
+        } else {
+            table.smallest()
         };
-        let smallest = counts.iter().map(|count| count.patients).min();
-        let groups = Basis::of(smallest.unwrap_or(0)).and(areas.beside(model));
+        let groups = Basis::of(smallest).and(areas.beside(model));
         for (metric, question) in QUESTIONS {
             let Some(cells) = table.cells(question, threshold) else {
                 continue;

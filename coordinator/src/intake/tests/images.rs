@@ -74,7 +74,9 @@ fn made(protocol: &StudyProtocol) -> Cases {
                 _ => Column::Withheld,
             })
             .collect(),
-        level: axes.to_vec(),
+        level: axes
+            .map(|levels| levels.into_iter().map(|level| level as u16).collect())
+            .to_vec(),
         intake: Intake {
             records: tally,
             excluded: Vec::new(),

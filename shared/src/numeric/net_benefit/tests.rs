@@ -157,3 +157,33 @@ fn rows_and_cells_agree() {
         .sum();
     close(sum, 0.0);
 }
+
+proptest::proptest! {
+    #[test]
+    fn one_pass_counts_as_one_pass_per_threshold(
+        rows in proptest::collection::vec((proptest::bool::ANY, 0_u32..=64), 0..200),
+        edges in proptest::collection::vec(1_u32..64, 0..30),
+    ) {
+        let outcome: Vec<bool> = rows.iter().map(|row| row.0).collect();
+        // Many scores are thresholds, and some thresholds stand twice.
+        let score: Vec<f64> = rows.iter().map(|row| f64::from(row.1) / 64.0).collect();
+        let thresholds: Vec<f64> = edges.iter().map(|edge| f64::from(*edge) / 64.0).collect();
+        let found = Decided::at_each(&outcome, &score, &thresholds);
+        proptest::prop_assert_eq!(found.len(), thresholds.len());
+        for (found, threshold) in found.iter().zip(&thresholds) {
+            let rows = outcome.iter().zip(&score);
+            let expected = Decided::of(rows.map(|(event, s)| (*event, *s >= *threshold)));
+            proptest::prop_assert_eq!(*found, expected);
+        }
+    }
+}
+
+#[test]
+fn neighbouring_doubles_lie_on_their_side_of_a_threshold() {
+    for percent in 1..100 {
+        let threshold = f64::from(percent) / 100.0;
+        let below = f64::from_bits(threshold.to_bits() - 1);
+        let found = Decided::at_each(&[true, true], &[below, threshold], &[threshold]);
+        assert_eq!((found[0].true_positive, found[0].false_negative), (1, 1));
+    }
+}
