@@ -15,7 +15,6 @@ mod disparity;
 mod finding;
 mod histogram;
 mod keys;
-mod listing;
 mod margins;
 mod masks;
 mod performance;

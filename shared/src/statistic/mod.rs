@@ -28,6 +28,7 @@ pub mod estimate;
 pub mod flow;
 pub mod histogram;
 pub mod lesion;
+pub mod listing;
 pub mod masks;
 pub mod measure;
 pub mod metric;
