@@ -24,6 +24,7 @@ mod steps;
 mod subgroups;
 #[cfg(test)]
 pub(crate) mod tests;
+pub(crate) mod twins;
 mod utility;
 mod weighted;
 

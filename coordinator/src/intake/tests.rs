@@ -14,6 +14,7 @@ use shared::wire::{Refusal, encode};
 use super::*;
 
 mod images;
+mod twins;
 
 const OPEN: &str = include_str!("../../../configs/policy.open-data.toml");
 const STANDARD: &str = include_str!("../../../configs/policy.standard.toml");
@@ -161,6 +162,11 @@ pub(crate) fn open_data(site: &str) -> (Job, Digest, Vec<u8>) {
     let digest = Digest::of(site.as_bytes());
     let bytes = delivered(&job, digest, OPEN).unwrap();
     (job, digest, bytes)
+}
+
+/// The same table under a policy that rounds and hides.
+pub(crate) fn guarded(job: &Job, digest: Digest) -> Vec<u8> {
+    delivered(job, digest, STANDARD).unwrap()
 }
 
 fn findings(bytes: &[u8]) -> Vec<Finding> {
