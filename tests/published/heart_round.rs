@@ -9,7 +9,7 @@ use harness::path;
 use serde_json::Value;
 use shared::disclosure::ReceivedRelease;
 use shared::pool::result::{
-    Analysis, Excluded, Metric, PoolOutcome, Pooled, PooledStudy, SummaryOutcome,
+    Analysis, Excluded, Metric, PoolOutcome, Pooled, PooledStudy, Scale, SummaryOutcome, Withheld,
 };
 use shared::statistic::{Cell, Disclosed, Statistic};
 use shared::study::PoolInterval;
@@ -314,6 +314,38 @@ fn what_is_withheld_is_listed_with_its_effect_on_every_pool() {
             .iter()
             .any(|one| one.statistic == "flow" && one.counts >= 5)
     );
+}
+
+/// A hospital with few errors says so by a one-sided bound, and that bound, not the end of the scale,
+/// bounds the pool and is printed.
+#[test]
+fn one_sided_bounds_of_hospitals_enter_the_bounds_of_the_pool() {
+    let mut protocol = heart::four_external("p_a");
+    protocol.pooling.min_sites = 2;
+    let study = path::pooled(&protocol, &heart::releases(&protocol, &path::standard()));
+    let mut seen = 0;
+    for found in &study.missing {
+        let one = study.analyses.iter().find(|one| one.key == found.key);
+        let (one, Some(pool)) = (one.unwrap(), &found.pool) else {
+            continue;
+        };
+        let ends: Vec<f64> = one
+            .sites
+            .iter()
+            .filter(|row| row.excluded == Some(Excluded::Suppressed))
+            .map(|row| row.estimate.bounds().unwrap().0)
+            .collect();
+        let share = one.key.metric.entry().scale == Scale::Logit;
+        if !share || !ends.iter().any(|low| *low > 0.0 && *low < 1.0) {
+            continue;
+        }
+        seen += 1;
+        let k = found.pooled as f64;
+        let low = (k * pool.estimate + ends.iter().sum::<f64>()) / (k + ends.len() as f64);
+        assert!((pool.mean[0].unwrap() - low).abs() < 1e-12, "{:?}", one.key);
+    }
+    let told = |one: &&Withheld| one.known.contains("at least 0.");
+    assert!(seen > 0 && study.withheld.iter().any(|one| told(&one)));
 }
 
 /// From merged and rounded blocks no AUC is printed as a point: the region holds the AUC of the

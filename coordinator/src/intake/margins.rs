@@ -63,6 +63,7 @@ pub(super) fn check(
         Statistic::Missing(it) => missing(it, flow_of(&it.endpoint), at, findings),
         Statistic::Estimate(it) => {
             estimate(it, flow_of(&it.key.endpoint), at, findings);
+            inside_flow(it, flow_of(&it.key.endpoint), at, findings);
             level_agrees(it, release, at, findings);
             analysis_agrees(it, release, at, findings);
         }
@@ -178,6 +179,23 @@ fn estimate(
         }
         equal(findings, "analysed-agrees", at, &it.n, &flow.analysed);
         equal(findings, "events-agree", at, &it.events, &flow.events);
+    }
+}
+
+/// No estimate, of whatever level or analysis, is about more cases than are eligible, nor about more
+/// events than cases.
+fn inside_flow(
+    it: &Estimate<Disclosed>,
+    flow: Option<&Flow<Disclosed>>,
+    at: &str,
+    findings: &mut Vec<Finding>,
+) {
+    if counts_masks(&it.key) {
+        return;
+    }
+    at_most(findings, "events-inside", at, &it.events, &it.n);
+    if let Some(flow) = flow {
+        at_most(findings, "cases-inside", at, &it.n, &flow.eligible);
     }
 }
 

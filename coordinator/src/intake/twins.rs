@@ -25,10 +25,13 @@ const SHARE: f64 = 0.3;
 const SHARE_LONG: f64 = 0.1;
 
 /// Real numbers of a release by their place, with their significant digits.
-type Sketch = BTreeMap<String, (f64, usize)>;
+pub(crate) struct Sketch {
+    site: String,
+    numbers: BTreeMap<String, (f64, usize)>,
+}
 
-fn sketch(release: &ReceivedRelease) -> Sketch {
-    let mut found = Sketch::new();
+fn numbers(release: &ReceivedRelease) -> BTreeMap<String, (f64, usize)> {
+    let mut found = BTreeMap::new();
     for statistic in &release.statistics {
         let at = place(statistic);
         for cell in cells(statistic) {
@@ -68,11 +71,10 @@ pub(super) struct Alike {
 }
 
 impl Alike {
-    pub(super) fn of(one: &ReceivedRelease, other: &ReceivedRelease) -> Self {
-        let (one, other) = (sketch(one), sketch(other));
+    pub(super) fn of(one: &Sketch, other: &Sketch) -> Self {
         let mut found = Self::default();
-        for (place, mine) in &one {
-            let Some(theirs) = other.get(place) else {
+        for (place, mine) in &one.numbers {
+            let Some(theirs) = other.numbers.get(place) else {
                 continue;
             };
             let equal = usize::from(same(*mine, *theirs));
@@ -95,17 +97,29 @@ impl Alike {
     }
 }
 
-/// What two releases share that two hospitals cannot.
-pub(crate) fn shared_numbers(one: &[u8], other: &[u8]) -> Option<Finding> {
-    let one = ReceivedRelease::read(one).ok()?;
-    let other = ReceivedRelease::read(other).ok()?;
-    let found = Alike::of(&one, &other);
-    found.suspicious().then(|| {
-        let what = format!(
-            "{} and {} share {} of {} numbers that can be compared; two hospitals have no \
-             patients in common",
-            one.header.site, other.header.site, found.equal, found.compared
-        );
-        Finding::new("numbers-unique", "statistics", what)
-    })
+impl Sketch {
+    /// The sketch of a release's bytes; `None` when they are none.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        ReceivedRelease::read(bytes).ok().as_ref().map(Self::of)
+    }
+
+    pub(super) fn of(release: &ReceivedRelease) -> Self {
+        Self {
+            site: release.header.site.to_string(),
+            numbers: numbers(release),
+        }
+    }
+
+    /// What two releases share that two hospitals cannot.
+    pub(crate) fn shared_with(&self, other: &Self) -> Option<Finding> {
+        let found = Alike::of(self, other);
+        found.suspicious().then(|| {
+            let what = format!(
+                "{} and {} share {} of {} numbers that can be compared; two hospitals have no \
+                 patients in common",
+                self.site, other.site, found.equal, found.compared
+            );
+            Finding::new("numbers-unique", "statistics", what)
+        })
+    }
 }

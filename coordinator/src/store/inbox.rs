@@ -19,7 +19,8 @@ use super::rounds::{advance, own_job, set_job};
 use super::sites::ledger_head;
 use super::vault::{Place, Unopened, Vault};
 use super::{Store, broken, corrupt, moment, parsed, steps, unreadable};
-use crate::intake::{Finding, twins};
+use crate::intake::Finding;
+use crate::intake::twins::Sketch;
 use crate::round::RoundEvent;
 use crate::waypoint;
 
@@ -420,6 +421,7 @@ fn with_twins(
     now: Timestamp,
 ) -> Result<InboxItem, Fault> {
     let mut delivery = delivery.clone();
+    let mine = Sketch::read(&delivery.bytes);
     for (other, in_round) in others(transaction, &delivery, round)? {
         let elsewhere = in_round != *round;
         let finding = if other.item.fingerprint == delivery.fingerprint {
@@ -434,8 +436,10 @@ fn with_twins(
             );
             Some(Finding::new("fingerprint-unique", "statistics", what))
         } else {
-            let theirs = other.clone().open(vault)?;
-            twins::shared_numbers(&delivery.bytes, &theirs.bytes)
+            let theirs = Sketch::read(&other.clone().open(vault)?.bytes);
+            mine.as_ref()
+                .zip(theirs)
+                .and_then(|(mine, theirs)| mine.shared_with(&theirs))
         };
         let Some(finding) = finding else { continue };
         delivery.status = InboxStatus::Quarantined;

@@ -6,7 +6,7 @@
 
 use shared::numeric::random::Draws;
 
-use super::super::twins::Alike;
+use super::super::twins::{Alike, Sketch};
 use super::*;
 
 fn release(site: &str, policy: &str) -> Option<ReceivedRelease> {
@@ -78,6 +78,10 @@ fn drawn(protocol: &StudyProtocol, rows: u32, seed: u64) -> Cases {
     all
 }
 
+fn alike(one: &ReceivedRelease, other: &ReceivedRelease) -> Alike {
+    Alike::of(&Sketch::of(one), &Sketch::of(other))
+}
+
 #[test]
 fn hospitals_that_are_merely_alike_do_not_collide() {
     for policy in [OPEN, STANDARD] {
@@ -87,7 +91,7 @@ fn hospitals_that_are_merely_alike_do_not_collide() {
             .collect();
         for (place, one) in all.iter().enumerate() {
             for other in &all[place + 1..] {
-                let found = Alike::of(one, other);
+                let found = alike(one, other);
                 println!("{} {} {found:?}", one.header.site, other.header.site);
                 assert!(!found.suspicious(), "{found:?}");
             }
@@ -103,7 +107,7 @@ fn hospitals_that_are_merely_alike_do_not_collide() {
                 delivered_of((&protocol, &cases), false, &job, Digest::of(b"job"), policy).unwrap();
             ReceivedRelease::read(&bytes).unwrap()
         });
-        let found = Alike::of(&sites[0], &sites[1]);
+        let found = alike(&sites[0], &sites[1]);
         println!("{rows} {found:?}");
         assert!(!found.suspicious(), "{rows}: {found:?}");
     }
@@ -141,12 +145,12 @@ fn a_copy_is_found_also_when_it_is_rounded_or_changed_in_part() {
         (every_other, true),
         (all, false),
     ] {
-        let found = Alike::of(&mine, &copy);
+        let found = alike(&mine, &copy);
         assert_eq!(found.suspicious(), suspicious, "{found:?}");
     }
     // The same table under a policy that rounds and hides.
     let guarded = release("va", STANDARD).unwrap();
-    let found = Alike::of(&mine, &guarded);
+    let found = alike(&mine, &guarded);
     assert!(found.suspicious(), "{found:?}");
 }
 
@@ -173,6 +177,6 @@ fn releases_with_next_to_no_numbers_do_not_collide() {
         .retain(|statistic| statistic.flow().is_some() || statistic.histogram().is_some());
     let mut other = one.clone();
     other.header.site = "hungarian".parse().unwrap();
-    assert!(!Alike::of(&one, &other).suspicious());
+    assert!(!alike(&one, &other).suspicious());
     assert_eq!(check(&one, &protocol), []);
 }

@@ -13,7 +13,7 @@ use crate::statistic::Cell;
 use crate::study::{Design, Model, ModelOutput, ModelRole, SamplingDesign, SiteRole};
 
 /// Results beside the primary one that the front page names for hospitals that stand out.
-const STANDING_OUT_MAX: usize = 4;
+const STANDING_OUT_MAX: usize = 3;
 
 /// The front page.
 pub(super) fn page(view: View<'_>) -> Front {
@@ -349,7 +349,7 @@ fn standing_out(view: View<'_>) -> Vec<String> {
             out.extend(robustness::standing_out(view, &name, analysis));
         } else if own {
             let strong = |one: &&SiteInfluence| {
-                let apart = [Flag::Outlying, Flag::OffCommonValue, Flag::MovesMean];
+                let apart = [Flag::Outlying, Flag::MovesMean];
                 one.flags.iter().any(|flag| apart.contains(flag))
             };
             let flagged = pooled.robustness.influence.iter().filter(strong);
