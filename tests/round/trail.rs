@@ -58,7 +58,7 @@ fn who_is_shown_results_is_in_the_trail_first() {
     let rotated = federation
         .fedval(&["storage", "rotate-key", "--drop-old"])
         .expect(0);
-    assert!(rotated.data()["texts"].as_u64().unwrap() >= 8);
+    assert!(rotated.data()["texts"].as_u64().unwrap() >= 12);
     let out = federation.report("report");
     federation
         .fedval(&[

@@ -164,6 +164,14 @@ pub(crate) fn open_data(site: &str) -> (Job, Digest, Vec<u8>) {
     (job, digest, bytes)
 }
 
+/// The sketch of a release; empty for other bytes.
+pub(crate) fn sketch(bytes: &[u8]) -> Sketch {
+    let release = ReceivedRelease::read(bytes).ok();
+    let found = release.as_ref().map(Sketch::of).unwrap_or_default();
+    assert_eq!(Sketch::from_bytes(&found.to_bytes()), Some(found.clone()));
+    found
+}
+
 /// The same table under a policy that rounds and hides.
 pub(crate) fn guarded(job: &Job, digest: Digest) -> Vec<u8> {
     delivered(job, digest, STANDARD).unwrap()

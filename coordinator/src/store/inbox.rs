@@ -19,8 +19,7 @@ use super::rounds::{advance, own_job, set_job};
 use super::sites::ledger_head;
 use super::vault::{Place, Unopened, Vault};
 use super::{Store, broken, corrupt, moment, parsed, steps, unreadable};
-use crate::intake::Finding;
-use crate::intake::twins::Sketch;
+use crate::intake::{Finding, Sketch};
 use crate::round::RoundEvent;
 use crate::waypoint;
 
@@ -69,6 +68,8 @@ pub struct InboxItem {
     pub bytes: Vec<u8>,
     /// Digest of its statistics alone, to find one result under two names.
     pub fingerprint: Digest,
+    /// Its numbers of several digits, to find most of one result under two names.
+    pub sketch: Sketch,
     /// When it arrived.
     pub received_at: Timestamp,
     /// Whether it may be pooled.
@@ -87,17 +88,18 @@ pub enum Stored {
 }
 
 /// A row whose texts are still sealed.
-#[derive(Clone)]
 pub(super) struct SealedItem {
     /// Everything else; its bytes are the sealed ones, its findings empty.
     item: InboxItem,
     findings: String,
+    sketch: Vec<u8>,
 }
 
 pub(super) fn sealed(row: &Row<'_>) -> rusqlite::Result<SealedItem> {
     let status: String = row.get("status")?;
     Ok(SealedItem {
         findings: row.get("findings")?,
+        sketch: row.get("sketch")?,
         item: InboxItem {
             release: parsed(row, "release")?,
             digest: parsed(row, "digest")?,
@@ -107,6 +109,7 @@ pub(super) fn sealed(row: &Row<'_>) -> rusqlite::Result<SealedItem> {
             site: parsed(row, "site")?,
             bytes: row.get("bytes")?,
             fingerprint: parsed(row, "fingerprint")?,
+            sketch: Sketch::default(),
             received_at: moment(row, "received_at")?,
             status: InboxStatus::parse(&status).ok_or_else(|| unreadable("status"))?,
             findings: Vec::new(),
@@ -123,8 +126,10 @@ impl SealedItem {
 
     /// The same, or why not.
     pub(super) fn try_open(self, vault: &Vault) -> Result<InboxItem, Unopened> {
+        let sketch = self.try_sketch(vault)?;
         let mut item = self.item;
-        let [bytes, findings] = places(&item);
+        item.sketch = sketch;
+        let [bytes, findings, _] = places(&item);
         let sealed = BASE64.decode(self.findings.as_bytes());
         let sealed = sealed.map_err(|_| Unopened::Altered)?;
         let text = with(&findings, |place| vault.unseal(place, &sealed))?;
@@ -133,15 +138,27 @@ impl SealedItem {
         Ok(item)
     }
 
+    /// Its sketch alone.
+    fn sketch(&self, vault: &Vault) -> Result<Sketch, Fault> {
+        let what = format!("the release {} of {}", self.item.release, self.item.site);
+        self.try_sketch(vault).map_err(|why| why.into_fault(&what))
+    }
+
+    fn try_sketch(&self, vault: &Vault) -> Result<Sketch, Unopened> {
+        let [_, _, at] = places(&self.item);
+        let bytes = with(&at, |place| vault.unseal(place, &self.sketch))?;
+        Sketch::from_bytes(&bytes).ok_or(Unopened::Altered)
+    }
+
     /// Id and site, for words about a row that does not open.
     pub(super) fn named(&self) -> (Digest, SiteSlug) {
         (self.item.release, self.item.site.clone())
     }
 }
 
-/// The identities that the two texts of a row are sealed with. The status goes with the findings,
+/// The identities that the three texts of a row are sealed with. The status goes with the findings,
 /// so that nobody turns a release that was set aside into an accepted one.
-fn places(item: &InboxItem) -> [Vec<String>; 2] {
+fn places(item: &InboxItem) -> [Vec<String>; 3] {
     let row = |column: &str| {
         vec![
             "inbox".to_owned(),
@@ -156,7 +173,7 @@ fn places(item: &InboxItem) -> [Vec<String>; 2] {
     };
     let mut findings = row("findings");
     findings.push(item.status.as_str().to_owned());
-    [row("bytes"), findings]
+    [row("bytes"), findings, row("sketch")]
 }
 
 fn with<T>(place: &[String], body: impl FnOnce(&Place<'_>) -> T) -> T {
@@ -307,23 +324,27 @@ pub(super) fn write(
     item: &InboxItem,
 ) -> Result<(), Fault> {
     let findings = serde_json::to_vec(&item.findings).map_err(|_| corrupt("finding"))?;
-    let [at_bytes, at_findings] = places(item);
+    let [at_bytes, at_findings, at_sketch] = places(item);
     let bytes = with(&at_bytes, |place| {
         vault.seal(transaction, place, &item.bytes)
     })?;
     let findings = with(&at_findings, |place| {
         vault.seal(transaction, place, &findings)
     })?;
+    let sketch = with(&at_sketch, |place| {
+        vault.seal(transaction, place, &item.sketch.to_bytes())
+    })?;
     transaction
         .execute(
-            "UPDATE inbox SET status = ?3, bytes = ?4, findings = ?5
+            "UPDATE inbox SET status = ?3, bytes = ?4, findings = ?5, sketch = ?6
              WHERE release = ?1 AND digest = ?2",
             params![
                 item.release.to_string(),
                 item.digest.to_string(),
                 item.status.as_str(),
                 bytes,
-                BASE64.encode(&findings)
+                BASE64.encode(&findings),
+                sketch
             ],
         )
         .map(|_| ())
@@ -421,7 +442,6 @@ fn with_twins(
     now: Timestamp,
 ) -> Result<InboxItem, Fault> {
     let mut delivery = delivery.clone();
-    let mine = Sketch::read(&delivery.bytes);
     for (other, in_round) in others(transaction, &delivery, round)? {
         let elsewhere = in_round != *round;
         let finding = if other.item.fingerprint == delivery.fingerprint {
@@ -436,10 +456,8 @@ fn with_twins(
             );
             Some(Finding::new("fingerprint-unique", "statistics", what))
         } else {
-            let theirs = Sketch::read(&other.clone().open(vault)?.bytes);
-            mine.as_ref()
-                .zip(theirs)
-                .and_then(|(mine, theirs)| mine.shared_with(&theirs))
+            let sites = [&delivery.site, &other.item.site];
+            delivery.sketch.shared_with(&other.sketch(vault)?, sites)
         };
         let Some(finding) = finding else { continue };
         delivery.status = InboxStatus::Quarantined;

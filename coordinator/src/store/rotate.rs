@@ -63,7 +63,7 @@ impl Store {
             .map_err(|error| broken(&error))?;
         for item in items {
             inbox::write(transaction, &self.vault, &item.open(&self.vault)?)?;
-            texts += 2;
+            texts += 3;
         }
         let kept: Vec<steps::Kept> = transaction
             .prepare("SELECT * FROM step")

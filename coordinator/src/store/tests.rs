@@ -109,6 +109,7 @@ fn delivery(name: &str, bytes: &[u8]) -> InboxItem {
         site: site(name),
         bytes: bytes.to_vec(),
         fingerprint: Digest::of(bytes),
+        sketch: crate::intake::tests::sketch(bytes),
         received_at: at(10),
         status: InboxStatus::Accepted,
         findings: Vec::new(),
@@ -416,7 +417,7 @@ fn no_text_of_a_result_is_on_the_disk_and_no_row_opens_in_another() {
         .unwrap()
         .public();
     let raw = rusqlite::Connection::open(store.path()).unwrap();
-    for column in ["bytes", "findings"] {
+    for column in ["bytes", "findings", "sketch"] {
         let swap = format!(
             "CREATE TEMP TABLE before AS SELECT site, {column} AS text FROM inbox;
              UPDATE inbox SET {column} =
@@ -464,7 +465,7 @@ fn a_rotated_key_keeps_every_result_and_another_store_follows() {
         .unwrap();
 
     let done = store.rotate_key(false, at(12)).unwrap();
-    assert_eq!((done.texts, done.dropped), (3, 0));
+    assert_eq!((done.texts, done.dropped), (4, 0));
     let after = std::fs::read_to_string(keys(&dir)).unwrap();
     assert_eq!(after.lines().count(), 3);
     assert_eq!(
@@ -498,7 +499,7 @@ fn a_rotated_key_keeps_every_result_and_another_store_follows() {
     );
 
     let done = store.rotate_key(true, at(13)).unwrap();
-    assert_eq!((done.texts, done.dropped), (5, 2));
+    assert_eq!((done.texts, done.dropped), (7, 2));
     assert_eq!(
         std::fs::read_to_string(keys(&dir)).unwrap().lines().count(),
         2
