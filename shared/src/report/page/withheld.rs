@@ -182,8 +182,26 @@ fn pools(view: View<'_>) -> Option<Table> {
             "Its interval, at most",
         ],
     );
-    for one in found.iter().take(ROWS_MAX) {
-        table.push(pool_row(view, one));
+    let (pooled, without): (Vec<&MissingFromPool>, Vec<_>) =
+        found.iter().partition(|one| one.pool.is_some());
+    for one in pooled.iter().take(ROWS_MAX) {
+        table.push(pool_row(view, &[one]));
+    }
+    // Where there is no pool, the same hospitals are missing from many: one row for all of them.
+    let mut alike: Vec<Vec<&MissingFromPool>> = Vec::new();
+    for one in without {
+        let same = |group: &&mut Vec<&MissingFromPool>| {
+            let first = group[0];
+            (&first.sites, first.pooled, first.cases, first.untold)
+                == (&one.sites, one.pooled, one.cases, one.untold)
+        };
+        match alike.iter_mut().find(same) {
+            Some(group) => group.push(one),
+            None => alike.push(vec![one]),
+        }
+    }
+    for group in alike.iter().take(ROWS_MAX) {
+        table.push(pool_row(view, group));
     }
     table.notes.push(
         "Between: with every withheld value at either end of what is known of it, each hospital \
@@ -191,17 +209,24 @@ fn pools(view: View<'_>) -> Option<Table> {
          leads beyond it by more than chance."
             .to_owned(),
     );
-    let more = view.study.missing.len() - found.len().min(ROWS_MAX);
+    let more = view.study.missing.len() - found.len();
     if more > 0 {
         table.notes.push(format!(
-            "{} more, of subgroups and sensitivity analyses, in missing_from_pools.csv.",
-            plural(more, "pool", "pools")
+            "{} of subgroups and sensitivity analyses in missing_from_pools.csv, with all of these.",
+            plural(more, "more pool", "more pools")
         ));
     }
     Some(table)
 }
 
-fn pool_row(view: View<'_>, one: &MissingFromPool) -> Row {
+/// A pool, or several without a value from which the same is missing.
+fn pool_row(view: View<'_>, group: &[&MissingFromPool]) -> Row {
+    let one = group[0];
+    let named = group.iter().take(ITEMS_MAX);
+    let mut names: Vec<String> = named.map(|one| words::key(view, &one.key)).collect();
+    if group.len() > ITEMS_MAX {
+        names.push(format!("{} more", group.len() - ITEMS_MAX));
+    }
     let style = words::style(one.key.metric);
     let sites: Vec<String> = one.sites.iter().map(|site| view.site(site)).collect();
     let head = vec![
@@ -229,10 +254,7 @@ fn pool_row(view: View<'_>, one: &MissingFromPool) -> Row {
         ],
         None => vec![Shown::words("no pool"), Shown::none(), Shown::none()],
     };
-    Row::new(
-        words::key(view, &one.key),
-        head.into_iter().chain(tail).collect(),
-    )
+    Row::new(names.join("; "), head.into_iter().chain(tail).collect())
 }
 
 /// `about 120 (118 to 122)`, `not told`, or both.
