@@ -23,7 +23,7 @@ use crate::consortium::Consortium;
 use crate::desk;
 use crate::exchange;
 use crate::round::RoundEvent;
-use crate::store::{InboxStatus, Store};
+use crate::store::{AuditEntry, InboxStatus, Store};
 use crate::waypoint;
 
 /// A closed round, frozen: what the pool reads.
@@ -195,10 +195,8 @@ pub fn build(
 ) -> Result<Built, Fault> {
     let frozen = freeze(home, store, consortium, round, now)?;
     let files = make(&frozen)?;
-    let report = files
-        .iter()
-        .find(|(name, _)| name == "report.json")
-        .map_or_else(|| Digest::of(b""), |(_, bytes)| Digest::of(bytes));
+    let report = report_digest(&files);
+    note_shown(store, &frozen, "report build", &report, now)?;
     let written = write(&files, out)?;
     waypoint::pass("coordinator.report.written");
     store.advance(round, &RoundEvent::Publish { report }, now)?;
@@ -206,6 +204,33 @@ pub fn build(
         files: written,
         report,
     })
+}
+
+/// Digest of a bundle's `report.json`.
+pub fn report_digest(files: &Files) -> Digest {
+    let report = files.iter().find(|(name, _)| name == "report.json");
+    report.map_or_else(|| Digest::of(b""), |(_, bytes)| Digest::of(bytes))
+}
+
+/// Notes who is about to see the results of which sites; before they are shown, so that nobody sees
+/// them without an entry.
+///
+/// # Errors
+/// [`Fault`] when the database fails; nothing must be shown then.
+pub fn note_shown(
+    store: &Store,
+    frozen: &FrozenRound,
+    command: &str,
+    report: &Digest,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let sites = frozen.sites.iter().filter(|site| site.release.is_some());
+    let entry = AuditEntry::new(now, command)
+        .study(&frozen.locked.protocol.slug)
+        .round(&frozen.round)
+        .object(report)
+        .shown(sites.map(|site| &site.site));
+    store.note(&entry)
 }
 
 /// Writes the files of a bundle into `out`.

@@ -67,6 +67,10 @@ pub struct StorageConfig {
     /// Directory of `fedval.db`; default: the state directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<PathBuf>,
+    /// File of the keys that received results are stored under; default: `storage.keys` in the
+    /// state directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<PathBuf>,
 }
 
 /// Where the keys are.
@@ -136,6 +140,12 @@ impl Home {
         given.unwrap_or_else(|| self.dir.clone()).join("fedval.db")
     }
 
+    /// The file of storage keys.
+    pub fn storage_keys(&self) -> PathBuf {
+        let given = self.config.storage.keys.clone();
+        given.unwrap_or_else(|| self.dir.join("storage.keys"))
+    }
+
     /// Opens the database of an initialised directory.
     ///
     /// # Errors
@@ -145,7 +155,7 @@ impl Home {
             // Says what is missing in the words of the consortium.
             crate::consortium::Consortium::load(&self.ca_dir())?;
         }
-        Store::open(&self.database())
+        Store::open(&self.database(), &self.storage_keys())
     }
 
     /// The address nodes dial.

@@ -46,7 +46,13 @@ impl Fixture {
         let dir = tempfile::tempdir().unwrap();
         let at = Timestamp::from_unix(START).unwrap();
         let consortium = Consortium::create("test", at, &mut CountingEntropy::new(1)).unwrap();
-        let store = Arc::new(Store::open(&dir.path().join("fedval.db")).unwrap());
+        let store = Arc::new(
+            Store::open(
+                &dir.path().join("fedval.db"),
+                &dir.path().join("storage.keys"),
+            )
+            .unwrap(),
+        );
         let consortium = Arc::new(consortium);
         let now = Arc::new(AtomicI64::new(START));
         let clock = {
@@ -298,7 +304,10 @@ fn receipts_prove_what_is_stored(fixture: &Fixture) {
         altered.execute_batch("PRAGMA foreign_keys = off").unwrap();
         altered.execute_batch(change).unwrap();
         drop(altered);
-        let found = Store::open(&copy).unwrap().verify_receipts(&ca).unwrap();
+        let found = Store::open(&copy, &dir.join("storage.keys"))
+            .unwrap()
+            .verify_receipts(&ca)
+            .unwrap();
         let found = found.expect_err(change);
         assert!(found.what.contains(named), "{change}: {found:?}");
         std::fs::remove_file(&copy).unwrap();

@@ -12,6 +12,7 @@ pub mod dispatch;
 pub mod exchange;
 pub mod intake;
 pub mod link;
+mod person;
 pub mod roster;
 pub mod round;
 pub mod serve;

@@ -71,6 +71,7 @@ codes! {
     StateDirUnusable = "FV-CONF-003", Config, "the state directory cannot be used";
     StateDirLocked = "FV-CONF-004", Config, "another process uses this state directory";
     OutputUnwritable = "FV-CONF-005", Config, "an output file cannot be written";
+    StorageKeyMissing = "FV-CONF-006", Config, "the key of the stored results is missing";
     // study protocol
     ProtocolUnreadable = "FV-STUDY-001", Config, "the study file cannot be read";
     ProtocolInvalid = "FV-STUDY-002", No, "the study file is not a valid protocol";

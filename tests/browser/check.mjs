@@ -92,6 +92,16 @@ function inventory() {
       (table) => !text(table.querySelector("caption")) && !table.getAttribute("aria-label") && !table.getAttribute("aria-labelledby"),
     ).length,
     broken_numbers: (document.body.innerText.match(/\b(NaN|undefined|null|Infinity|inf)\b/g) ?? []).slice(0, 5),
+    // Text right under a table or its notes needs a distance, and the notes themselves a small one.
+    crowded: [...document.querySelectorAll("main > section > .scroll, main > section > .table-note")]
+      .map((above) => [above, above.nextElementSibling])
+      .filter(([, below]) => below && ["P", "UL", "OL", "DL"].includes(below.tagName))
+      .filter(([above, below]) => {
+        const gap = below.getBoundingClientRect().top - above.getBoundingClientRect().bottom;
+        return gap < (below.classList.contains("table-note") ? 2 : 12);
+      })
+      .map(([, below]) => text(below).slice(0, 40)),
+    withheld: text(document.getElementById("withheld")),
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     outside: [...document.querySelectorAll("[src],link[href],[style*='url(']")]
       .map((node) => node.getAttribute("src") ?? node.getAttribute("href") ?? node.getAttribute("style"))
@@ -112,6 +122,8 @@ function judge(found, screen) {
   expect(found.unlabelled_tables === 0, `${at}: every table has a caption or label`, `${found.unlabelled_tables} without`);
   expect(found.broken_numbers.length === 0, `${at}: no broken number in the text`, found.broken_numbers.join(", "));
   expect(found.overflow <= 0, `${at}: no sideways scrolling`, `${found.overflow} px too wide`);
+  expect(found.crowded.length === 0, `${at}: text keeps a distance from the table above it`, found.crowded.slice(0, 3).join(" | "));
+  expect(found.withheld.endsWith("What was withheld"), `${at}: the report says what was withheld`);
   expect(found.outside.length === 0, `${at}: nothing is loaded from elsewhere`, found.outside.slice(0, 3).join(" "));
 }
 

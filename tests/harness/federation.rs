@@ -500,6 +500,27 @@ impl Federation {
                 found.push((path.display().to_string(), std::fs::read(&path).unwrap()));
             }
         }
+        found.extend(self.received());
         found
+    }
+
+    /// What the coordinator's database keeps sealed, opened.
+    fn received(&self) -> Vec<(String, Vec<u8>)> {
+        let folder = self.path("coordinator");
+        let database = folder.join("fedval.db");
+        let store = coordinator::store::Store::open(&database, &folder.join("storage.keys"));
+        let (store, round) = (store.unwrap(), self.round().parse().unwrap());
+        let mut items = store.inbox(&round).unwrap();
+        items.extend(store.step_inbox(&round).unwrap());
+        items
+            .into_iter()
+            .flat_map(|item| {
+                let findings = format!("{:?}", item.findings);
+                [
+                    (format!("release of {}", item.site), item.bytes),
+                    (format!("findings of {}", item.site), findings.into_bytes()),
+                ]
+            })
+            .collect()
     }
 }

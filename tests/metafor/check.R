@@ -173,7 +173,8 @@ compare_robustness <- function(row) {
       found <- influence_of(d, how)
       c(rstudent = found$inf$rstudent[at], dffits = found$inf$dffits[at],
         cook_d = found$inf$cook.d[at], cov_r = found$inf$cov.r[at], hat = found$inf$hat[at],
-        dfbetas = found$dfbs[[1]][at], tau2 = found$inf$tau2.del[at], q = found$inf$QE.del[at])
+        dfbetas = found$dfbs[[1]][at], tau2 = found$inf$tau2.del[at], q = found$inf$QE.del[at],
+        q_residual = rstandard(rma(d$yi, d$vi, method = "FE"))$z[at])
     },
     shrunken = {
       drawn <- blup(fit_rma(d, how))

@@ -89,7 +89,13 @@ impl Product {
         let now = system_now();
         let consortium = Consortium::create("test", now, &mut SystemEntropy).unwrap();
         let consortium = Arc::new(consortium);
-        let store = Arc::new(Store::open(&folder.path().join("fedval.db")).unwrap());
+        let store = Arc::new(
+            Store::open(
+                &folder.path().join("fedval.db"),
+                &folder.path().join("storage.keys"),
+            )
+            .unwrap(),
+        );
         let hosts = ["127.0.0.1".to_owned()];
         let identity = consortium.ca.server_identity(&hosts, key(), serial(), now);
         let listen: SocketAddr = "127.0.0.1:0".parse().unwrap();

@@ -9,7 +9,7 @@ use harness::path;
 use serde_json::Value;
 use shared::disclosure::ReceivedRelease;
 use shared::pool::result::{
-    Analysis, Excluded, Metric, PoolOutcome, Pooled, PooledStudy, SummaryOutcome,
+    Analysis, Excluded, Metric, PoolOutcome, Pooled, PooledStudy, Scale, SummaryOutcome, Withheld,
 };
 use shared::statistic::{Cell, Disclosed, Statistic};
 use shared::study::PoolInterval;
@@ -254,6 +254,128 @@ fn pools_with_withheld_sites_carry_bounds_and_names() {
         }
     }
     assert!(seen > 0, "no pool has a withheld site");
+}
+
+/// Every pool that lacks a withheld value is listed with who and how many are missing, and the
+/// interval with them holds the one without; every withheld item names the rules of its kind.
+#[test]
+fn what_is_withheld_is_listed_with_its_effect_on_every_pool() {
+    let mut protocol = heart::four_external("p_a");
+    protocol.pooling.min_sites = 2;
+    let study = path::pooled(&protocol, &heart::releases(&protocol, &path::standard()));
+    let mut listed = study.missing.iter();
+    for one in &study.analyses {
+        let compared = !matches!(
+            one.pool,
+            PoolOutcome::ConfoundedWithSite | PoolOutcome::NotPooled
+        );
+        let hidden: Vec<_> = one
+            .sites
+            .iter()
+            .filter(|row| compared && row.excluded == Some(Excluded::Suppressed))
+            .map(|row| row.site.clone())
+            .collect();
+        if hidden.is_empty() {
+            continue;
+        }
+        let found = listed.next().expect("a pool is not listed");
+        assert_eq!((&found.key, &found.sites), (&one.key, &hidden));
+        let usable = one
+            .sites
+            .iter()
+            .filter(|row| row.excluded.is_none() && row.vi.is_some());
+        assert_eq!(found.pooled, usable.count(), "{:?}", one.key);
+        if one.key.is_whole() {
+            assert_eq!(found.untold, 0, "the flow tells the cases");
+            let told = found.cases.bounds().unwrap();
+            assert!(
+                told.0 >= 45 * hidden.len() as u64 && told.1 < 1000,
+                "{told:?}"
+            );
+        }
+        if let (PoolOutcome::Pooled(pool), Some(without)) = (&one.pool, &found.pool) {
+            assert_eq!(without.interval, [pool.low, pool.high]);
+            let [low, high] = without.outermost;
+            let [mean_low, mean_high] = without.mean;
+            assert!(low.zip(mean_low).is_none_or(|(end, mean)| end <= mean));
+            assert!(high.zip(mean_high).is_none_or(|(end, mean)| end >= mean));
+        }
+    }
+    assert!(listed.next().is_none(), "a pool is listed without a reason");
+    assert!(study.missing.len() > 5 && !study.withheld.is_empty());
+    for one in &study.withheld {
+        let about = one.about.as_ref().map(|about| about.statistic.as_str());
+        assert_eq!(about.is_some(), !one.rules.is_empty(), "{one:?}");
+    }
+    assert!(study.rounded.iter().all(|one| one.widest <= 40));
+    assert!(
+        study
+            .rounded
+            .iter()
+            .any(|one| one.statistic == "flow" && one.counts >= 5)
+    );
+}
+
+/// A hospital with few errors says so by a one-sided bound, and that bound, not the end of the scale,
+/// bounds the pool and is printed.
+#[test]
+fn one_sided_bounds_of_hospitals_enter_the_bounds_of_the_pool() {
+    let mut protocol = heart::four_external("p_a");
+    protocol.pooling.min_sites = 2;
+    let study = path::pooled(&protocol, &heart::releases(&protocol, &path::standard()));
+    let mut seen = 0;
+    for found in &study.missing {
+        let one = study.analyses.iter().find(|one| one.key == found.key);
+        let (one, Some(pool)) = (one.unwrap(), &found.pool) else {
+            continue;
+        };
+        let ends: Vec<f64> = one
+            .sites
+            .iter()
+            .filter(|row| row.excluded == Some(Excluded::Suppressed))
+            .map(|row| row.estimate.bounds().unwrap().0)
+            .collect();
+        let share = one.key.metric.entry().scale == Scale::Logit;
+        if !share || !ends.iter().any(|low| *low > 0.0 && *low < 1.0) {
+            continue;
+        }
+        seen += 1;
+        let k = found.pooled as f64;
+        let low = (k * pool.estimate + ends.iter().sum::<f64>()) / (k + ends.len() as f64);
+        assert!((pool.mean[0].unwrap() - low).abs() < 1e-12, "{:?}", one.key);
+    }
+    let told = |one: &&Withheld| one.known.contains("at least 0.");
+    assert!(seen > 0 && study.withheld.iter().any(|one| told(&one)));
+}
+
+/// From merged and rounded blocks no AUC is printed as a point: the region holds the AUC of the
+/// exact rows, at each hospital and over merged patients, and has a width.
+#[test]
+fn blocks_that_are_not_exact_give_a_region_that_holds_the_area() {
+    let mut protocol = heart::four_external("p_a");
+    protocol.pooling.min_sites = 2;
+    let guarded = path::pooled(&protocol, &heart::releases(&protocol, &path::standard()));
+    let open = path::pooled(&protocol, &heart::releases(&protocol, &path::open_data()));
+    assert!(open.area_bounds.is_empty());
+    let (mut own, mut merged) = (0, 0);
+    for region in &guarded.area_bounds {
+        assert!(0.0 <= region.low && region.low < region.high && region.high <= 1.0);
+        let raw = open
+            .merged
+            .iter()
+            .find(|curve| (&curve.model, &curve.site) == (&region.model, &region.site));
+        match &region.site {
+            Some(_) => own += 1,
+            None => merged += 1,
+        }
+        // The merged curve of the exact round has more hospitals: one withholds its release here.
+        if let (Some(curve), true) = (raw, region.site.is_some()) {
+            let ends = region.low - curve.error_bound..=region.high + curve.error_bound;
+            assert!(ends.contains(&curve.auc), "{region:?}");
+        }
+    }
+    assert!(own >= 2 && merged >= 1, "{own} {merged}");
+    assert!(guarded.merged.iter().all(|curve| curve.site.is_some()));
 }
 
 /// The summary point of three hospitals through the public path: by counts at the median

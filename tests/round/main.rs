@@ -11,6 +11,7 @@ mod refuse;
 mod restart;
 mod simulate;
 mod steps;
+mod trail;
 mod twice;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -324,6 +324,13 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     assert!(report.contains("not released under its own policy"));
     let mut bundle = lines("read-the-bundle.md");
     walk.typed(&next(&mut bundle, "report verify"), 0);
+    let mut keep = lines("run-a-coordinator.md");
+    walk.typed(&next(&mut keep, "ledger verify"), 0);
+    walk.typed(&next(&mut keep, "storage rotate-key"), 0);
+    let shown = walk.typed(&next(&mut keep, "ledger list"), 0);
+    for command in ["report build", "report verify"] {
+        assert!(shown.contains(command), "{command}: {shown}");
+    }
     assert!(walk.typed(&next(node, "pause"), 0).contains("paused by"));
     assert!(walk.typed(&next(node, "resume"), 0).contains("resumed by"));
     assert!(walk.typed(&next(node, "status"), 0).contains("connected"));

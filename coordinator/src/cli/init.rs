@@ -38,10 +38,12 @@ impl Init {
             "made the consortium \"{}\" in {}\n\
              CA fingerprint     {fingerprint}\n\
              study-signing key  {signing}\n\
-             keys (back them up, keep them private)  {}",
+             keys (back them up, keep them private)  {}\n\
+             key of stored results (back it up apart from the database)  {}",
             self.name,
             dir.display(),
-            home.ca_dir().display()
+            home.ca_dir().display(),
+            home.storage_keys().display()
         );
         let data = json!({
             "name": self.name,
@@ -49,6 +51,7 @@ impl Init {
             "address": self.address,
             "ca": fingerprint,
             "study_signing_key": signing,
+            "storage_keys": home.storage_keys(),
         });
         Ok(Answer::new(text, &data)?
             .next("fedval serve")

@@ -1,36 +1,97 @@
+//! `fedval ledger list`: who did what, and who was shown the results of which sites.
 //! `fedval ledger verify`: the audit trail's chain, and every stored release against its receipt.
-//! Changes nothing.
+//! Neither changes anything.
 //!
 //! From: the state directory.
 //! To: an auditor; exit code 1 names the first entry or release that proves nothing.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::json;
 use shared::fault::{Code, Fault};
+use shared::study::RoundId;
 
-use super::output::Answer;
+use super::output::{Answer, table};
 use crate::config::Home;
 use crate::consortium::Consortium;
+use crate::store::AuditEntry;
 
 /// The record of what was received, and who did what.
 #[derive(Debug, Subcommand)]
 pub(super) enum Ledger {
+    /// List who did what, when, oldest first.
+    List(List),
     /// Hash every entry and every release again and name the first that does not fit.
     Verify,
+}
+
+/// List who did what, when, oldest first.
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Only entries of commands that showed or wrote out results of sites.
+    #[arg(long)]
+    shown: bool,
+    /// Only entries about this round.
+    #[arg(long)]
+    round: Option<RoundId>,
 }
 
 impl Ledger {
     pub(super) fn name(&self) -> &'static str {
         match self {
+            Self::List(_) => "ledger list",
             Self::Verify => "ledger verify",
         }
     }
 
     pub(super) fn run(&self, home: &Home) -> Result<Answer, Fault> {
         match self {
+            Self::List(list) => list.run(home),
             Self::Verify => verify(home),
         }
     }
+}
+
+impl List {
+    fn run(&self, home: &Home) -> Result<Answer, Fault> {
+        let wanted = |entry: &AuditEntry| {
+            let round = self.round.as_ref().map(RoundId::as_str);
+            (!self.shown || !entry.shown.is_empty())
+                && (round.is_none() || entry.round.as_deref() == round)
+        };
+        let entries: Vec<(u64, AuditEntry)> = (1..)
+            .zip(home.store()?.audit()?)
+            .filter(|(_, entry)| wanted(entry))
+            .collect();
+        let rows: Vec<Vec<String>> = entries
+            .iter()
+            .map(|(seq, entry)| row(*seq, entry))
+            .collect();
+        let data: Vec<_> = entries
+            .iter()
+            .map(|(seq, entry)| json!({"entry": seq, "content": entry}))
+            .collect();
+        let head = ["entry", "at", "by", "what", "round", "sites", "object"];
+        Ok(Answer::new(table(&head, &rows), &data)?.next("fedval ledger verify"))
+    }
+}
+
+fn row(seq: u64, entry: &AuditEntry) -> Vec<String> {
+    let sites = entry.site.iter().chain(&entry.shown);
+    let sites: Vec<&str> = sites.map(String::as_str).collect();
+    let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
+    vec![
+        seq.to_string(),
+        entry.at.to_string(),
+        or_empty(&entry.by),
+        if entry.shown.is_empty() {
+            entry.what.clone()
+        } else {
+            format!("{} (results shown)", entry.what)
+        },
+        or_empty(&entry.round),
+        sites.join(" "),
+        or_empty(&entry.object),
+    ]
 }
 
 fn verify(home: &Home) -> Result<Answer, Fault> {

@@ -16,6 +16,7 @@ mod round;
 mod serve;
 mod sim;
 mod site;
+mod storage;
 mod study;
 #[cfg(test)]
 mod tests;
@@ -69,9 +70,12 @@ enum Command {
     Init(init::Init),
     /// Look over keys, configuration and database; changes nothing.
     Check,
-    /// Prove that what was received is still stored as it came.
+    /// List who did and saw what; prove that what was received is still stored as it came.
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// Change the key under which received results are stored.
+    #[command(subcommand)]
+    Storage(storage::Storage),
     /// Invite, approve, list and revoke sites.
     #[command(subcommand)]
     Site(site::Site),
@@ -102,6 +106,7 @@ impl Command {
             Self::Init(_) => "init",
             Self::Check => "check",
             Self::Ledger(ledger) => ledger.name(),
+            Self::Storage(storage) => storage.name(),
             Self::Site(site) => site.name(),
             Self::Study(study) => study.name(),
             Self::Serve(_) => "serve",
@@ -146,6 +151,7 @@ fn answer(cli: &Cli, manners: Manners) -> Result<Answer, Fault> {
         Command::Sim(sim) => sim.run(manners),
         Command::Check => check::run(&cli.dir),
         Command::Ledger(ledger) => ledger.run(&Home::open(&cli.dir)?),
+        Command::Storage(storage) => storage.run(&Home::open(&cli.dir)?),
         Command::Site(site) => site.run(&Home::open(&cli.dir)?),
         Command::Serve(serve) => serve.run(&Home::open(&cli.dir)?, manners),
         Command::Round(round) => round.run(&Home::open(&cli.dir)?, manners),

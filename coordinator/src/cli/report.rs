@@ -93,7 +93,10 @@ impl Verify {
         let consortium = Consortium::load(&home.ca_dir())?;
         let now = system_now();
         let frozen = bundle::freeze(home, &store, &consortium, &self.round, now)?;
-        let results: Vec<(String, bool)> = bundle::make(&frozen)?
+        let files = bundle::make(&frozen)?;
+        let report = bundle::report_digest(&files);
+        bundle::note_shown(&store, &frozen, "report verify", &report, now)?;
+        let results: Vec<(String, bool)> = files
             .into_iter()
             .map(|(name, bytes)| {
                 let same = std::fs::read(self.bundle.join(&name)).is_ok_and(|read| read == bytes);

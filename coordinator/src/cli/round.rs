@@ -19,7 +19,7 @@ use crate::desk::{self, Wish};
 use crate::link::system_now;
 use crate::round::launch::names;
 use crate::round::view::{ExchangeView, RoundView};
-use crate::store::Store;
+use crate::store::{AuditEntry, Store};
 
 /// How often `watch` and `wait` look.
 const LOOK: Duration = Duration::from_millis(200);
@@ -103,6 +103,21 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    /// Notes that findings of checks, which repeat released numbers, are shown; nothing when there
+    /// are none.
+    fn note_findings(&self, command: &str, view: &RoundView) -> Result<(), Fault> {
+        let told = view.sites.iter().filter(|site| !site.findings.is_empty());
+        let sites: Vec<&SiteSlug> = told.map(|site| &site.site).collect();
+        if sites.is_empty() {
+            return Ok(());
+        }
+        let entry = AuditEntry::new(system_now(), command)
+            .study(&view.study)
+            .round(&view.round)
+            .shown(sites.into_iter());
+        self.store.note(&entry)
+    }
+
     fn status(&self, round: &RoundId) -> Result<RoundView, Fault> {
         desk::status(
             self.home,
@@ -262,18 +277,44 @@ fn shown(view: &RoundView) -> String {
     ];
     let exchange = view.exchange.as_ref().map(ExchangeView::line);
     format!(
-        "round {}  {}  launched {}  jobs expire {}\n{}{}",
+        "round {}  {}  launched {}  jobs expire {}\n{}{}{}",
         view.round,
         view.state.as_str(),
         view.launched_at,
         view.expires_at,
         table(&headings, &rows),
-        exchange.map_or_else(String::new, |line| format!("\n{line}"))
+        exchange.map_or_else(String::new, |line| format!("\n{line}")),
+        set_aside(view)
     )
+}
+
+/// Findings that are told in full, of one site.
+const FINDINGS_MAX: usize = 3;
+
+/// Why releases were set aside, in sentences.
+fn set_aside(view: &RoundView) -> String {
+    let mut text = String::new();
+    for site in &view.sites {
+        for finding in site.findings.iter().take(FINDINGS_MAX) {
+            text.push_str(&format!(
+                "\n{}: {}: {} ({})",
+                site.site, finding.place, finding.what, finding.rule
+            ));
+        }
+        let more = site.findings.len().saturating_sub(FINDINGS_MAX);
+        if more > 0 {
+            text.push_str(&format!(
+                "\n{}: {more} more findings, with --format json",
+                site.site
+            ));
+        }
+    }
+    text
 }
 
 fn status(desk: &Desk<'_>, round: &RoundId) -> Result<Answer, Fault> {
     let view = desk.status(round)?;
+    desk.note_findings("round status", &view)?;
     let answer = Answer::new(shown(&view), &view)?;
     Ok(if view.state.is_open() {
         answer.next(format!("fedval round watch {round}"))
@@ -315,6 +356,7 @@ fn timed_out(view: &RoundView) -> Fault {
 
 fn wait(desk: &Desk<'_>, timed: &Timed) -> Result<Answer, Fault> {
     let (view, settled) = look_until(desk, timed, |_| {})?;
+    desk.note_findings("round wait", &view)?;
     let mut answer = Answer::new(shown(&view), &view)?;
     if !settled {
         answer.fault = Some(timed_out(&view));
@@ -360,6 +402,7 @@ fn watch(desk: &Desk<'_>, timed: &Timed, manners: Manners) -> Result<Answer, Fau
             }
         }
     })?;
+    desk.note_findings("round watch", &view)?;
     let data = json!({"round": view.round, "settled": settled, "view": view, "terminal": true});
     let mut answer = Answer::new("", &data)?;
     if !settled {
@@ -392,6 +435,7 @@ fn tell_step(view: &RoundView, lines: bool) {
 fn close(desk: &Desk<'_>, round: &RoundId) -> Result<Answer, Fault> {
     desk::close(&desk.store, round, system_now())?;
     let view = desk.status(round)?;
+    desk.note_findings("round close", &view)?;
     let (_, locked) = desk::find_round(&desk.store, &desk.consortium, round)?;
     let protocol = &locked.protocol;
     let external = view

@@ -5,10 +5,10 @@
 
 use shared::disclosure::document::ReceivedRelease;
 use shared::statistic::Cell;
+use shared::statistic::listing::{AnyCell, cells};
 
 use super::finding::Finding;
 use super::keys::place;
-use super::listing::{AnyCell, cells};
 
 /// Largest count that a double holds exactly, 2^53.
 const COUNT_MAX: u64 = 1 << 53;

@@ -12,7 +12,7 @@ use shared::statistic::flow::Flow;
 use shared::statistic::{Disclosed, Statistic};
 use shared::study::{Axis, EndpointId, FieldKind, StudyProtocol};
 
-use super::finding::{Finding, at_most, equal, near, sums_to, within};
+use super::finding::{Finding, Span, at_most, equal, near, sums_to, within};
 use super::keys::place;
 use super::margins;
 
@@ -195,9 +195,22 @@ fn moments(
         return;
     };
     within(findings, "mean-in-range", place, &it.mean, low, high);
-    // The largest standard deviation on [low, high], divisor n - 1, is at n = 2.
-    let largest = (high - low) / std::f64::consts::SQRT_2;
-    within(findings, "sd-in-range", place, &it.sd, 0.0, largest);
+    within(findings, "sd-in-range", place, &it.sd, 0.0, f64::MAX);
+    let (Some(mean), Some(sd)) = (Span::real(&it.mean, 0.0), it.sd.bounds()) else {
+        return;
+    };
+    // Values in [low, high] with mean m have a variance of at most (high - m)(m - low) (Bhatia and
+    // Davis 2000, doi:10.2307/2589180); n / (n - 1) is for the divisor, and largest at n = 2.
+    let middle = f64::midpoint(low, high).clamp(mean.lo.min(high), mean.hi.max(low));
+    let spread = ((high - middle) * (middle - low)).max(0.0);
+    let factor = Span::count(&it.n).map_or(2.0, |n| n.lo.max(2.0) / (n.lo.max(2.0) - 1.0));
+    if sd.0 > (spread * factor).sqrt() * (1.0 + 1e-9) + 1e-12 {
+        findings.push(Finding::new(
+            "sd-in-range",
+            place,
+            "no values in the declared range have this mean and this standard deviation",
+        ));
+    }
 }
 
 /// A higher threshold never has more positives.

@@ -12,7 +12,7 @@ use shared::statistic::flow::Flow;
 use shared::statistic::{Cell, Disclosed, Estimate, Metric, Statistic};
 use shared::study::{CandidatePlan, StudyProtocol};
 
-use super::finding::{Finding, Span, at_most, near, slack_of};
+use super::finding::{Finding, Span, at_most, equal, near, slack_of};
 
 /// Checks every statistic of candidates.
 pub(super) fn check(
@@ -28,7 +28,11 @@ pub(super) fn check(
             continue;
         };
         let at = format!("detection {} {}", one.model, one.endpoint);
-        counts(one, flow_of(release, one), &at, findings);
+        let flow = flow_of(release, one);
+        counts(one, flow, &at, findings);
+        for found in estimates(one, release) {
+            same_scans(one, flow, found, findings);
+        }
         sensitivities(one, plan, release, &at, findings);
         follows(one, plan, release, &at, findings);
     }
@@ -77,6 +81,42 @@ fn counts(
             &lowest.detected,
             &one.lesions,
         );
+    }
+}
+
+/// Every estimate of the curve over all cases.
+fn estimates<'a>(
+    one: &'a Detection<Disclosed>,
+    release: &'a ReceivedRelease,
+) -> impl Iterator<Item = &'a Estimate<Disclosed>> {
+    let all = release.statistics.iter().filter_map(Statistic::estimate);
+    all.filter(|found| {
+        let key = &found.key;
+        let of_curve = [
+            Metric::FrocSensitivity,
+            Metric::Cpm,
+            Metric::DetectionAveragePrecision,
+        ];
+        of_curve.contains(&key.metric)
+            && key.model == one.model
+            && key.endpoint == one.endpoint
+            && key.is_whole()
+    })
+}
+
+/// An estimate of the curve is about the curve's scans, and about the cases of the flow that have
+/// the structure.
+fn same_scans(
+    one: &Detection<Disclosed>,
+    flow: Option<&Flow<Disclosed>>,
+    found: &Estimate<Disclosed>,
+    findings: &mut Vec<Finding>,
+) {
+    let metric = found.key.metric.entry().slug;
+    let at = format!("{metric} {} {}", one.model, one.endpoint);
+    equal(findings, "detection-scans", &at, &found.n, &one.scans);
+    if let Some(flow) = flow {
+        equal(findings, "events-agree", &at, &found.events, &flow.events);
     }
 }
 

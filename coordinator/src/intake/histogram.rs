@@ -5,6 +5,7 @@
 //! To: findings.
 
 use shared::disclosure::document::ReceivedRelease;
+use shared::numeric::area_bounds::{ScoreBlock, area_bounds};
 use shared::statistic::histogram::{Block, Histogram};
 use shared::statistic::{Cell, Disclosed, EstimateKey, Metric, Statistic};
 use shared::study::StudyProtocol;
@@ -60,32 +61,29 @@ fn total(blocks: &[Block<Disclosed>]) -> Option<Span> {
     Span::sum(blocks.iter().map(|block| &block.count))
 }
 
-/// Pairs that are certainly in order, at least: events in blocks wholly above non-events.
-fn certain(above: &[Block<Disclosed>], below: &[Block<Disclosed>]) -> f64 {
-    let mut pairs = 0.0;
-    for high in above {
-        for low in below.iter().take_while(|low| low.last < high.first) {
-            let counts = (Span::count(&high.count), Span::count(&low.count));
-            if let (Some(a), Some(b)) = counts {
-                pairs += a.lo * b.lo;
-            }
-        }
-    }
-    pairs
+/// What is known of a class' blocks; `None` when a count was not computed.
+fn known(blocks: &[Block<Disclosed>]) -> Option<Vec<ScoreBlock>> {
+    let one = |block: &Block<Disclosed>| {
+        let (low, high) = block.count.bounds()?;
+        Some(ScoreBlock {
+            first: block.first,
+            last: block.last,
+            low,
+            high,
+        })
+    };
+    blocks.iter().map(one).collect()
 }
 
 fn auc_inside(it: &Histogram<Disclosed>, release: &ReceivedRelease, findings: &mut Vec<Finding>) {
-    let (Some(events), Some(rest)) = (total(&it.events), total(&it.non_events)) else {
+    let classes = known(&it.events).zip(known(&it.non_events));
+    let Some(region) = classes.and_then(|(events, rest)| area_bounds(&events, &rest)) else {
         return;
     };
-    let pairs = events.hi * rest.hi;
-    if pairs <= 0.0 {
-        return;
-    }
     let slack = slack_of(&release.header.policy.profile);
     let possible = Span {
-        lo: certain(&it.events, &it.non_events) / pairs,
-        hi: 1.0 - certain(&it.non_events, &it.events) / pairs,
+        lo: region.lower,
+        hi: region.upper,
     };
     for statistic in &release.statistics {
         let Statistic::Auc(auc) = statistic else {

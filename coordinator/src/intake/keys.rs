@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use shared::disclosure::Profile;
 use shared::disclosure::document::ReceivedRelease;
 use shared::statistic::contingency::ContingencyKind;
+use shared::statistic::listing::kind;
 use shared::statistic::{Disclosed, EstimateKey, Statistic};
-use shared::study::plan::{self, StatisticKind};
+use shared::study::plan;
 use shared::study::{AxisId, EndpointId, ModelId, StudyProtocol, Visibility};
 
 use super::declared;
@@ -44,30 +45,6 @@ pub(super) fn place(statistic: &Statistic<Disclosed>) -> String {
     ];
     words.extend(parts.into_iter().filter(|word| !word.is_empty()));
     words.join(" ")
-}
-
-fn kind(statistic: &Statistic<Disclosed>) -> StatisticKind {
-    match statistic {
-        Statistic::Flow(_) => StatisticKind::Flow,
-        Statistic::Characteristics(_) => StatisticKind::Characteristics,
-        Statistic::Confusion(_) => StatisticKind::Confusion,
-        Statistic::Auc(_) => StatisticKind::Auc,
-        Statistic::PairedAuc(_) => StatisticKind::PairedAuc,
-        Statistic::Histogram(_) => StatisticKind::Histogram,
-        Statistic::ObservedExpected(_) => StatisticKind::ObservedExpected,
-        Statistic::Estimate(it) if it.key.is_declared_sensitivity() => StatisticKind::Sensitivity,
-        Statistic::Estimate(it) => it.key.metric.entry().kind,
-        Statistic::CalibrationBins(_) => StatisticKind::CalibrationBins,
-        Statistic::SubgroupTable(_) => StatisticKind::Subgroup,
-        Statistic::Contingency(_) => StatisticKind::Contingency,
-        Statistic::Discordance(_) => StatisticKind::Discordance,
-        Statistic::Permutation(_) => StatisticKind::Permutation,
-        Statistic::CalibrationBlock(_) => StatisticKind::CalibrationBlock,
-        Statistic::Missing(_) => StatisticKind::Missing,
-        Statistic::Segmentation(_) => StatisticKind::Segmentation,
-        Statistic::Lesions(_) => StatisticKind::Lesions,
-        Statistic::Detection(_) => StatisticKind::Detection,
-    }
 }
 
 fn key(statistic: &Statistic<Disclosed>) -> Key {

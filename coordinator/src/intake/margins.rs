@@ -16,6 +16,7 @@ use shared::statistic::observed_expected::ObservedExpected;
 use shared::statistic::subgroup::{SubgroupRow, SubgroupTable};
 use shared::statistic::{Cell, Disclosed, Estimate, EstimateKey, Statistic};
 use shared::study::EndpointId;
+use shared::study::plan::StatisticKind;
 
 use super::consistency::flow;
 use super::finding::{Finding, at_most, equal, sums_to};
@@ -63,6 +64,7 @@ pub(super) fn check(
         Statistic::Missing(it) => missing(it, flow_of(&it.endpoint), at, findings),
         Statistic::Estimate(it) => {
             estimate(it, flow_of(&it.key.endpoint), at, findings);
+            inside_flow(it, flow_of(&it.key.endpoint), at, findings);
             level_agrees(it, release, at, findings);
             analysis_agrees(it, release, at, findings);
         }
@@ -178,6 +180,28 @@ fn estimate(
         }
         equal(findings, "analysed-agrees", at, &it.n, &flow.analysed);
         equal(findings, "events-agree", at, &it.events, &flow.events);
+    }
+}
+
+/// No estimate, of whatever level or analysis, is about more cases than are eligible, nor about more
+/// events than cases. Means over masks name the cases with the structure beside those of a level.
+fn inside_flow(
+    it: &Estimate<Disclosed>,
+    flow: Option<&Flow<Disclosed>>,
+    at: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let of_masks = [
+        StatisticKind::Segmentation,
+        StatisticKind::Lesions,
+        StatisticKind::Detection,
+    ];
+    if of_masks.contains(&it.key.metric.entry().kind) {
+        return;
+    }
+    at_most(findings, "events-inside", at, &it.events, &it.n);
+    if let Some(flow) = flow {
+        at_most(findings, "cases-inside", at, &it.n, &flow.eligible);
     }
 }
 

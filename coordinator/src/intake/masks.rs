@@ -9,10 +9,10 @@ use shared::disclosure::ReceivedRelease;
 use shared::statistic::flow::Flow;
 use shared::statistic::lesion::Lesions;
 use shared::statistic::segmentation::{Segmentation, edges};
-use shared::statistic::{Cell, Disclosed, Metric, Statistic};
+use shared::statistic::{Cell, Disclosed, Estimate, EstimateKey, Metric, Statistic};
 use shared::study::{EndpointId, ModelId, StudyProtocol};
 
-use super::finding::{Finding, Span, sums_to};
+use super::finding::{Finding, Span, slack_of, sums_to};
 
 /// Checks every statistic of masks.
 pub(super) fn check(
@@ -30,7 +30,39 @@ pub(super) fn check(
         } else if let Some(one) = statistic.lesions() {
             lesions(one, findings);
             rates(one, release, findings);
+        } else if let Some(one) = statistic.estimate() {
+            iou(one, release, findings);
         }
+    }
+}
+
+/// The IoU is `D / (2 - D)` in each case, convex in the Dice `D` and never above it: a mean IoU is
+/// at least that of the mean Dice over the same cases (Jensen), and at most the mean Dice.
+fn iou(one: &Estimate<Disclosed>, release: &ReceivedRelease, findings: &mut Vec<Finding>) {
+    if one.key.metric != Metric::IouPresent {
+        return;
+    }
+    let key = EstimateKey {
+        metric: Metric::DicePresent,
+        ..one.key.clone()
+    };
+    let mut all = release.statistics.iter().filter_map(Statistic::estimate);
+    let Some(dice) = all.find(|other| other.key == key) else {
+        return;
+    };
+    let slack = slack_of(&release.header.policy.profile);
+    let (Some(iou), Some(dice)) = (
+        Span::real(&one.value, slack),
+        Span::real(&dice.value, slack),
+    ) else {
+        return;
+    };
+    if iou.hi < dice.lo / (2.0 - dice.lo) || iou.lo > dice.hi {
+        findings.push(Finding::new(
+            "iou-follows",
+            format!("iou-present {} {}", one.key.model, one.key.endpoint),
+            "no cases have this mean Dice and this mean IoU",
+        ));
     }
 }
 

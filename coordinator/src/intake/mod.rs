@@ -15,7 +15,6 @@ mod disparity;
 mod finding;
 mod histogram;
 mod keys;
-mod listing;
 mod margins;
 mod masks;
 mod performance;
@@ -25,6 +24,7 @@ mod steps;
 mod subgroups;
 #[cfg(test)]
 pub(crate) mod tests;
+mod twins;
 mod utility;
 mod weighted;
 
@@ -37,6 +37,7 @@ use shared::study::{StudyProtocol, Timestamp};
 use shared::wire::Refusal;
 
 pub use finding::Finding;
+pub use twins::Sketch;
 
 use crate::store::{InboxItem, InboxStatus};
 
@@ -160,6 +161,7 @@ fn item(
         step: received.release.header.step,
         site: received.release.header.site.clone(),
         fingerprint: fingerprint(&received.release)?,
+        sketch: Sketch::of(&received.release),
         bytes,
         received_at: now,
         status,

@@ -14,6 +14,7 @@ use shared::wire::{Refusal, encode};
 use super::*;
 
 mod images;
+mod twins;
 
 const OPEN: &str = include_str!("../../../configs/policy.open-data.toml");
 const STANDARD: &str = include_str!("../../../configs/policy.standard.toml");
@@ -162,6 +163,19 @@ pub(crate) fn open_data(site: &str) -> (Job, Digest, Vec<u8>) {
     let digest = Digest::of(site.as_bytes());
     let bytes = delivered(&job, digest, OPEN).unwrap();
     (job, digest, bytes)
+}
+
+/// The sketch of a release; empty for other bytes.
+pub(crate) fn sketch(bytes: &[u8]) -> Sketch {
+    let release = ReceivedRelease::read(bytes).ok();
+    let found = release.as_ref().map(Sketch::of).unwrap_or_default();
+    assert_eq!(Sketch::from_bytes(&found.to_bytes()), Some(found.clone()));
+    found
+}
+
+/// The same table under a policy that rounds and hides.
+pub(crate) fn guarded(job: &Job, digest: Digest) -> Vec<u8> {
+    delivered(job, digest, STANDARD).unwrap()
 }
 
 fn findings(bytes: &[u8]) -> Vec<Finding> {
@@ -332,6 +346,50 @@ fn a_changed_number_is_found() {
         share < 0.01,
         "{count} of {total} changes were missed: {missed:#?}"
     );
+}
+
+/// A sensitivity analysis agrees with itself and is about more cases than the hospital has.
+#[test]
+fn an_analysis_of_more_cases_than_there_are_is_found() {
+    let (_, _, bytes) = open_data("va");
+    let mut value: Value = serde_json::from_slice(&bytes).unwrap();
+    let mut changed = 0;
+    for one in value["statistics"].as_array_mut().unwrap() {
+        let declared = one
+            .pointer("/key/sensitivity")
+            .is_some_and(|id| id == "from-45");
+        if declared {
+            changed += 1;
+            let n = one.pointer_mut("/n/value").unwrap();
+            *n = Value::from(n.as_u64().unwrap() + 1000);
+        }
+    }
+    assert!(changed > 0);
+    let found = check(&ReceivedRelease::deserialize(&value).unwrap(), &protocol());
+    let inside = found.iter().filter(|one| one.rule == "cases-inside");
+    assert_eq!(inside.count(), changed);
+}
+
+/// A standard deviation that fits the declared range and not its own mean.
+#[test]
+fn a_spread_that_its_mean_does_not_allow_is_found() {
+    let (_, _, bytes) = open_data("va");
+    let mut value: Value = serde_json::from_slice(&bytes).unwrap();
+    let list = value["statistics"].as_array_mut().unwrap();
+    let of = list
+        .iter_mut()
+        .find(|one| one["statistic"] == "characteristics");
+    let moment = &mut of.unwrap()["moments"][0];
+    let range = protocol()
+        .find_field(&moment["field"].as_str().unwrap().parse().unwrap())
+        .and_then(|field| field.range)
+        .unwrap();
+    // Close to the upper end there is little room for spread.
+    moment["mean"]["value"] = Value::from(range[1] - 0.01 * (range[1] - range[0]));
+    moment["sd"]["value"] = Value::from(0.4 * (range[1] - range[0]));
+    let found = check(&ReceivedRelease::deserialize(&value).unwrap(), &protocol());
+    let rules: Vec<&str> = found.iter().map(|one| one.rule.as_str()).collect();
+    assert_eq!(rules, ["sd-in-range"]);
 }
 
 #[test]

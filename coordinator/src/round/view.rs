@@ -7,7 +7,9 @@ use serde::Serialize;
 use shared::fault::Fault;
 use shared::identity::Digest;
 use shared::pool::result::SiteOutcome;
-use shared::study::{ExchangeId, RoundId, SiteSlug, SiteState, StudyProtocol, Timestamp};
+use shared::study::{
+    ExchangeId, RoundId, SiteSlug, SiteState, StudyProtocol, StudySlug, Timestamp,
+};
 use shared::wire::Refusal;
 
 use super::RoundState;
@@ -24,6 +26,8 @@ pub const SILENT_AFTER_BEATS: i64 = 4;
 pub struct RoundView {
     /// The round.
     pub round: RoundId,
+    /// The study.
+    pub study: StudySlug,
     /// Digest of the locked protocol.
     pub protocol: Digest,
     /// Where it stands.
@@ -147,6 +151,7 @@ pub fn look(
                 .all(|site| site.state.is_none_or(SiteState::is_terminal));
     Ok(RoundView {
         round: row.id.clone(),
+        study: row.study.clone(),
         protocol: row.protocol,
         state: row.state.clone(),
         launched_at: row.launched_at,

@@ -1,15 +1,17 @@
-//! The audit trail: who did what, when; each entry carries the hash of the one before.
+//! The audit trail: who did what, and who was shown what hospitals sent, when; each entry carries
+//! the hash of the one before.
 //!
-//! From: every change.
-//! To: `fedval check`, an auditor.
+//! From: every change, every command that shows or writes out results of sites.
+//! To: `fedval ledger list`, `fedval check`, an auditor.
 
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 use shared::fault::Fault;
 use shared::identity::{Digest, to_canonical};
-use shared::study::Timestamp;
+use shared::study::{SiteSlug, Timestamp};
 
 use super::{Store, broken, corrupt};
+use crate::person::this_user;
 
 /// One entry's content.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +20,13 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// What was done, such as `site approved`.
     pub what: String,
+    /// Who ran the process that did it: the server's user for what nodes ask, a person's for
+    /// commands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The study concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub study: Option<String>,
     /// The site concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,
@@ -27,6 +36,9 @@ pub struct AuditEntry {
     /// A digest, serial or word that identifies the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
+    /// Sites whose results were shown or written out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<String>,
 }
 
 /// Where the chain breaks.
@@ -42,10 +54,24 @@ impl AuditEntry {
         Self {
             at,
             what: what.to_owned(),
+            by: Some(this_user()),
+            study: None,
             site: None,
             round: None,
             object: None,
+            shown: Vec::new(),
         }
+    }
+
+    pub(crate) fn study(mut self, study: &impl ToString) -> Self {
+        self.study = Some(study.to_string());
+        self
+    }
+
+    /// The sites whose results the command shows.
+    pub(crate) fn shown<'a>(mut self, sites: impl Iterator<Item = &'a SiteSlug>) -> Self {
+        self.shown = sites.map(ToString::to_string).collect();
+        self
     }
 
     pub(crate) fn site(mut self, site: &impl ToString) -> Self {

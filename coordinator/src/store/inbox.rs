@@ -5,6 +5,7 @@
 //! From: `intake`.
 //! To: `bundle` (accepted releases), `round status` (what is set aside).
 
+use data_encoding::BASE64;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 use shared::fault::Fault;
@@ -16,8 +17,9 @@ use shared::wire::{LedgerHead, Refusal};
 use super::audit::{AuditEntry, append};
 use super::rounds::{advance, own_job, set_job};
 use super::sites::ledger_head;
+use super::vault::{Place, Unopened, Vault};
 use super::{Store, broken, corrupt, moment, parsed, steps, unreadable};
-use crate::intake::Finding;
+use crate::intake::{Finding, Sketch};
 use crate::round::RoundEvent;
 use crate::waypoint;
 
@@ -38,6 +40,12 @@ impl InboxStatus {
             Self::Accepted => "accepted",
             Self::Quarantined => "quarantined",
         }
+    }
+
+    /// The status called `text`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let all = [Self::Accepted, Self::Quarantined];
+        all.into_iter().find(|status| status.as_str() == text)
     }
 }
 
@@ -60,6 +68,8 @@ pub struct InboxItem {
     pub bytes: Vec<u8>,
     /// Digest of its statistics alone, to find one result under two names.
     pub fingerprint: Digest,
+    /// Its numbers of several digits, to find most of one result under two names.
+    pub sketch: Sketch,
     /// When it arrived.
     pub received_at: Timestamp,
     /// Whether it may be pooled.
@@ -77,26 +87,98 @@ pub enum Stored {
     Refused(Refusal),
 }
 
-pub(super) fn item(row: &Row<'_>) -> rusqlite::Result<InboxItem> {
+/// A row whose texts are still sealed.
+pub(super) struct SealedItem {
+    /// Everything else; its bytes are the sealed ones, its findings empty.
+    item: InboxItem,
+    findings: String,
+    sketch: Vec<u8>,
+}
+
+pub(super) fn sealed(row: &Row<'_>) -> rusqlite::Result<SealedItem> {
     let status: String = row.get("status")?;
-    let findings: String = row.get("findings")?;
-    Ok(InboxItem {
-        release: parsed(row, "release")?,
-        digest: parsed(row, "digest")?,
-        job: parsed(row, "job")?,
-        exchange: parsed(row, "exchange")?,
-        step: row.get("step")?,
-        site: parsed(row, "site")?,
-        bytes: row.get("bytes")?,
-        fingerprint: parsed(row, "fingerprint")?,
-        received_at: moment(row, "received_at")?,
-        status: match status.as_str() {
-            "accepted" => InboxStatus::Accepted,
-            "quarantined" => InboxStatus::Quarantined,
-            _ => return Err(unreadable("status")),
+    Ok(SealedItem {
+        findings: row.get("findings")?,
+        sketch: row.get("sketch")?,
+        item: InboxItem {
+            release: parsed(row, "release")?,
+            digest: parsed(row, "digest")?,
+            job: parsed(row, "job")?,
+            exchange: parsed(row, "exchange")?,
+            step: row.get("step")?,
+            site: parsed(row, "site")?,
+            bytes: row.get("bytes")?,
+            fingerprint: parsed(row, "fingerprint")?,
+            sketch: Sketch::default(),
+            received_at: moment(row, "received_at")?,
+            status: InboxStatus::parse(&status).ok_or_else(|| unreadable("status"))?,
+            findings: Vec::new(),
         },
-        findings: serde_json::from_str(&findings).map_err(|_| unreadable("findings"))?,
     })
+}
+
+impl SealedItem {
+    /// The row with its texts.
+    pub(super) fn open(self, vault: &Vault) -> Result<InboxItem, Fault> {
+        let what = format!("the release {} of {}", self.item.release, self.item.site);
+        self.try_open(vault).map_err(|why| why.into_fault(&what))
+    }
+
+    /// The same, or why not.
+    pub(super) fn try_open(self, vault: &Vault) -> Result<InboxItem, Unopened> {
+        let sketch = self.try_sketch(vault)?;
+        let mut item = self.item;
+        item.sketch = sketch;
+        let [bytes, findings, _] = places(&item);
+        let sealed = BASE64.decode(self.findings.as_bytes());
+        let sealed = sealed.map_err(|_| Unopened::Altered)?;
+        let text = with(&findings, |place| vault.unseal(place, &sealed))?;
+        item.bytes = with(&bytes, |place| vault.unseal(place, &item.bytes))?;
+        item.findings = serde_json::from_slice(&text).map_err(|_| Unopened::Altered)?;
+        Ok(item)
+    }
+
+    /// Its sketch alone.
+    fn sketch(&self, vault: &Vault) -> Result<Sketch, Fault> {
+        let what = format!("the release {} of {}", self.item.release, self.item.site);
+        self.try_sketch(vault).map_err(|why| why.into_fault(&what))
+    }
+
+    fn try_sketch(&self, vault: &Vault) -> Result<Sketch, Unopened> {
+        let [_, _, at] = places(&self.item);
+        let bytes = with(&at, |place| vault.unseal(place, &self.sketch))?;
+        Sketch::from_bytes(&bytes).ok_or(Unopened::Altered)
+    }
+
+    /// Id and site, for words about a row that does not open.
+    pub(super) fn named(&self) -> (Digest, SiteSlug) {
+        (self.item.release, self.item.site.clone())
+    }
+}
+
+/// The identities that the three texts of a row are sealed with. The status goes with the findings,
+/// so that nobody turns a release that was set aside into an accepted one.
+fn places(item: &InboxItem) -> [Vec<String>; 3] {
+    let row = |column: &str| {
+        vec![
+            "inbox".to_owned(),
+            column.to_owned(),
+            item.job.to_string(),
+            item.exchange.to_string(),
+            item.step.to_string(),
+            item.site.to_string(),
+            item.release.to_string(),
+            item.digest.to_string(),
+        ]
+    };
+    let mut findings = row("findings");
+    findings.push(item.status.as_str().to_owned());
+    [row("bytes"), findings, row("sketch")]
+}
+
+fn with<T>(place: &[String], body: impl FnOnce(&Place<'_>) -> T) -> T {
+    let words: Vec<&str> = place.iter().map(String::as_str).collect();
+    body(&Place(&words))
 }
 
 impl Store {
@@ -131,7 +213,7 @@ impl Store {
             };
             if let Some(refusal) = objection {
                 if refusal == Refusal::Conflict && job.state == SiteState::Delivered {
-                    conflict(transaction, delivery, &job.round, now)?;
+                    conflict((transaction, &self.vault), delivery, &job.round, now)?;
                 }
                 return Ok(Stored::Refused(refusal));
             }
@@ -142,8 +224,8 @@ impl Store {
             if advance(transaction, &job.round, &RoundEvent::Hear).is_err() {
                 return Ok(Stored::Refused(Refusal::RoundClosed));
             }
-            let delivery = &with_twins(transaction, delivery, &job.round)?;
-            insert(transaction, delivery)?;
+            let delivery = &with_twins((transaction, &self.vault), delivery, &job.round, now)?;
+            insert(transaction, &self.vault, delivery)?;
             insert_receipt(transaction, delivery, receipt)
                 .and_then(|()| set_ledger(transaction, &delivery.site, ledger, now))
                 .map_err(|error| broken(&error))?;
@@ -166,16 +248,17 @@ impl Store {
     /// # Errors
     /// [`Fault`] when the database fails.
     pub fn inbox(&self, round: &RoundId) -> Result<Vec<InboxItem>, Fault> {
-        self.read(|connection| {
+        let rows: Vec<SealedItem> = self.read(|connection| {
             connection
                 .prepare(
                     "SELECT inbox.* FROM inbox JOIN job ON job.digest = inbox.job
                      WHERE job.round = ?1 AND inbox.exchange = 'measure'
                      ORDER BY inbox.site, inbox.received_at, inbox.digest",
                 )?
-                .query_map([round.as_str()], item)?
+                .query_map([round.as_str()], sealed)?
                 .collect()
-        })
+        })?;
+        rows.into_iter().map(|row| row.open(&self.vault)).collect()
     }
 
     /// The receipt of a release, when it is stored.
@@ -208,26 +291,60 @@ fn stored_receipt(
     find_receipt(transaction, &delivery.release, &delivery.digest).map_err(|error| broken(&error))
 }
 
-fn insert(transaction: &Transaction<'_>, item: &InboxItem) -> Result<(), Fault> {
-    let findings = serde_json::to_string(&item.findings).map_err(|_| corrupt("finding"))?;
-    transaction
+fn insert(transaction: &Transaction<'_>, vault: &Vault, item: &InboxItem) -> Result<(), Fault> {
+    let added = transaction
         .execute(
             "INSERT INTO inbox
              (release, digest, job, site, bytes, fingerprint, received_at, status, findings,
               exchange, step)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
+             VALUES (?1, ?2, ?3, ?4, x'', ?5, ?6, ?7, '', ?8, ?9) ON CONFLICT DO NOTHING",
             params![
                 item.release.to_string(),
                 item.digest.to_string(),
                 item.job.to_string(),
                 item.site.as_str(),
-                item.bytes,
                 item.fingerprint.to_string(),
                 item.received_at.unix(),
                 item.status.as_str(),
-                findings,
                 item.exchange.as_str(),
                 item.step
+            ],
+        )
+        .map_err(|error| broken(&error))?;
+    if added == 0 {
+        return Ok(());
+    }
+    write(transaction, vault, item)
+}
+
+/// Writes what may change in a row, and its texts sealed with the key in use.
+pub(super) fn write(
+    transaction: &Transaction<'_>,
+    vault: &Vault,
+    item: &InboxItem,
+) -> Result<(), Fault> {
+    let findings = serde_json::to_vec(&item.findings).map_err(|_| corrupt("finding"))?;
+    let [at_bytes, at_findings, at_sketch] = places(item);
+    let bytes = with(&at_bytes, |place| {
+        vault.seal(transaction, place, &item.bytes)
+    })?;
+    let findings = with(&at_findings, |place| {
+        vault.seal(transaction, place, &findings)
+    })?;
+    let sketch = with(&at_sketch, |place| {
+        vault.seal(transaction, place, &item.sketch.to_bytes())
+    })?;
+    transaction
+        .execute(
+            "UPDATE inbox SET status = ?3, bytes = ?4, findings = ?5, sketch = ?6
+             WHERE release = ?1 AND digest = ?2",
+            params![
+                item.release.to_string(),
+                item.digest.to_string(),
+                item.status.as_str(),
+                bytes,
+                BASE64.encode(&findings),
+                sketch
             ],
         )
         .map(|_| ())
@@ -266,7 +383,7 @@ fn set_ledger(
 
 /// Two answers to one job: both are kept, neither is pooled.
 fn conflict(
-    transaction: &Transaction<'_>,
+    (transaction, vault): (&Transaction<'_>, &Vault),
     delivery: &InboxItem,
     round: &RoundId,
     now: Timestamp,
@@ -279,80 +396,107 @@ fn conflict(
     let mut second = delivery.clone();
     second.status = InboxStatus::Quarantined;
     second.findings.push(finding.clone());
-    insert(transaction, &second)?;
-    quarantine_job(transaction, &delivery.job, &delivery.exchange, &finding)?;
+    insert(transaction, vault, &second)?;
+    quarantine_job(
+        (transaction, vault),
+        &delivery.job,
+        &delivery.exchange,
+        &finding,
+    )?;
     let entry = AuditEntry::new(now, "release conflict").site(&delivery.site);
     append(transaction, &entry.round(round).object(&delivery.digest))
 }
 
 /// Adds `finding` to every release of a job's exchange and sets it aside.
 fn quarantine_job(
-    transaction: &Transaction<'_>,
+    (transaction, vault): (&Transaction<'_>, &Vault),
     job: &Digest,
     exchange: &ExchangeId,
     finding: &Finding,
 ) -> Result<(), Fault> {
-    let items: Vec<InboxItem> = transaction
+    let items: Vec<SealedItem> = transaction
         .prepare("SELECT * FROM inbox WHERE job = ?1 AND exchange = ?2")
         .and_then(|mut statement| {
             let key = [job.to_string(), exchange.to_string()];
-            statement.query_map(key, item)?.collect()
+            statement.query_map(key, sealed)?.collect()
         })
         .map_err(|error| broken(&error))?;
-    for mut item in items {
+    for item in items {
+        let mut item = item.open(vault)?;
         if !item.findings.contains(finding) {
             item.findings.push(finding.clone());
         }
-        let findings = serde_json::to_string(&item.findings).map_err(|_| corrupt("finding"))?;
-        transaction
-            .execute(
-                "UPDATE inbox SET status = 'quarantined', findings = ?3
-                 WHERE release = ?1 AND digest = ?2",
-                [item.release.to_string(), item.digest.to_string(), findings],
-            )
-            .map_err(|error| broken(&error))?;
+        item.status = InboxStatus::Quarantined;
+        write(transaction, vault, &item)?;
     }
     Ok(())
 }
 
-/// The same statistics under two sites' names: a copied release or one data set counted twice.
-/// Both are set aside.
+/// The same statistics, or most of their numbers, under two sites' names: a copied release or one
+/// data set counted twice. Both are set aside; the other one's only while its round is this one,
+/// since the report of a closed round stands.
 fn with_twins(
+    (transaction, vault): (&Transaction<'_>, &Vault),
+    delivery: &InboxItem,
+    round: &RoundId,
+    now: Timestamp,
+) -> Result<InboxItem, Fault> {
+    let mut delivery = delivery.clone();
+    for (other, in_round) in others(transaction, &delivery, round)? {
+        let elsewhere = in_round != *round;
+        let finding = if other.item.fingerprint == delivery.fingerprint {
+            let when = if elsewhere {
+                format!(" in round {in_round}")
+            } else {
+                String::new()
+            };
+            let what = format!(
+                "{} released exactly the same statistics as {}{when}",
+                other.item.site, delivery.site
+            );
+            Some(Finding::new("fingerprint-unique", "statistics", what))
+        } else {
+            let sites = [&delivery.site, &other.item.site];
+            delivery.sketch.shared_with(&other.sketch(vault)?, sites)
+        };
+        let Some(finding) = finding else { continue };
+        delivery.status = InboxStatus::Quarantined;
+        delivery.findings.push(finding.clone());
+        if !elsewhere {
+            let other = other.item;
+            quarantine_job((transaction, vault), &other.job, &other.exchange, &finding)?;
+            let entry = AuditEntry::new(now, "release set aside").site(&other.site);
+            append(transaction, &entry.round(round).object(&other.digest))?;
+        }
+    }
+    Ok(delivery)
+}
+
+/// What other sites sent for the same step of the same study, with the round it came in.
+fn others(
     transaction: &Transaction<'_>,
     delivery: &InboxItem,
     round: &RoundId,
-) -> Result<InboxItem, Fault> {
-    let twins: Vec<(Digest, SiteSlug)> = transaction
+) -> Result<Vec<(SealedItem, RoundId)>, Fault> {
+    transaction
         .prepare(
-            "SELECT inbox.job, inbox.site FROM inbox JOIN job ON job.digest = inbox.job
-             WHERE job.round = ?1 AND inbox.fingerprint = ?2 AND inbox.site <> ?3
-             AND inbox.exchange = ?4",
+            "SELECT inbox.*, job.round AS round FROM inbox
+             JOIN job ON job.digest = inbox.job
+             JOIN round ON round.id = job.round
+             WHERE round.study = (SELECT study FROM round WHERE id = ?1)
+             AND inbox.site <> ?2 AND inbox.exchange = ?3 AND inbox.step = ?4
+             ORDER BY inbox.received_at, inbox.site, inbox.digest",
         )
         .and_then(|mut statement| {
-            let fingerprint = delivery.fingerprint.to_string();
+            let key = params![
+                round.as_str(),
+                delivery.site.as_str(),
+                delivery.exchange.as_str(),
+                delivery.step
+            ];
             statement
-                .query_map(
-                    [
-                        round.as_str(),
-                        &fingerprint,
-                        delivery.site.as_str(),
-                        delivery.exchange.as_str(),
-                    ],
-                    |row| Ok((parsed(row, "job")?, parsed(row, "site")?)),
-                )?
+                .query_map(key, |row| Ok((sealed(row)?, parsed(row, "round")?)))?
                 .collect()
         })
-        .map_err(|error| broken(&error))?;
-    let mut delivery = delivery.clone();
-    for (job, site) in twins {
-        let what = format!(
-            "{site} released exactly the same statistics as {}",
-            delivery.site
-        );
-        let finding = Finding::new("fingerprint-unique", "statistics", what);
-        quarantine_job(transaction, &job, &delivery.exchange, &finding)?;
-        delivery.status = InboxStatus::Quarantined;
-        delivery.findings.push(finding);
-    }
-    Ok(delivery)
+        .map_err(|error| broken(&error))
 }

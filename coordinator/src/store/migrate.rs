@@ -12,6 +12,7 @@ use super::broken;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_steps.sql"),
+    include_str!("migrations/0003_sketch.sql"),
 ];
 
 /// Brings the file to the newest form.

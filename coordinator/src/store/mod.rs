@@ -1,5 +1,6 @@
 //! What the coordinator remembers, in one SQLite file: sites, certificates, rounds, jobs, the
-//! inbox of releases with their receipts, and an append-only audit trail.
+//! inbox of releases with their receipts, and an append-only audit trail. What hospitals sent, and
+//! the steps made of it, are sealed (`vault`).
 //!
 //! WAL with `synchronous = FULL`: what was acknowledged survives a power cut. Several processes
 //! (`fedval serve` and the command line) may have it open; each change is one transaction.
@@ -11,9 +12,11 @@ mod audit;
 mod inbox;
 mod migrate;
 mod proof;
+mod rotate;
 mod rounds;
 mod sites;
 mod steps;
+mod vault;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
@@ -26,10 +29,12 @@ use shared::study::Timestamp;
 pub use audit::{AuditEntry, AuditFault};
 pub use inbox::{InboxItem, InboxStatus, Stored};
 pub use proof::ProofFault;
+pub use rotate::Rotated;
 pub(crate) use rounds::unknown_round;
 pub use rounds::{JobRow, Launch, NewJob, RoundRow};
 pub use sites::{CertificateRow, Enrolled, Enrolment, Presence, SiteRow, Standing};
 pub use steps::StepDeclined;
+use vault::Vault;
 
 /// Marks our files: "FVco" in ASCII.
 const APPLICATION_ID: i64 = 0x4656_636f;
@@ -39,6 +44,7 @@ const BUSY: Duration = Duration::from_secs(10);
 pub struct Store {
     connection: Mutex<Connection>,
     path: PathBuf,
+    vault: Vault,
 }
 
 /// A failure of the database as a fault.
@@ -62,12 +68,13 @@ pub(crate) fn corrupt(what: &str) -> Fault {
 }
 
 impl Store {
-    /// Opens the database at `path`, makes it when absent, and brings it to the newest form.
+    /// Opens the database at `path` with the storage keys at `keys`, makes either when absent, and
+    /// brings the database to the newest form.
     ///
     /// # Errors
     /// [`Fault`] when the file cannot be used, belongs to another program, or is newer than
-    /// this program.
-    pub fn open(path: &Path) -> Result<Self, Fault> {
+    /// this program; [`Code::StorageKeyMissing`] when `keys` does not hold the database's key.
+    pub fn open(path: &Path, keys: &Path) -> Result<Self, Fault> {
         let connection = Connection::open(path).map_err(|error| {
             Fault::new(
                 Code::StateDirUnusable,
@@ -76,10 +83,10 @@ impl Store {
                 "check that the directory exists and that you may write to it",
             )
         })?;
-        Self::prepare(connection, path)
+        Self::prepare(connection, path, keys)
     }
 
-    fn prepare(mut connection: Connection, path: &Path) -> Result<Self, Fault> {
+    fn prepare(mut connection: Connection, path: &Path, keys: &Path) -> Result<Self, Fault> {
         connection
             .busy_timeout(BUSY)
             .map_err(|error| broken(&error))?;
@@ -87,11 +94,15 @@ impl Store {
             .pragma_update(None, "journal_mode", "WAL")
             .and_then(|()| connection.pragma_update(None, "synchronous", "FULL"))
             .and_then(|()| connection.pragma_update(None, "foreign_keys", "ON"))
+            // What was sealed with an old key is overwritten, not left in unused pages.
+            .and_then(|()| connection.pragma_update(None, "secure_delete", "ON"))
             .map_err(|error| broken(&error))?;
         migrate::run(&mut connection, APPLICATION_ID)?;
+        let vault = Vault::open(&mut connection, keys)?;
         Ok(Self {
             connection: Mutex::new(connection),
             path: path.to_owned(),
+            vault,
         })
     }
 

@@ -1,4 +1,5 @@
-//! Whether what is stored is still what was received: every release under its digest, every
+//! Whether what is stored is still what was received: everything sealed opens in its own row, every
+//! release under its digest, every
 //! receipt signed by this consortium for exactly that release, every site's ledger head out of
 //! one of its receipts, and every release that the audit trail names still there.
 //!
@@ -9,10 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::fault::Fault;
 use shared::identity::{Digest, PublicKey};
-use shared::study::{SiteSlug, Timestamp};
+use shared::study::SiteSlug;
 use shared::wire::{Delivery, LedgerHead, Receipt};
 
-use super::{InboxStatus, Store, corrupt};
+use super::inbox::{self, SealedItem};
+use super::steps::{self, Kept};
+use super::vault::Unopened;
+use super::{InboxItem, InboxStatus, Store};
 
 /// What the audit trail calls the arrival of a document.
 const RECEIVED: [&str; 3] = [
@@ -31,13 +35,7 @@ pub struct ProofFault {
 }
 
 struct Row {
-    release: Digest,
-    digest: Digest,
-    job: Digest,
-    site: SiteSlug,
-    bytes: Vec<u8>,
-    received_at: Timestamp,
-    status: InboxStatus,
+    item: InboxItem,
     receipt: Option<Vec<u8>>,
 }
 
@@ -45,23 +43,24 @@ impl Row {
     /// The ledger head that this row's receipt names; none for a second, other answer to a job,
     /// which is kept as evidence and gets no receipt.
     fn head(&self, ca: &PublicKey) -> Result<Option<LedgerHead>, String> {
-        if Digest::of(&self.bytes) != self.digest {
+        let item = &self.item;
+        if Digest::of(&item.bytes) != item.digest {
             return Err("its bytes are not those that were received".to_owned());
         }
         let Some(receipt) = &self.receipt else {
-            return match self.status {
+            return match item.status {
                 InboxStatus::Quarantined => Ok(None),
                 InboxStatus::Accepted => Err("it has no receipt".to_owned()),
             };
         };
         let delivered = Delivery {
-            job: self.job,
-            site: &self.site,
-            release: self.release,
-            bytes: self.digest,
+            job: item.job,
+            site: &item.site,
+            release: item.release,
+            bytes: item.digest,
         };
         // The key was certified when the receipt was made; it may have been replaced since.
-        Receipt::verify(receipt, ca, delivered, self.received_at)
+        Receipt::verify(receipt, ca, delivered, item.received_at)
             .map(|receipt| Some(receipt.ledger))
             .map_err(|fault| fault.to_string())
     }
@@ -77,19 +76,26 @@ impl Store {
         let mut heads: BTreeMap<SiteSlug, Vec<LedgerHead>> = BTreeMap::new();
         let mut stored = BTreeSet::new();
         let mut receipts = 0;
-        for row in self.received()? {
-            stored.insert(row.digest.to_string());
+        let rows = match self.received()? {
+            Ok(rows) => rows,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        for row in rows {
+            stored.insert(row.item.digest.to_string());
             match row.head(ca) {
                 Ok(None) => {}
                 Ok(Some(head)) => {
-                    heads.entry(row.site).or_default().push(head);
+                    heads.entry(row.item.site).or_default().push(head);
                     receipts += 1;
                 }
                 Err(why) => {
-                    let what = format!("release {} of {}", row.release, row.site);
+                    let what = format!("release {} of {}", row.item.release, row.item.site);
                     return Ok(Err(ProofFault { what, why }));
                 }
             }
+        }
+        if let Some(fault) = self.altered_step()? {
+            return Ok(Err(fault));
         }
         for (entry, number) in self.audit()?.into_iter().zip(1_u64..) {
             let named = entry
@@ -115,58 +121,56 @@ impl Store {
         Ok(Ok(receipts))
     }
 
-    fn received(&self) -> Result<Vec<Row>, Fault> {
-        type Raw = (
-            String,
-            String,
-            String,
-            String,
-            Vec<u8>,
-            i64,
-            String,
-            Option<Vec<u8>>,
-        );
-        let rows: Vec<Raw> = self.read(|connection| {
+    /// Every row with its receipt, as far as it opens.
+    fn received(&self) -> Result<Result<Vec<Row>, ProofFault>, Fault> {
+        let rows: Vec<(SealedItem, Option<Vec<u8>>)> = self.read(|connection| {
             connection
                 .prepare(
-                    "SELECT inbox.release, inbox.digest, inbox.job, inbox.site, inbox.bytes,
-                            inbox.received_at, inbox.status, receipt.bytes
+                    "SELECT inbox.*, receipt.bytes AS receipt
                      FROM inbox LEFT JOIN receipt
                           ON receipt.release = inbox.release AND receipt.digest = inbox.digest
                      ORDER BY inbox.received_at, inbox.release, inbox.digest",
                 )?
-                .query_map([], |row| {
-                    Ok((
-                        row.get(0)?,
-                        row.get(1)?,
-                        row.get(2)?,
-                        row.get(3)?,
-                        row.get(4)?,
-                        row.get(5)?,
-                        row.get(6)?,
-                        row.get(7)?,
-                    ))
-                })?
+                .query_map([], |row| Ok((inbox::sealed(row)?, row.get("receipt")?)))?
                 .collect()
         })?;
-        rows.into_iter()
-            .map(|(release, digest, job, site, bytes, at, status, receipt)| {
-                let bad = || corrupt("release");
-                Ok(Row {
-                    release: release.parse().map_err(|_| bad())?,
-                    digest: digest.parse().map_err(|_| bad())?,
-                    job: job.parse().map_err(|_| bad())?,
-                    site: site.parse().map_err(|_| bad())?,
-                    bytes,
-                    received_at: Timestamp::from_unix(at).ok_or_else(bad)?,
-                    status: match status.as_str() {
-                        "accepted" => InboxStatus::Accepted,
-                        "quarantined" => InboxStatus::Quarantined,
-                        _ => return Err(bad()),
-                    },
-                    receipt,
-                })
-            })
-            .collect()
+        let mut opened = Vec::with_capacity(rows.len());
+        for (sealed, receipt) in rows {
+            let (release, site) = sealed.named();
+            match sealed.try_open(&self.vault) {
+                Ok(item) => opened.push(Row { item, receipt }),
+                Err(Unopened::NoKey(fault)) => return Err(fault),
+                Err(Unopened::Altered) => {
+                    return Ok(Err(altered(format!("release {release} of {site}"))));
+                }
+            }
+        }
+        Ok(Ok(opened))
+    }
+
+    /// The first kept step that does not open in its row.
+    fn altered_step(&self) -> Result<Option<ProofFault>, Fault> {
+        let kept: Vec<Kept> = self.read(|connection| {
+            connection
+                .prepare("SELECT * FROM step ORDER BY round, exchange, step")?
+                .query_map([], steps::kept)?
+                .collect()
+        })?;
+        for step in kept {
+            let what = format!("{} step {} of {}", step.exchange, step.step, step.round);
+            match step.try_open(&self.vault) {
+                Ok(bytes) if step.is(&bytes) => {}
+                Ok(_) | Err(Unopened::Altered) => return Ok(Some(altered(what))),
+                Err(Unopened::NoKey(fault)) => return Err(fault),
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn altered(what: String) -> ProofFault {
+    ProofFault {
+        what,
+        why: "its stored bytes were altered, or moved there from another row".to_owned(),
     }
 }

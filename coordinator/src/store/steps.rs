@@ -3,18 +3,74 @@
 //! From: `exchange`, `dispatch`.
 //! To: the same, after any restart.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 use shared::fault::Fault;
 use shared::identity::Digest;
 use shared::study::{ExchangeId, RoundId, SiteSlug, SiteState, Timestamp};
 use shared::wire::Refusal;
 
 use super::audit::{AuditEntry, append};
-use super::inbox::{self, InboxItem};
+use super::inbox::{self, InboxItem, SealedItem};
 use super::rounds::{advance, own_job};
+use super::vault::{Place, Unopened, Vault};
 use super::{Store, broken, parsed, unreadable};
 use crate::round::RoundEvent;
 use crate::waypoint;
+
+/// The stored input of a step, still sealed: it holds sums over the sites.
+pub(super) struct Kept {
+    pub(super) round: String,
+    pub(super) exchange: String,
+    pub(super) step: u32,
+    digest: Digest,
+    sealed: Vec<u8>,
+}
+
+pub(super) fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    Ok(Kept {
+        round: row.get("round")?,
+        exchange: row.get("exchange")?,
+        step: row.get("step")?,
+        digest: parsed(row, "digest")?,
+        sealed: row.get("bytes")?,
+    })
+}
+
+/// The identity that a step is sealed with.
+fn place(round: &str, exchange: &str, step: u32, digest: &Digest) -> [String; 6] {
+    [
+        "step".to_owned(),
+        "bytes".to_owned(),
+        round.to_owned(),
+        exchange.to_owned(),
+        step.to_string(),
+        digest.to_string(),
+    ]
+}
+
+impl Kept {
+    /// The identity that it is sealed with.
+    pub(super) fn place(&self) -> [String; 6] {
+        place(&self.round, &self.exchange, self.step, &self.digest)
+    }
+
+    /// Its bytes.
+    pub(super) fn open(&self, vault: &Vault) -> Result<Vec<u8>, Fault> {
+        let what = format!("{} step {} of {}", self.exchange, self.step, self.round);
+        self.try_open(vault).map_err(|why| why.into_fault(&what))
+    }
+
+    /// The same, or why not.
+    pub(super) fn try_open(&self, vault: &Vault) -> Result<Vec<u8>, Unopened> {
+        let place = self.place();
+        vault.unseal(&Place(&place.each_ref().map(String::as_str)), &self.sealed)
+    }
+
+    /// Whether `bytes` are those that were kept.
+    pub(super) fn is(&self, bytes: &[u8]) -> bool {
+        Digest::of(bytes) == self.digest
+    }
+}
 
 /// A site that will not go on with an exchange.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,17 +94,17 @@ impl Store {
         exchange: &ExchangeId,
         step: u32,
     ) -> Result<Option<(Digest, Vec<u8>)>, Fault> {
-        self.read(|connection| {
+        let found = self.read(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT digest, bytes FROM step
-                     WHERE round = ?1 AND exchange = ?2 AND step = ?3",
+                    "SELECT * FROM step WHERE round = ?1 AND exchange = ?2 AND step = ?3",
                 )?
-                .query_row(params![round.as_str(), exchange.as_str(), step], |row| {
-                    Ok((parsed(row, "digest")?, row.get("bytes")?))
-                })
+                .query_row(params![round.as_str(), exchange.as_str(), step], kept)
                 .optional()
-        })
+        })?;
+        let Some(found) = found else { return Ok(None) };
+        let bytes = found.open(&self.vault)?;
+        Ok(Some((found.digest, bytes)))
     }
 
     /// Keeps the input of a step before any site sees it. An input once kept stays.
@@ -66,6 +122,9 @@ impl Store {
         let digest = Digest::of(bytes);
         self.change(|transaction| {
             advance(transaction, round, &RoundEvent::Hear)?;
+            let place = place(round.as_str(), exchange.as_str(), step, &digest);
+            let words = place.each_ref().map(String::as_str);
+            let sealed = self.vault.seal(transaction, &Place(&words), bytes)?;
             let added = transaction
                 .execute(
                     "INSERT INTO step (round, exchange, step, digest, bytes, made_at)
@@ -75,7 +134,7 @@ impl Store {
                         exchange.as_str(),
                         step,
                         digest.to_string(),
-                        bytes,
+                        sealed,
                         now.unix()
                     ],
                 )
@@ -94,16 +153,17 @@ impl Store {
     /// # Errors
     /// [`Fault`] when the database fails.
     pub fn step_inbox(&self, round: &RoundId) -> Result<Vec<InboxItem>, Fault> {
-        self.read(|connection| {
+        let rows: Vec<SealedItem> = self.read(|connection| {
             connection
                 .prepare_cached(
                     "SELECT inbox.* FROM inbox JOIN job ON job.digest = inbox.job
                      WHERE job.round = ?1 AND inbox.exchange <> 'measure'
                      ORDER BY inbox.exchange, inbox.step, inbox.site, inbox.digest",
                 )?
-                .query_map([round.as_str()], inbox::item)?
+                .query_map([round.as_str()], inbox::sealed)?
                 .collect()
-        })
+        })?;
+        rows.into_iter().map(|row| row.open(&self.vault)).collect()
     }
 
     /// Sites that will not go on with an exchange of a round.

@@ -18,8 +18,12 @@ fn round() -> RoundId {
     "study.r1".parse().unwrap()
 }
 
+fn keys(dir: &tempfile::TempDir) -> PathBuf {
+    dir.path().join("storage.keys")
+}
+
 fn open(dir: &tempfile::TempDir) -> Store {
-    Store::open(&dir.path().join("fedval.db")).unwrap()
+    Store::open(&dir.path().join("fedval.db"), &keys(dir)).unwrap()
 }
 
 fn head(entries: u64) -> LedgerHead {
@@ -105,6 +109,7 @@ fn delivery(name: &str, bytes: &[u8]) -> InboxItem {
         site: site(name),
         bytes: bytes.to_vec(),
         fingerprint: Digest::of(bytes),
+        sketch: crate::intake::tests::sketch(bytes),
         received_at: at(10),
         status: InboxStatus::Accepted,
         findings: Vec::new(),
@@ -363,6 +368,268 @@ fn late_behind_foreign_and_copied_releases_are_not_pooled() {
     assert!(store.inbox(&round()).unwrap().is_empty());
 }
 
+/// Everything that the database has on the disk; ASCII text stays readable in it.
+fn on_disk(dir: &tempfile::TempDir) -> String {
+    let mut bytes = Vec::new();
+    for name in ["fedval.db", "fedval.db-wal"] {
+        bytes.extend(std::fs::read(dir.path().join(name)).unwrap_or_default());
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A delivered release of the bundled study, as `site`'s.
+fn real(name: &str, of: &str) -> InboxItem {
+    let (_, _, bytes) = crate::intake::tests::open_data(of);
+    let mut item = delivery(name, &bytes);
+    item.findings = vec![Finding::new("rule", "place", "0.8128416 was released")];
+    item
+}
+
+#[test]
+fn no_text_of_a_result_is_on_the_disk_and_no_row_opens_in_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    let put = |item: &InboxItem| store.deliver(item, b"r", &head(1), at(10)).unwrap();
+    for (name, of) in [("a", "va"), ("b", "hungarian")] {
+        assert!(matches!(put(&real(name, of)), Stored::Receipt(_)));
+    }
+    let step: shared::study::ExchangeId = "calibration".parse().unwrap();
+    let opened = b"sums over all sites";
+    store.keep_step(&round(), &step, 1, opened, at(11)).unwrap();
+    let found = on_disk(&dir);
+    assert!(found.contains("release accepted"), "the search finds text");
+    let sent = real("a", "va").bytes;
+    let text = std::str::from_utf8(&sent).unwrap();
+    for place in (0..text.len() - 24).step_by(1499) {
+        let part = &text[place..place + 24];
+        assert!(!found.contains(part), "{part}");
+    }
+    for text in ["0.8128416", "sums over all sites", "true_positive"] {
+        assert!(!found.contains(text), "{text}");
+    }
+    let kept = store.inbox(&round()).unwrap();
+    assert_eq!(kept[0].bytes, sent);
+    assert_eq!(kept[0].findings.len(), 1);
+    assert_eq!(store.step(&round(), &step, 1).unwrap().unwrap().1, opened);
+
+    // The texts of two rows exchanged, or one altered: nothing opens, and the proof names it.
+    let ca = SigningKey::generate(&mut CountingEntropy::new(5))
+        .unwrap()
+        .public();
+    let raw = rusqlite::Connection::open(store.path()).unwrap();
+    for column in ["bytes", "findings", "sketch"] {
+        let swap = format!(
+            "CREATE TEMP TABLE before AS SELECT site, {column} AS text FROM inbox;
+             UPDATE inbox SET {column} =
+                 (SELECT text FROM before WHERE before.site <> inbox.site);
+             DROP TABLE before"
+        );
+        raw.execute_batch(&swap).unwrap();
+        let fault = store.inbox(&round()).unwrap_err();
+        assert_eq!(fault.code, Code::StoreFailed, "{fault}");
+        let found = store.verify_receipts(&ca).unwrap().unwrap_err();
+        assert!(found.why.contains("another row"), "{found:?}");
+        raw.execute_batch(&swap).unwrap();
+        assert_eq!(store.inbox(&round()).unwrap().len(), 2, "as before");
+    }
+    // Nobody makes an accepted release of one that was set aside.
+    raw.execute_batch("UPDATE inbox SET status = 'quarantined'")
+        .unwrap();
+    assert!(store.inbox(&round()).is_err());
+    raw.execute_batch("UPDATE inbox SET status = 'accepted'")
+        .unwrap();
+    raw.execute_batch("UPDATE step SET step = 2").unwrap();
+    assert!(store.step(&round(), &step, 2).is_err());
+}
+
+#[test]
+fn a_rotated_key_keeps_every_result_and_another_store_follows() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    let serving = open(&dir);
+    let put = |store: &Store, name, of| {
+        store
+            .deliver(&real(name, of), b"r", &head(1), at(10))
+            .unwrap()
+    };
+    put(&serving, "a", "va");
+    let step: shared::study::ExchangeId = "calibration".parse().unwrap();
+    store
+        .keep_step(&round(), &step, 1, b"sums", at(11))
+        .unwrap();
+    let before = std::fs::read_to_string(keys(&dir)).unwrap();
+    let backup = dir.path().join("backup.db");
+    rusqlite::Connection::open(store.path())
+        .unwrap()
+        .execute("VACUUM INTO ?1", [backup.display().to_string()])
+        .unwrap();
+
+    let done = store.rotate_key(false, at(12)).unwrap();
+    assert_eq!((done.texts, done.dropped), (4, 0));
+    let after = std::fs::read_to_string(keys(&dir)).unwrap();
+    assert_eq!(after.lines().count(), 3);
+    assert_eq!(
+        after.lines().nth(2),
+        before.lines().nth(1),
+        "the old one stays"
+    );
+    assert_ne!(
+        after.lines().nth(1),
+        before.lines().nth(1),
+        "the new one is first"
+    );
+    // The other store knew the old key only: it reads, and writes with the new one.
+    assert_eq!(
+        serving.inbox(&round()).unwrap()[0].bytes,
+        real("a", "va").bytes
+    );
+    put(&serving, "b", "hungarian");
+    assert_eq!(
+        serving.step(&round(), &step, 1).unwrap().unwrap().1,
+        b"sums"
+    );
+    // A backup from before still opens: its key is kept.
+    assert_eq!(
+        Store::open(&backup, &keys(&dir))
+            .unwrap()
+            .inbox(&round())
+            .unwrap()
+            .len(),
+        1
+    );
+
+    let done = store.rotate_key(true, at(13)).unwrap();
+    assert_eq!((done.texts, done.dropped), (7, 2));
+    assert_eq!(
+        std::fs::read_to_string(keys(&dir)).unwrap().lines().count(),
+        2
+    );
+    assert_eq!(serving.inbox(&round()).unwrap().len(), 2);
+    drop((store, serving));
+    let store = open(&dir);
+    assert_eq!(store.inbox(&round()).unwrap().len(), 2);
+    let rotations = store.audit().unwrap();
+    let rotations = rotations
+        .iter()
+        .filter(|entry| entry.what == "storage key rotated");
+    assert_eq!(rotations.count(), 2);
+    let fault = Store::open(&backup, &keys(&dir)).err().unwrap();
+    assert_eq!(fault.code, Code::StorageKeyMissing);
+}
+
+#[test]
+fn a_lost_or_exchanged_key_is_told_as_that() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    store
+        .deliver(&real("a", "va"), b"r", &head(1), at(10))
+        .unwrap();
+    let path = store.path().to_owned();
+    drop(store);
+    let file = keys(&dir);
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let refused = || Store::open(&path, &file).err().map(|fault| fault.code);
+    let missing = Some(Code::StorageKeyMissing);
+
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(refused(), missing);
+    assert!(!file.exists(), "no new key takes its place");
+    // Another consortium's key, a damaged one, one that others may read.
+    let other = tempfile::tempdir().unwrap();
+    drop(open(&other));
+    std::fs::copy(keys(&other), &file).unwrap();
+    assert_eq!(refused(), missing);
+    std::fs::write(&file, "fedval.storage-keys/1\nno key\n").unwrap();
+    assert_eq!(refused(), missing);
+    std::fs::write(&file, &text).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(refused(), missing);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(refused(), None);
+}
+
+/// The same numbers under another name in another round are found; the closed round's own release
+/// stays as it was reported.
+#[test]
+fn a_copy_of_an_earlier_rounds_release_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    let mut first = real("a", "va");
+    first.findings.clear();
+    store.deliver(&first, b"r", &head(1), at(10)).unwrap();
+    store
+        .advance(&round(), &RoundEvent::Close { at: at(20) }, at(20))
+        .unwrap();
+    let mut again = launch();
+    again.round = "study.r2".parse().unwrap();
+    for job in &mut again.jobs {
+        job.digest = Digest::of(format!("{} again", job.site).as_bytes());
+    }
+    store.launch(&again).unwrap();
+    // The same hospital says the same about the same question: no copy.
+    let of = |item: &InboxItem, name: &str, release: &[u8]| {
+        let mut item = item.clone();
+        item.site = site(name);
+        item.job = Digest::of(format!("{name} again").as_bytes());
+        item.release = Digest::of(release);
+        item
+    };
+    store
+        .deliver(&of(&first, "a", b"1"), b"r", &head(2), at(21))
+        .unwrap();
+    store
+        .deliver(&of(&first, "b", b"2"), b"r", &head(2), at(22))
+        .unwrap();
+    let second = store.inbox(&again.round).unwrap();
+    assert_eq!(second.len(), 2);
+    for item in &second {
+        assert_eq!(item.status, InboxStatus::Quarantined, "{}", item.site);
+        assert!(
+            item.findings
+                .iter()
+                .all(|one| one.rule == "fingerprint-unique")
+        );
+    }
+    let earlier = store.inbox(&round()).unwrap();
+    assert_eq!(earlier[0].status, InboxStatus::Accepted);
+    assert!(
+        second[1]
+            .findings
+            .iter()
+            .any(|one| one.what.contains("in round study.r1"))
+    );
+    let audit = store.audit().unwrap();
+    let aside = audit
+        .iter()
+        .filter(|entry| entry.what == "release set aside");
+    assert_eq!(aside.count(), 1);
+    assert!(audit.iter().all(|entry| entry.by.is_some()));
+}
+
+/// One table under two names, rounded once more on the way: both are set aside, with the numbers
+/// they share in the reason.
+#[test]
+fn a_rounded_copy_in_the_same_round_sets_both_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    let (job, digest, bytes) = crate::intake::tests::open_data("va");
+    let coarse = crate::intake::tests::guarded(&job, digest);
+    let mut one = delivery("a", &bytes);
+    one.fingerprint = Digest::of(b"1");
+    let mut two = delivery("b", &coarse);
+    two.fingerprint = Digest::of(b"2");
+    for item in [&one, &two] {
+        store.deliver(item, b"r", &head(1), at(10)).unwrap();
+    }
+    for item in store.inbox(&round()).unwrap() {
+        assert_eq!(item.status, InboxStatus::Quarantined, "{}", item.site);
+        assert!(item.findings.iter().any(|one| one.rule == "numbers-unique"));
+    }
+}
+
 #[test]
 fn a_change_that_did_not_commit_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
@@ -401,12 +668,12 @@ fn an_unclean_end_is_noticed_and_a_foreign_file_refused() {
     let path = dir.path().join("other.db");
     let other = rusqlite::Connection::open(&path).unwrap();
     other.pragma_update(None, "user_version", 1).unwrap();
-    assert!(Store::open(&path).is_err());
+    assert!(Store::open(&path, &keys(&dir)).is_err());
     other
         .pragma_update(None, "application_id", APPLICATION_ID)
         .unwrap();
     other.pragma_update(None, "user_version", 99).unwrap();
-    assert!(Store::open(&path).is_err());
+    assert!(Store::open(&path, &keys(&dir)).is_err());
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! To: plain structs of numbers.
 
 pub mod accuracy;
+pub mod area_bounds;
 pub mod bootstrap;
 pub mod calibration;
 pub mod common_slope;

@@ -366,7 +366,8 @@ impl<'a> Builder<'a> {
                 (SiteOutcome::Released | SiteOutcome::Refused | SiteOutcome::NoAnswer, _) => None,
             }
         });
-        Bounds::of(pool.estimate, pool.k, &hidden.collect::<Vec<_>>())
+        let mean = [pool.low, pool.estimate, pool.high];
+        Bounds::of(mean, pool.k, &hidden.collect::<Vec<_>>())
     }
 }
 

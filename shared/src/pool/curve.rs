@@ -5,7 +5,10 @@
 //! From: `statistic::histogram` (disclosed).
 //! To: `study`.
 
-use super::result::{BlockShare, MergedCurve, PrPoint, RocPoint, SiteOutcome, SiteResult};
+use super::result::{
+    AreaBounds, BlockShare, MergedCurve, PrPoint, RocPoint, SiteOutcome, SiteResult,
+};
+use crate::numeric::area_bounds::{self, ScoreBlock};
 use crate::numeric::roc::{self, Step};
 use crate::numeric::{Interval, delong};
 use crate::statistic::Statistic;
@@ -37,6 +40,67 @@ pub(super) fn all(protocol: &StudyProtocol, sites: &[SiteResult]) -> Vec<MergedC
         }
     }
     curves
+}
+
+/// Where the AUC lies, per model and endpoint: at each site whose blocks are not all exact, and over
+/// the merged patients of the external sites when one of them is such a site.
+pub(super) fn area_bounds(protocol: &StudyProtocol, sites: &[SiteResult]) -> Vec<AreaBounds> {
+    let mut list = Vec::new();
+    for endpoint in &protocol.endpoint {
+        for model in &protocol.model {
+            let found = histograms(sites, &model.id, &endpoint.id);
+            let open: Vec<_> = found
+                .iter()
+                .filter(|(_, one)| blocks(one).any(|block| block.count.exact().is_none()))
+                .collect();
+            let mut push = |site: Option<&SiteSlug>, of: &[&Histogram<Disclosed>], sites| {
+                let class = |pick: fn(&Histogram<Disclosed>) -> &Vec<Block<Disclosed>>| {
+                    of.iter()
+                        .flat_map(|one| pick(one))
+                        .map(score_block)
+                        .collect::<Option<Vec<_>>>()
+                };
+                let classes = class(|one| &one.events).zip(class(|one| &one.non_events));
+                let region =
+                    classes.and_then(|(events, rest)| area_bounds::area_bounds(&events, &rest));
+                list.extend(region.map(|region| AreaBounds {
+                    model: model.id.clone(),
+                    endpoint: endpoint.id.clone(),
+                    site: site.cloned(),
+                    sites,
+                    low: region.lower,
+                    high: region.upper,
+                }));
+            };
+            for (site, histogram) in &open {
+                push(Some(&site.site), &[histogram], vec![site.site.clone()]);
+            }
+            let external = |(site, _): &&(&SiteResult, _)| site.role == SiteRole::External;
+            let members: Vec<_> = found.iter().filter(external).collect();
+            let any = open.iter().any(|one| one.0.role == SiteRole::External);
+            if any && members.len() >= protocol.pooling.min_sites {
+                let names = members.iter().map(|(site, _)| site.site.clone()).collect();
+                let all: Vec<_> = members.iter().map(|(_, one)| *one).collect();
+                push(None, &all, names);
+            }
+        }
+    }
+    list
+}
+
+fn blocks(one: &Histogram<Disclosed>) -> impl Iterator<Item = &Block<Disclosed>> {
+    one.events.iter().chain(&one.non_events)
+}
+
+/// What is known of a block's count; `None` when it was not computed.
+fn score_block(block: &Block<Disclosed>) -> Option<ScoreBlock> {
+    let (low, high) = block.count.bounds()?;
+    Some(ScoreBlock {
+        first: block.first,
+        last: block.last,
+        low,
+        high,
+    })
 }
 
 fn histograms<'a>(

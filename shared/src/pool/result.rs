@@ -16,7 +16,8 @@ use super::moderator::ModeratorAnalysis;
 use super::one_stage::OneStage;
 pub use super::permutation::{PooledPermutation, SitePermutation};
 pub use super::robustness::{
-    Bounds, CumulativeStep, LeftOutSite, OtherPool, Robustness, ShrunkenEstimate, SiteInfluence,
+    Bounds, CumulativeStep, Flag, LeftOutSite, OtherPool, Robustness, ShrunkenEstimate,
+    SiteInfluence,
 };
 pub use super::stratified::{Combined, ExactOverSites, Ratio, TestResult, TwoLevelsOverSites};
 pub use super::summary_point::{
@@ -90,6 +91,15 @@ pub struct PooledStudy {
     pub verdict: Verdict,
     /// Everything that was withheld, item by item.
     pub withheld: Vec<Withheld>,
+    /// Numbers that were rounded, by site and kind of statistic.
+    #[serde(default)]
+    pub rounded: Vec<RoundedNumbers>,
+    /// Pools from which withheld values are missing.
+    #[serde(default)]
+    pub missing: Vec<MissingFromPool>,
+    /// AUCs of histograms whose blocks are not all exact.
+    #[serde(default)]
+    pub area_bounds: Vec<AreaBounds>,
     /// Errors of the model under validation by level, over external sites, the worst first.
     #[serde(default)]
     pub failures: Vec<Failure>,
@@ -145,6 +155,12 @@ pub struct SiteResult {
     pub outcome: SiteOutcome,
     /// Its policy profile, when it released.
     pub profile: Option<String>,
+    /// Smallest number of patients behind a released number, by its policy, when it released.
+    #[serde(default)]
+    pub min_cell: Option<u64>,
+    /// Rounding base of its counts, 1 for none, when it released.
+    #[serde(default)]
+    pub rounding: Option<u64>,
     /// The release's id, when it released.
     pub release: Option<Digest>,
     /// Digest of the release's bytes, when it released.
@@ -230,6 +246,13 @@ pub struct SiteEstimate {
     /// Events and cases of a proportion whose counts are exact and whose cases are patients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<[u64; 2]>,
+}
+
+impl SiteEstimate {
+    /// Whether disclosure rules hide the value.
+    pub fn is_withheld(&self) -> bool {
+        self.excluded == Some(Excluded::Suppressed)
+    }
 }
 
 /// How an estimate at the end of its scale was given a place on the pooling scale. The estimate
@@ -535,8 +558,96 @@ pub struct Withheld {
     pub site: SiteSlug,
     /// The item, in words: `subgroup sex, level female, O:E`.
     pub item: Option<String>,
+    /// What it is about; absent for a whole release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
+    /// The disclosure rules that such a number stands under, `D4 D7`; empty where the site gave
+    /// none. Which of them held, or whether a person did, stays at the site (decision D6).
+    #[serde(default)]
+    pub rules: String,
     /// What is known instead, in words: `between 0 and 9`.
     pub known: String,
     /// What follows for the pooled results, in words.
     pub effect: String,
+}
+
+/// What a number is about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct About {
+    /// The kind of statistic, as in jobs: `confusion`.
+    pub statistic: String,
+    /// The endpoint.
+    pub endpoint: Option<EndpointId>,
+    /// The model.
+    pub model: Option<ModelId>,
+    /// The threshold.
+    pub threshold: Option<f64>,
+    /// The axis.
+    pub axis: Option<AxisId>,
+    /// The level.
+    pub level: Option<String>,
+}
+
+/// The rounded numbers of one site and kind of statistic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RoundedNumbers {
+    /// The site.
+    pub site: SiteSlug,
+    /// The kind of statistic, as in jobs.
+    pub statistic: String,
+    /// Rounded counts.
+    pub counts: u64,
+    /// Most values that one of these counts can have.
+    pub widest: u64,
+    /// Rounded values of other kinds.
+    pub values: u64,
+}
+
+/// External sites that are not in a pool because their value is withheld.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MissingFromPool {
+    /// The analysis.
+    pub key: EstimateKey,
+    /// The sites.
+    pub sites: Vec<SiteSlug>,
+    /// Their cases behind the value, as far as released.
+    pub cases: Cell<u64>,
+    /// Sites among them of which not even that is known.
+    pub untold: usize,
+    /// Sites in the pool.
+    pub pooled: usize,
+    /// The pool without them, natural scale; absent where there is none.
+    pub pool: Option<PoolWithout>,
+}
+
+/// A pool without the withheld values, and what it can be with them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PoolWithout {
+    /// Mean over the sites that released, natural scale.
+    pub estimate: f64,
+    /// Its interval.
+    pub interval: [f64; 2],
+    /// Least and largest mean with each withheld value at either end of what is known of it; an end
+    /// is absent where nothing bounds it.
+    pub mean: [Option<f64>; 2],
+    /// Outermost ends of the interval, likewise.
+    pub outermost: [Option<f64>; 2],
+}
+
+/// Where the AUC lies when only merged, rounded or hidden blocks of scores are released: an
+/// identification region, no interval of chance and no point.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AreaBounds {
+    /// The model.
+    pub model: ModelId,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The site, or absent for the merged patients of all external sites.
+    pub site: Option<SiteSlug>,
+    /// Sites in it.
+    pub sites: Vec<SiteSlug>,
+    /// Lower end, in [0, 1].
+    pub low: f64,
+    /// Upper end, in [0, 1].
+    pub high: f64,
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mean::{inference, method};
 use super::random_effects::{
-    Inference, Mean, Method, RandomEffects, Step, cumulative, influence, shrunken,
+    Inference, Influence, Mean, Method, RandomEffects, Step, cumulative, influence, shrunken,
 };
 use super::result::PoolingModel;
 use crate::statistic::metric::Scale;
@@ -96,7 +96,42 @@ pub struct SiteInfluence {
     pub q: f64,
     /// Whether a diagnostic passes its customary bound.
     pub influential: bool,
+    /// Standardised residual of the model with one common value, the site's part of Cochran's Q.
+    #[serde(default)]
+    pub q_residual: f64,
+    /// How the site stands out; empty for most.
+    #[serde(default)]
+    pub flags: Vec<Flag>,
 }
+
+/// How a site stands out in a pool: a reason to look at it, never one to leave it out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flag {
+    /// Its studentised deleted residual is beyond 3.
+    Outlying,
+    /// Its residual of Cochran's Q is beyond 3: further from one common value than chance explains.
+    OffCommonValue,
+    /// Without it the mean would lie outside the mean's own interval.
+    MovesMean,
+    /// DFFITS, Cook's distance, its share or DFBETAS is beyond its customary bound.
+    Influential,
+}
+
+impl Flag {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Outlying => "studentised residual beyond 3",
+            Self::OffCommonValue => "residual of Cochran's Q beyond 3",
+            Self::MovesMean => "the mean without it lies outside the interval of the mean",
+            Self::Influential => "influential",
+        }
+    }
+}
+
+/// A residual beyond this many standard errors is flagged.
+const RESIDUAL_MAX: f64 = 3.0;
 
 /// A site's estimate drawn to the mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -143,6 +178,12 @@ pub struct Bounds {
     pub low: Option<f64>,
     /// The same at the upper end.
     pub high: Option<f64>,
+    /// Lower end of the mean's interval with every withheld value at its lower end.
+    #[serde(default)]
+    pub interval_low: Option<f64>,
+    /// Upper end of the mean's interval with every withheld value at its upper end.
+    #[serde(default)]
+    pub interval_high: Option<f64>,
 }
 
 /// A site whose value is withheld, with what is known of the value on the natural scale; an end
@@ -154,22 +195,26 @@ pub(super) struct HiddenValue {
 }
 
 impl Bounds {
-    /// Bounds of a mean `estimate` of `k` sites when `withheld` sites with these ends join it,
-    /// each with the mean weight of the released ones, on the natural scale. `None` when no site
-    /// is withheld.
-    pub(super) fn of(estimate: f64, k: usize, withheld: &[HiddenValue]) -> Option<Self> {
+    /// Bounds of the mean of `k` sites, `[lower end, estimate, upper end]`, when `withheld` sites
+    /// with these ends join it, each with the mean weight of the released ones, on the natural
+    /// scale. A withheld value is fixed and not known, so the interval's ends move with it and its
+    /// length is that of the released sites' share. `None` when no site is withheld.
+    pub(super) fn of(mean: [f64; 3], k: usize, withheld: &[HiddenValue]) -> Option<Self> {
         if withheld.is_empty() {
             return None;
         }
         let count = |n: usize| crate::numeric::sum::count(n as u64);
-        let mean = |end: fn(&HiddenValue) -> Option<f64>| {
+        let joined = |released: f64, end: fn(&HiddenValue) -> Option<f64>| {
             let ends: Vec<f64> = withheld.iter().map(end).collect::<Option<_>>()?;
-            let total = count(k) * estimate + ends.iter().sum::<f64>();
+            let total = count(k) * released + ends.iter().sum::<f64>();
             Some(total / count(k + ends.len())).filter(|value| value.is_finite())
         };
+        let [lowest, estimate, highest] = mean;
         Some(Self {
-            low: mean(|one| one.low),
-            high: mean(|one| one.high),
+            low: joined(estimate, |one| one.low),
+            high: joined(estimate, |one| one.high),
+            interval_low: joined(lowest, |one| one.low),
+            interval_high: joined(highest, |one| one.high),
             sites: withheld.iter().map(|one| one.site.clone()).collect(),
         })
     }
@@ -227,6 +272,8 @@ impl Robustness {
                         tau2: one.tau2,
                         q: one.q,
                         influential: one.influential,
+                        q_residual: one.q_residual,
+                        flags: flags(one, fit, law),
                     })
                 })
                 .collect(),
@@ -245,6 +292,26 @@ impl Robustness {
             withheld: None,
         }
     }
+}
+
+fn flags(one: &Influence, fit: &RandomEffects, law: Inference) -> Vec<Flag> {
+    let without = fit
+        .leave_one_out
+        .iter()
+        .find(|left| left.omitted == one.site);
+    let outside = without
+        .map(|left| left.mean_by(law).estimate)
+        .zip(fit.mean_by(law).interval)
+        .is_some_and(|(mean, interval)| mean < interval.lower || mean > interval.upper);
+    [
+        (one.studentised.abs() > RESIDUAL_MAX, Flag::Outlying),
+        (one.q_residual.abs() > RESIDUAL_MAX, Flag::OffCommonValue),
+        (outside, Flag::MovesMean),
+        (one.influential, Flag::Influential),
+    ]
+    .into_iter()
+    .filter_map(|(holds, flag)| holds.then_some(flag))
+    .collect()
 }
 
 const ESTIMATORS: [Tau2Estimator; 8] = [
@@ -329,6 +396,48 @@ impl Input<'_> {
 mod tests {
     use super::*;
 
+    /// Of seven equal hospitals none is flagged; of six and one that is far off, that one is, and
+    /// it stays in the pool.
+    #[test]
+    fn a_site_far_from_the_others_is_flagged_and_kept() {
+        let sites: Vec<SiteSlug> = ["a", "b", "c", "d", "e", "f", "g"]
+            .map(|name| name.parse().unwrap())
+            .to_vec();
+        let text = include_str!("../../../configs/examples/heart/study.toml");
+        let pooling = crate::study::source::parse(text).unwrap().pooling;
+        let of = |yi: &[f64]| {
+            let vi = vec![0.04; yi.len()];
+            let (method, level) = (method(pooling.tau2), pooling.level);
+            let fit = RandomEffects::fit_with(yi, &vi, level, method).unwrap();
+            let input = Input {
+                sites: &sites,
+                yi,
+                vi: &vi,
+                scale: Scale::Identity,
+                pooling: &pooling,
+            };
+            (Robustness::of(&input, &fit), fit.mean.estimate)
+        };
+        let near = [1.0, 1.1, 0.9, 1.05, 0.95, 1.02, 0.98];
+        let (found, _) = of(&near);
+        assert!(found.influence.iter().all(|one| one.flags.is_empty()));
+        let mut far = near;
+        far[6] = 3.0;
+        let (found, mean) = of(&far);
+        assert_eq!(found.influence.len(), 7);
+        for one in &found.influence {
+            let last = one.site == sites[6];
+            for flag in [Flag::Outlying, Flag::OffCommonValue] {
+                assert_eq!(one.flags.contains(&flag), last, "{} {flag:?}", one.site);
+            }
+        }
+        // With equal variances the common value is the plain mean: (3 - m) / sqrt(0.04 * 6 / 7).
+        let common = far.iter().sum::<f64>() / 7.0;
+        let residual = (3.0 - common) / (0.04_f64 * 6.0 / 7.0).sqrt();
+        assert!((found.influence[6].q_residual - residual).abs() < 1e-12);
+        assert!(mean > 1.2, "the site was left out: {mean}");
+    }
+
     #[test]
     fn withheld_sites_bound_the_mean_and_name_themselves() {
         let site = |name: &str, low, high| HiddenValue {
@@ -336,13 +445,15 @@ mod tests {
             low,
             high,
         };
-        assert_eq!(Bounds::of(0.8, 3, &[]), None);
-        let one = Bounds::of(0.8, 3, &[site("a", Some(0.0), Some(1.0))]).unwrap();
+        assert_eq!(Bounds::of([0.7, 0.8, 0.9], 3, &[]), None);
+        let one = Bounds::of([0.7, 0.8, 0.9], 3, &[site("a", Some(0.0), Some(1.0))]).unwrap();
+        assert!((one.interval_low.unwrap() - 0.525).abs() < 1e-15);
+        assert!((one.interval_high.unwrap() - 0.925).abs() < 1e-15);
         assert!((one.low.unwrap() - 0.6).abs() < 1e-15);
         assert!((one.high.unwrap() - 0.85).abs() < 1e-15);
         let open = [site("a", Some(0.0), Some(1.0)), site("b", Some(0.0), None)];
-        let two = Bounds::of(1.2, 2, &open).unwrap();
-        assert_eq!(two.high, None);
+        let two = Bounds::of([1.0, 1.2, 1.4], 2, &open).unwrap();
+        assert_eq!((two.high, two.interval_high), (None, None));
         assert!((two.low.unwrap() - 0.6).abs() < 1e-15);
         assert_eq!(two.sites.len(), 2);
     }

@@ -90,6 +90,9 @@ pub fn pool_with_steps(
         one_stage: one_stage::all(protocol, exchange),
         bivariate: summary_point::all(protocol, &sites),
         withheld: withheld::all(&sites),
+        rounded: withheld::rounded(&sites),
+        missing: withheld::missing(&sites, &analyses),
+        area_bounds: curve::area_bounds(protocol, &sites),
         fairness: fairness::all(&sites),
         family: fairness::family(&analyses),
         between_sites: fairness::between_sites(&analyses),
@@ -121,6 +124,8 @@ fn site_result(
         role,
         outcome: SiteOutcome::NoAnswer,
         profile: None,
+        min_cell: None,
+        rounding: None,
         release: None,
         bytes: None,
         clustered: false,
@@ -131,6 +136,8 @@ fn site_result(
         SiteAnswer::Released(release, bytes) => {
             result.outcome = SiteOutcome::Released;
             result.profile = Some(release.header.policy.profile);
+            result.min_cell = Some(release.header.policy.min_cell);
+            result.rounding = Some(release.header.policy.rounding);
             result.release = Some(release.id);
             result.bytes = Some(bytes);
             result.clustered = release.header.clustered;

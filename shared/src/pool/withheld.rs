@@ -1,21 +1,30 @@
-//! Everything that was withheld, item by item, and what follows from it. Sites lose small cells
-//! first, so what remains is not a random part of what was asked (decision C1).
+//! Everything that was withheld or rounded, item by item, and what follows from it for the pools.
+//! Sites lose small cells first, so what remains is not a random part of what was asked (decision
+//! C1). A release does not say why a number is missing (decision D6): beside an item stand the
+//! rules that every number of its kind is under, never the one that held.
 //!
 //! From: released statistics.
 //! To: `study`.
 
-use super::result::{SiteOutcome, SiteResult, Withheld};
+use super::result::{
+    About, Analysis, MissingFromPool, PoolOutcome, PoolWithout, Pooled, RoundedNumbers,
+    SiteEstimate, SiteOutcome, SiteResult, Withheld,
+};
 use crate::disclosure::review::MANY;
 use crate::statistic::characteristics::Characteristics;
 use crate::statistic::confusion::Confusion;
 use crate::statistic::contingency::Contingency;
 use crate::statistic::discordance::Discordance;
+use crate::statistic::flow::Flow;
+use crate::statistic::listing::{AnyCell, cells, kind};
 use crate::statistic::metric::{Leaves, Pooling};
 use crate::statistic::missing::Missing;
 use crate::statistic::segmentation::{Distribution, Segmentation};
 use crate::statistic::stage::{Cell, Disclosed};
 use crate::statistic::subgroup::SubgroupTable;
 use crate::statistic::{Estimate, Statistic};
+use crate::study::plan::StatisticKind;
+use crate::study::{EndpointId, SiteRole};
 
 /// The list, in the protocol's order of sites.
 pub(super) fn all(sites: &[SiteResult]) -> Vec<Withheld> {
@@ -23,11 +32,13 @@ pub(super) fn all(sites: &[SiteResult]) -> Vec<Withheld> {
     for site in sites {
         match site.outcome {
             SiteOutcome::Released => {
-                let mut walk = Walk {
-                    site,
-                    list: &mut list,
-                };
                 for statistic in &site.statistics {
+                    let mut walk = Walk {
+                        site,
+                        about: about(statistic),
+                        rules: rules(kind(statistic)),
+                        list: &mut list,
+                    };
                     walk.statistic(statistic);
                 }
             }
@@ -37,12 +48,199 @@ pub(super) fn all(sites: &[SiteResult]) -> Vec<Withheld> {
             | SiteOutcome::Quarantined => list.push(Withheld {
                 site: site.site.clone(),
                 item: None,
+                about: None,
+                rules: String::new(),
                 known: outcome_words(site.outcome).to_owned(),
                 effect: "the site enters no pooled result; withheld, not at random".to_owned(),
             }),
         }
     }
     list
+}
+
+/// How many numbers are rounded, by site and kind of statistic, in the order of the releases.
+pub(super) fn rounded(sites: &[SiteResult]) -> Vec<RoundedNumbers> {
+    let mut list: Vec<RoundedNumbers> = Vec::new();
+    for site in sites {
+        for statistic in &site.statistics {
+            let word = kind(statistic).as_str();
+            let (mut counts, mut widest, mut values) = (0, 0, 0);
+            for cell in cells(statistic) {
+                match cell {
+                    AnyCell::Count(_, Cell::Rounded { lo, hi, .. }) => {
+                        counts += 1;
+                        widest = widest.max(hi.saturating_sub(*lo).saturating_add(1));
+                    }
+                    AnyCell::Real(_, Cell::Rounded { .. }) => values += 1,
+                    AnyCell::Count(..) | AnyCell::Real(..) => {}
+                }
+            }
+            if counts + values == 0 {
+                continue;
+            }
+            let same = |one: &&mut RoundedNumbers| one.site == site.site && one.statistic == word;
+            if let Some(one) = list.iter_mut().find(same) {
+                one.counts += counts;
+                one.values += values;
+                one.widest = one.widest.max(widest);
+            } else {
+                list.push(RoundedNumbers {
+                    site: site.site.clone(),
+                    statistic: word.to_owned(),
+                    counts,
+                    widest,
+                    values,
+                });
+            }
+        }
+    }
+    list
+}
+
+/// The pools from which a withheld value is missing, in the order of the analyses.
+pub(super) fn missing(sites: &[SiteResult], analyses: &[Analysis]) -> Vec<MissingFromPool> {
+    analyses
+        .iter()
+        .filter_map(|one| of_pool(sites, one))
+        .collect()
+}
+
+fn of_pool(sites: &[SiteResult], analysis: &Analysis) -> Option<MissingFromPool> {
+    let pool = match &analysis.pool {
+        PoolOutcome::Pooled(pool) => Some(pool.as_ref()),
+        PoolOutcome::TooFewSites { .. } | PoolOutcome::Failed => None,
+        PoolOutcome::ConfoundedWithSite | PoolOutcome::NotPooled => return None,
+    };
+    let mut found = MissingFromPool {
+        key: analysis.key.clone(),
+        sites: Vec::new(),
+        cases: Cell::Zero,
+        untold: 0,
+        pooled: 0,
+        pool: pool.and_then(without),
+    };
+    for site in sites.iter().filter(|site| site.role == SiteRole::External) {
+        let row = analysis.sites.iter().find(|row| row.site == site.site);
+        let hidden = match site.outcome {
+            SiteOutcome::NotReleased | SiteOutcome::Quarantined => true,
+            SiteOutcome::Released => row.is_some_and(SiteEstimate::is_withheld),
+            SiteOutcome::Refused | SiteOutcome::NoAnswer => false,
+        };
+        if !hidden {
+            let inside = row.is_some_and(|row| row.excluded.is_none() && row.vi.is_some());
+            found.pooled += usize::from(inside && site.outcome == SiteOutcome::Released);
+            continue;
+        }
+        found.sites.push(site.site.clone());
+        match row.and_then(|row| cases(site, row, analysis)) {
+            Some(cases) => found.cases = found.cases.plus(cases),
+            None => found.untold += 1,
+        }
+    }
+    (!found.sites.is_empty()).then_some(found)
+}
+
+fn without(pool: &Pooled) -> Option<PoolWithout> {
+    let bounds = pool.robustness.withheld.as_ref()?;
+    Some(PoolWithout {
+        estimate: pool.estimate,
+        interval: [pool.low, pool.high],
+        mean: [bounds.low, bounds.high],
+        outermost: [bounds.interval_low, bounds.interval_high],
+    })
+}
+
+/// The cases behind a withheld value, as far as released: with the value itself, or in the flow
+/// when the value is about all of them.
+fn cases(site: &SiteResult, row: &SiteEstimate, analysis: &Analysis) -> Option<Cell<u64>> {
+    let told = |cell: &Cell<u64>| cell.bounds().is_some_and(|(_, high)| high < MANY);
+    if told(&row.n) {
+        return Some(row.n);
+    }
+    let whole = analysis.key.is_whole();
+    let mut flows = site.statistics.iter().filter_map(Statistic::flow);
+    let of = |flow: &&Flow<Disclosed>| flow.endpoint == analysis.key.endpoint;
+    let flow = flows.find(of).filter(|_| whole)?;
+    Some(flow.analysed).filter(told)
+}
+
+/// The rules that numbers of a kind stand under before they leave, as `docs/explanation/
+/// disclosure.md` numbers them.
+pub fn rules(kind: StatisticKind) -> &'static str {
+    match kind {
+        StatisticKind::Flow | StatisticKind::Missing => "D2 D3 D4",
+        StatisticKind::Characteristics => "D2 D3 D4 D9 L2 L3",
+        StatisticKind::Confusion => "D2 D3 D5 D7",
+        StatisticKind::NetBenefit | StatisticKind::Discordance => "D2 D3 D7",
+        StatisticKind::Auc
+        | StatisticKind::PairedAuc
+        | StatisticKind::Brier
+        | StatisticKind::Calibration
+        | StatisticKind::Discrimination
+        | StatisticKind::CaseMix
+        | StatisticKind::Reclassification
+        | StatisticKind::Permutation => "D8",
+        StatisticKind::ObservedExpected => "D5 D8",
+        StatisticKind::Histogram | StatisticKind::CalibrationBins => "D6",
+        StatisticKind::Subgroup => "D2 D3 D4 D5 D8 L2 L3",
+        StatisticKind::Contingency => "D2 D3 D4 L2 L3",
+        StatisticKind::CalibrationBlock => "D10",
+        StatisticKind::Sensitivity => "D5 D8 L2",
+        StatisticKind::Segmentation => "D2 D3 D9 D11",
+        StatisticKind::Lesions | StatisticKind::Detection => "D5 D11",
+    }
+}
+
+/// What a statistic is about.
+fn about(statistic: &Statistic<Disclosed>) -> About {
+    let of = |endpoint: &EndpointId| About {
+        statistic: kind(statistic).as_str().to_owned(),
+        endpoint: Some(endpoint.clone()),
+        ..About::default()
+    };
+    let by = |endpoint: &EndpointId, model: &crate::study::ModelId| About {
+        model: Some(model.clone()),
+        ..of(endpoint)
+    };
+    match statistic {
+        Statistic::Flow(one) => of(&one.endpoint),
+        Statistic::Characteristics(one) => of(&one.endpoint),
+        Statistic::Confusion(one) => About {
+            threshold: Some(one.threshold),
+            ..by(&one.endpoint, &one.model)
+        },
+        Statistic::Auc(one) => by(&one.endpoint, &one.model),
+        Statistic::PairedAuc(one) => by(&one.endpoint, &one.model),
+        Statistic::Histogram(one) => by(&one.endpoint, &one.model),
+        Statistic::ObservedExpected(one) => by(&one.endpoint, &one.model),
+        Statistic::Estimate(one) => About {
+            threshold: one.key.threshold,
+            axis: one.key.axis.clone(),
+            level: one.key.level.clone(),
+            ..by(&one.key.endpoint, &one.key.model)
+        },
+        Statistic::CalibrationBins(one) => by(&one.endpoint, &one.model),
+        Statistic::SubgroupTable(one) => About {
+            axis: Some(one.axis.clone()),
+            ..by(&one.endpoint, &one.model)
+        },
+        Statistic::Contingency(one) => About {
+            model: one.model.clone(),
+            threshold: one.threshold,
+            axis: Some(one.axis.clone()),
+            ..of(&one.endpoint)
+        },
+        Statistic::Discordance(one) => About {
+            threshold: Some(one.threshold),
+            ..by(&one.endpoint, &one.model)
+        },
+        Statistic::Permutation(one) => by(&one.endpoint, &one.model),
+        Statistic::CalibrationBlock(one) => by(&one.endpoint, &one.model),
+        Statistic::Missing(one) => by(&one.endpoint, &one.model),
+        Statistic::Segmentation(one) => by(&one.endpoint, &one.model),
+        Statistic::Lesions(one) => by(&one.endpoint, &one.model),
+        Statistic::Detection(one) => by(&one.endpoint, &one.model),
+    }
 }
 
 /// What a site did, in words.
@@ -81,6 +279,8 @@ fn bounds_of_rates(one: &Confusion<Disclosed>) -> String {
 
 struct Walk<'a> {
     site: &'a SiteResult,
+    about: About,
+    rules: &'static str,
     list: &'a mut Vec<Withheld>,
 }
 
@@ -90,6 +290,8 @@ impl Walk<'_> {
         self.list.push(Withheld {
             site,
             item: Some(item),
+            about: Some(self.about.clone()),
+            rules: self.rules.to_owned(),
             known,
             effect: effect.to_owned(),
         });
@@ -143,6 +345,7 @@ impl Walk<'_> {
                 let item = format!("AUC of {} minus {}", one.model, one.comparator);
                 self.reals(&item, &[&one.difference, &one.variance], POOL);
             }
+            // Its blocks are merged, never missing; what that leaves open stands with the curves.
             Statistic::Histogram(_) => {}
             Statistic::CalibrationBins(one) => {
                 if one.grid.is_empty() {
@@ -263,11 +466,14 @@ impl Walk<'_> {
     fn characteristics(&mut self, one: &Characteristics<Disclosed>) {
         const BOUND: &str = "the table shows a bound instead of a count";
         for axis in &one.axes {
+            self.about.axis = Some(axis.axis.clone());
             for level in &axis.levels {
+                self.about.level = Some(level.level.clone());
                 let item = format!("characteristics: {} = {}", axis.axis, level.level);
                 self.count(&item, &level.n, BOUND);
             }
         }
+        (self.about.axis, self.about.level) = (None, None);
         for field in &one.moments {
             let item = format!("mean and standard deviation of {}", field.field);
             self.reals(&item, &[&field.mean, &field.sd], "not shown for this site");
@@ -277,6 +483,7 @@ impl Walk<'_> {
     fn subgroups(&mut self, one: &SubgroupTable<Disclosed>) {
         const GAP: &str = "the site does not enter the gaps of this level";
         for row in &one.rows {
+            self.about.level = Some(row.level.clone());
             let item = format!("{} = {}: cases and measures", one.axis, row.level);
             self.count(&item, &row.n, GAP);
         }
@@ -284,6 +491,7 @@ impl Walk<'_> {
 
     fn contingency(&mut self, one: &Contingency<Disclosed>) {
         for row in &one.rows {
+            self.about.level = Some(row.level.clone());
             let item = format!("{} by {}: row {}", one.kind.words(), one.axis, row.level);
             if row.cells.iter().any(Cell::is_suppressed) {
                 let effect = "the site does not enter the test over sites";

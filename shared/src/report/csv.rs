@@ -3,7 +3,8 @@
 //!
 //! From: `pool::result`.
 //! To: `estimates.csv`, `curves.csv`, `counts.csv`, `failures.csv`, `sites.csv`, `tests.csv`,
-//! `meta_input.csv`, `robustness.csv`, `summary_points.csv`; where the protocol asks, `meta_regression.csv`,
+//! `meta_input.csv`, `robustness.csv`, `summary_points.csv`, `withheld.csv`,
+//! `missing_from_pools.csv`; where the protocol asks, `meta_regression.csv`,
 //! `one_stage.csv`.
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ mod one_stage;
 mod robustness;
 mod sites;
 mod testing;
+mod withheld;
 
 /// Every CSV file by name.
 pub(super) fn files(view: View<'_>) -> Vec<(&'static str, String)> {
@@ -37,6 +39,8 @@ pub(super) fn files(view: View<'_>) -> Vec<(&'static str, String)> {
         ("sites.csv", sites::table(view)),
         ("summary_points.csv", robustness::summary_points(view)),
         ("tests.csv", testing::table(view)),
+        ("withheld.csv", withheld::table(view)),
+        ("missing_from_pools.csv", withheld::pools(view)),
     ];
     if !view.study.moderators.is_empty() {
         files.push(("meta_regression.csv", moderator::table(view)));

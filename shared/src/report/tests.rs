@@ -2,7 +2,7 @@
 //! with too few sites.
 
 use super::*;
-use crate::pool::result::{Answer, PoolOutcome, SiteOutcome, Withheld};
+use crate::pool::result::{About, Answer, Flag, PoolOutcome, SiteOutcome, Withheld};
 use crate::statistic::{Cell, Statistic};
 
 const HOSTILE: &str = "<script>alert('x')</script> \"q\" & =cmd()";
@@ -54,8 +54,7 @@ pub(super) fn guarded() -> PooledStudy {
         .iter_mut()
         .find(|site| site.site.as_str() == "switzerland")
         .unwrap();
-    silent.outcome = SiteOutcome::NotReleased;
-    silent.statistics.clear();
+    (silent.outcome, silent.statistics) = (SiteOutcome::NotReleased, Vec::new());
     (silent.profile, silent.release, silent.bytes) = (None, None, None);
     study.verdict.answer = Answer::NotAnswered;
     (study.verdict.sites, study.verdict.interval) = (2, None);
@@ -63,12 +62,21 @@ pub(super) fn guarded() -> PooledStudy {
         Withheld {
             site: "switzerland".parse().unwrap(),
             item: None,
+            about: None,
+            rules: String::new(),
             known: "nothing".to_owned(),
             effect: "two external hospitals remain; no pool".to_owned(),
         },
         Withheld {
             site: "va".parse().unwrap(),
             item: Some("subgroup sex, level female".to_owned()),
+            about: Some(About {
+                statistic: "subgroup".to_owned(),
+                axis: Some("sex".parse().unwrap()),
+                level: Some("female".to_owned()),
+                ..About::default()
+            }),
+            rules: "D2 D4".to_owned(),
             known: "between 0 and 9 patients".to_owned(),
             effect: "no gap for sex at this hospital".to_owned(),
         },
@@ -128,7 +136,7 @@ fn every_file_is_there_and_the_manifest_holds_its_digest() {
         let out = bundle(&study, &provenance()).unwrap();
         let manifest: serde_json::Value =
             serde_json::from_slice(&out.files["manifest.json"]).unwrap();
-        assert_eq!(out.files.len(), 13);
+        assert_eq!(out.files.len(), 15);
         for (path, bytes) in out
             .files
             .iter()
@@ -248,6 +256,8 @@ fn the_page_says_what_a_pool_hangs_on_and_what_is_withheld() {
         sites: vec!["va".parse().unwrap()],
         low: Some(0.612),
         high: Some(0.862),
+        interval_low: Some(0.555),
+        interval_high: Some(0.913),
     });
     let hidden = page(&study);
     assert!(hidden.contains("withheld, not at random, at 1 hospital"));
@@ -551,6 +561,55 @@ fn too_few_sites_means_no_pool_and_every_site_is_shown() {
     assert!(page.contains("Withheld, not at random"));
     assert!(page.contains("0.888 (0.839 to 0.923) at Hungarian"));
     assert!(!page.contains("Random-effects mean, k ="));
+}
+
+#[test]
+fn flags_are_said_on_the_front_page_beside_the_pool_and_in_the_file() {
+    let mut study = heart();
+    for analysis in &mut study.analyses {
+        if let PoolOutcome::Pooled(pool) = &mut analysis.pool {
+            let influence = pool.robustness.influence.iter_mut();
+            influence.for_each(|one| one.flags.clear());
+        }
+    }
+    let count = |study: &PooledStudy| {
+        let page = text(&bundle(study, &provenance()).unwrap(), "report.html");
+        page.matches("standing out from the other hospitals")
+            .count()
+    };
+    assert_eq!(count(&study), 0);
+    let PoolOutcome::Pooled(pool) = &mut study.analyses[0].pool else {
+        panic!("the fixture has a pool")
+    };
+    let one = &mut pool.robustness.influence[1];
+    one.flags = vec![Flag::Outlying, Flag::MovesMean];
+    let site = one.site.clone();
+    // On the front page, and beside the tables of the pool.
+    assert_eq!(count(&study), 2);
+    let files = bundle(&study, &provenance()).unwrap();
+    let page = text(&files, "report.html");
+    assert!(page.contains("studentised residual beyond 3"));
+    assert!(page.contains("without it the mean would be"));
+    let csv = text(&files, "robustness.csv");
+    let flags = "studentised residual beyond 3; the mean without it lies outside";
+    let row = csv.lines().find(|line| line.contains(flags)).unwrap();
+    assert!(row.contains(&format!(",{site},")), "{row}");
+}
+
+#[test]
+fn what_is_withheld_stands_in_the_page_and_in_two_files() {
+    let study = guarded();
+    let files = bundle(&study, &provenance()).unwrap();
+    let page = text(&files, "report.html");
+    for words in ["Rules on such items", "D2, D4", "not told"] {
+        assert!(page.contains(words), "{words}");
+    }
+    let csv = text(&files, "withheld.csv");
+    let whole = csv.lines().find(|line| line.starts_with("switzerland,"));
+    assert!(whole.unwrap().contains(",the whole release,,"), "no rule");
+    assert!(csv.contains("va,withheld,subgroup,,,,sex,female,"));
+    let head = files.files["missing_from_pools.csv"].clone();
+    assert!(head.starts_with(b"analysis,metric,"));
 }
 
 #[test]

@@ -6,8 +6,8 @@
 use super::number::{self, Shown, Style, level_words, range, real, with_interval};
 use super::view::View;
 use crate::pool::result::{
-    AnalysisRole, Answer, Correction, Excluded, Metric, PoolOutcome, Pooled, PoolingModel, Scale,
-    SiteEstimate, SiteOutcome,
+    AnalysisRole, Answer, Correction, EstimateKey, Excluded, Metric, PoolOutcome, Pooled,
+    PoolingModel, Scale, SiteEstimate, SiteOutcome,
 };
 use crate::statistic::confusion::RateMeasure;
 use crate::statistic::contingency::ContingencyKind;
@@ -32,6 +32,38 @@ pub(super) fn metric_slug(metric: Metric) -> &'static str {
 /// How a metric is printed.
 pub(super) fn style(metric: Metric) -> Style {
     metric.entry().style
+}
+
+/// What an analysis is about, in one line.
+pub(super) fn key(view: View<'_>, key: &EstimateKey) -> String {
+    let mut text = format!("{} of {}", metric(key.metric), view.model(&key.model));
+    if let Some(comparator) = &key.comparator {
+        text.push_str(&format!(" against {}", view.model(comparator)));
+    }
+    if let (Some(axis), Some(level)) = (&key.axis, &key.level) {
+        text.push_str(&format!(", {} = {level}", view.axis(axis).0));
+    }
+    for (what, value, unit) in [
+        ("at ", key.threshold, ""),
+        ("at prevalence ", key.prevalence, ""),
+        ("within ", key.tolerance_mm, " mm"),
+        (
+            "at ",
+            key.false_positives_per_scan,
+            " false positives per scan",
+        ),
+    ] {
+        if let Some(value) = value {
+            text.push_str(&format!(", {what}{value}{unit}"));
+        }
+    }
+    if let Some(sensitivity) = &key.sensitivity {
+        text.push_str(&format!(", {sensitivity}"));
+    }
+    if view.endpoints().count() > 1 {
+        text.push_str(&format!(" ({})", view.endpoint(&key.endpoint)));
+    }
+    text
 }
 
 /// A scale's name in files.

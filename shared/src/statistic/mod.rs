@@ -29,6 +29,7 @@ pub mod flow;
 pub mod histogram;
 pub mod lesion;
 mod level_totals;
+pub mod listing;
 pub mod masks;
 pub mod measure;
 pub mod metric;

@@ -22,6 +22,10 @@ pub struct Influence {
     /// Externally standardised (studentised) deleted residual; about standard normal where the
     /// site belongs to the others.
     pub studentised: f64,
+    /// Standardised residual of the model with one common value, whose squares make up Cochran's
+    /// Q: `(y - m) / sqrt(v - 1 / sum(1 / v))` with `m` the mean weighted by `1 / v`; metafor's
+    /// `rstandard` of `rma(method = "EE")`.
+    pub q_residual: f64,
     /// Change of the fitted value in its standard errors.
     pub dffits: f64,
     /// Squared change of the mean in its variances.
@@ -129,8 +133,11 @@ fn one(model: &Model<'_>, all: &Fitted, rest: &Fitted, site: usize, hat: f64) ->
     let cooks_distance = shift * shift / variance(&all.mean);
     let dfbetas = shift / (rest.factor / model.at(rest.core.tau2).weight).sqrt();
     let covariance_ratio = variance(&rest.mean) / variance(&all.mean);
+    let common = model.at(0.0);
+    let q_residual = (y - common.mu) / (v - 1.0 / common.weight).sqrt();
     let finite = [
         studentised,
+        q_residual,
         dffits,
         cooks_distance,
         dfbetas,
@@ -141,6 +148,7 @@ fn one(model: &Model<'_>, all: &Fitted, rest: &Fitted, site: usize, hat: f64) ->
     finite.then(|| Influence {
         site,
         studentised,
+        q_residual,
         dffits,
         cooks_distance,
         covariance_ratio,

@@ -8,11 +8,11 @@ use super::super::view::View;
 use super::super::words;
 use super::{Sheet, flag, real, real_or_empty, slugs, text};
 use crate::pool::result::{
-    Analysis, Boundary, LeftOutSite, OtherPool, PoolOutcome, PoolingModel, Robustness,
+    Analysis, Boundary, Flag, LeftOutSite, OtherPool, PoolOutcome, PoolingModel, Robustness,
     SiteInfluence, SummaryOutcome, SummaryPoint, SummaryValues,
 };
 
-const HEAD: [&str; 21] = [
+const HEAD: [&str; 23] = [
     "analysis",
     "metric",
     "scale",
@@ -34,6 +34,8 @@ const HEAD: [&str; 21] = [
     "cov_r",
     "dfbetas",
     "hat",
+    "q_residual",
+    "flags",
 ];
 
 /// A row's numbers; what a part does not have stays empty.
@@ -50,7 +52,8 @@ struct Line {
     tau2: Option<f64>,
     i2: Option<f64>,
     q: Option<f64>,
-    influence: [Option<f64>; 6],
+    influence: [Option<f64>; 7],
+    flags: String,
 }
 
 /// The file.
@@ -82,6 +85,7 @@ fn row(analysis: &Analysis, name: &str, line: &Line) -> Vec<String> {
     ];
     let numbers = [line.estimate, low, high, line.tau2, line.i2, line.q];
     row.extend(numbers.into_iter().chain(line.influence).map(real_or_empty));
+    row.push(text(&line.flags));
     row
 }
 
@@ -141,8 +145,9 @@ fn left_out(one: &LeftOutSite, k: usize, own: Line) -> Line {
 
 /// What one of `k` sites does to the pool.
 fn influence(one: &SiteInfluence, k: usize, own: Line) -> Line {
+    let flags: Vec<&str> = one.flags.iter().map(|flag| flag.words()).collect();
     Line {
-        part: if one.influential {
+        part: if one.flags.contains(&Flag::Influential) {
             "influence-flagged"
         } else {
             "influence"
@@ -158,7 +163,9 @@ fn influence(one: &SiteInfluence, k: usize, own: Line) -> Line {
             Some(one.covariance_ratio),
             Some(one.dfbetas),
             Some(one.hat),
+            Some(one.q_residual),
         ],
+        flags: flags.join("; "),
         ..own
     }
 }

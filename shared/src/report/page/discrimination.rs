@@ -13,7 +13,7 @@ use super::super::words::{self, join};
 use super::estimates::{forest, heterogeneity};
 use super::precision;
 use super::robustness;
-use crate::pool::result::{Analysis, MergedCurve, Metric, PoolOutcome, RocPoint};
+use crate::pool::result::{Analysis, AreaBounds, MergedCurve, Metric, PoolOutcome, RocPoint};
 use crate::statistic::confusion::RateMeasure;
 use crate::study::{EndpointId, ModelId, SiteRole};
 
@@ -360,6 +360,31 @@ fn auc_table(
         );
         table.push(line(curve, &what, "pool"));
     }
+    let of_merged = |one: &&AreaBounds| {
+        let same =
+            |curve: &&MergedCurve| one.model == curve.model && one.endpoint == curve.endpoint;
+        one.site.is_none() && external.first().is_some_and(same)
+    };
+    for one in view.study.area_bounds.iter().filter(of_merged) {
+        let names: Vec<String> = one.sites.iter().map(|site| view.site(site)).collect();
+        let row = Row::new(
+            "Merged patients",
+            vec![
+                region(one),
+                Shown::none(),
+                Shown::words(format!(
+                    "merged patients; includes between-site pairs ({})",
+                    join(&names)
+                )),
+            ],
+        );
+        table.push(row.class("pool"));
+        table.notes.push(
+            "Between: every AUC that the released blocks allow, whatever the scores and counts \
+             inside them; no interval of chance."
+                .to_owned(),
+        );
+    }
     for curve in apart {
         table.push(line(curve, "not external; in no pool", "apart"));
     }
@@ -367,12 +392,20 @@ fn auc_table(
     table
 }
 
+/// All that merged and rounded blocks say of an AUC.
+fn region(found: &AreaBounds) -> Shown {
+    let ends = range(found.low, found.high, Style::Plain(2));
+    Shown::words(format!("between {}", ends.replace(" to ", " and ")))
+        .with("(merged, rounded blocks)")
+}
+
 fn auc_cell(view: View<'_>, curve: &MergedCurve) -> Shown {
     if !curve.exact {
         // Merged and rounded blocks say where the AUC lies, and no more.
-        let (low, high) = (curve.auc - curve.error_bound, curve.auc + curve.error_bound);
-        let ends = range(low.max(0.0), high.min(1.0), Style::Plain(2));
-        return Shown::words(format!("roughly {ends}")).with("(merged, rounded blocks)");
+        let found = view.study.area_bounds.iter().find(|one| {
+            one.model == curve.model && one.endpoint == curve.endpoint && one.site == curve.site
+        });
+        return found.map_or_else(Shown::none, region);
     }
     let shown = Shown::number(real(curve.auc, Style::Plain(3)));
     if view.clustered() {

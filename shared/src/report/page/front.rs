@@ -7,10 +7,13 @@ use super::super::document::{Front, Row, Table};
 use super::super::number::{self, Shown, range};
 use super::super::view::{self, View};
 use super::super::words::{self, join, plural};
-use super::segmentation;
-use crate::pool::result::{PoolOutcome, SiteOutcome};
+use super::{robustness, segmentation};
+use crate::pool::result::{AnalysisRole, Flag, PoolOutcome, SiteInfluence, SiteOutcome};
 use crate::statistic::Cell;
 use crate::study::{Design, Model, ModelOutput, ModelRole, SamplingDesign, SiteRole};
+
+/// Results beside the primary one that the front page names for hospitals that stand out.
+const STANDING_OUT_MAX: usize = 3;
 
 /// The front page.
 pub(super) fn page(view: View<'_>) -> Front {
@@ -315,6 +318,7 @@ fn limits(view: View<'_>) -> Vec<String> {
     if !silent.is_empty() {
         out.push(format!("Results at {}.", join(&silent)));
     }
+    out.extend(standing_out(view));
     if !view.study.withheld.is_empty() {
         out.push(format!(
             "{} withheld by the hospitals' policies; they are withheld, not at random (What was withheld).",
@@ -323,6 +327,49 @@ fn limits(view: View<'_>) -> Vec<String> {
                 "One item was",
                 1
             )
+        ));
+    }
+    out
+}
+
+/// Hospitals that stand out from the pools of the model under validation: the primary one in
+/// full, the others by name.
+fn standing_out(view: View<'_>) -> Vec<String> {
+    let mut out = Vec::new();
+    let index = view.study.protocol.index_model().map(|model| &model.id);
+    let mut others = Vec::new();
+    for analysis in &view.study.analyses {
+        let key = &analysis.key;
+        let own = key.is_whole() && Some(&key.model) == index;
+        let PoolOutcome::Pooled(pooled) = &analysis.pool else {
+            continue;
+        };
+        if analysis.role == AnalysisRole::Primary {
+            let name = words::key(view, key);
+            out.extend(robustness::standing_out(view, &name, analysis));
+        } else if own {
+            let strong = |one: &&SiteInfluence| {
+                let apart = [Flag::Outlying, Flag::MovesMean];
+                one.flags.iter().any(|flag| apart.contains(flag))
+            };
+            let flagged = pooled.robustness.influence.iter().filter(strong);
+            let sites: Vec<String> = flagged.map(|one| view.site(&one.site)).collect();
+            if !sites.is_empty() {
+                others.push(format!("{} at {}", words::key(view, key), join(&sites)));
+            }
+        }
+    }
+    if !others.is_empty() {
+        let more = others.len().saturating_sub(STANDING_OUT_MAX);
+        others.truncate(STANDING_OUT_MAX);
+        let rest = match more {
+            0 => String::new(),
+            more => format!("; {more} more"),
+        };
+        out.push(format!(
+            "Values that stand out from the other hospitals\u{2019}, beside the primary result: \
+             {}{rest} (robustness.csv, column flags). They are in the pools.",
+            others.join("; ")
         ));
     }
     out

@@ -11,12 +11,14 @@ use super::super::view::View;
 use super::super::words::{self, join, plural};
 use crate::pool::result::{
     Analysis, Boundary, Bounds, Metric, OtherPool, PoolOutcome, Pooled, PoolingModel, Robustness,
-    SummaryOutcome, SummaryPoint, SummaryValues,
+    SiteInfluence, SummaryOutcome, SummaryPoint, SummaryValues,
 };
 use crate::study::{PoolInterval, SiteSlug, Tau2Estimator};
 
 /// Hospitals in a table; of more, those that move the mean most.
 const ROWS_MAX: usize = 12;
+/// Hospitals that a sentence about flags names.
+const FLAGGED_MAX: usize = 4;
 
 /// The hospitals that a table names, in their order.
 fn named(found: &Robustness) -> Vec<&SiteSlug> {
@@ -52,12 +54,58 @@ pub(super) fn blocks(view: View<'_>, name: &str, analysis: &Analysis) -> Vec<Blo
         return Vec::new();
     }
     let metric = analysis.key.metric;
-    vec![
-        Block::Heading(format!("{name}: heterogeneity and single hospitals")),
+    let mut blocks = vec![Block::Heading(format!(
+        "{name}: heterogeneity and single hospitals"
+    ))];
+    blocks.extend(standing_out(view, name, analysis).map(Block::Note));
+    blocks.extend([
         Block::Table(one_by_one(view, name, metric, found)),
         Block::Table(influence(view, name, metric, found)),
         Block::Table(others(name, metric, found)),
-    ]
+    ]);
+    blocks
+}
+
+/// Hospitals that stand out from a pool, in sentences; they stay in it.
+pub(super) fn standing_out(view: View<'_>, name: &str, analysis: &Analysis) -> Option<String> {
+    let PoolOutcome::Pooled(pooled) = &analysis.pool else {
+        return None;
+    };
+    let style = words::style(analysis.key.metric);
+    let found = &pooled.robustness;
+    let one = |site: &&SiteInfluence| {
+        let words: Vec<&str> = site.flags.iter().map(|flag| flag.words()).collect();
+        let without = found
+            .leave_one_out
+            .iter()
+            .find(|left| left.site == site.site);
+        let mean = without.map_or_else(String::new, |left| {
+            format!(
+                "; without it the mean would be {} instead of {}",
+                real(left.estimate, style),
+                real(pooled.estimate, style)
+            )
+        });
+        format!("{} ({}{mean})", view.site(&site.site), words.join(", "))
+    };
+    let flagged: Vec<&SiteInfluence> = found
+        .influence
+        .iter()
+        .filter(|site| !site.flags.is_empty())
+        .collect();
+    let named: Vec<String> = flagged.iter().take(FLAGGED_MAX).map(one).collect();
+    let more = flagged.len().saturating_sub(FLAGGED_MAX);
+    let rest = match more {
+        0 => String::new(),
+        more => format!("; {more} more stand in robustness.csv"),
+    };
+    (!named.is_empty()).then(|| {
+        format!(
+            "{name}: standing out from the other hospitals: {}{rest}. A flag is a reason to look \
+             at the hospital\u{2019}s data; nobody was left out of the pool for it.",
+            named.join("; ")
+        )
+    })
 }
 
 /// What withheld sites leave open, in a sentence.
@@ -158,7 +206,9 @@ fn influence(view: View<'_>, name: &str, metric: Metric, found: &Robustness) -> 
             "Studentised residual",
             "DFFITS",
             "Cook's distance",
+            "Residual of Q",
             "Drawn to the mean (95% CI)",
+            "Stands out by",
         ],
     );
     let plain = |value: f64| Shown::number(real(value, Style::Plain(2)));
@@ -169,21 +219,23 @@ fn influence(view: View<'_>, name: &str, metric: Metric, found: &Robustness) -> 
         .filter(|one| named.contains(&&one.site))
     {
         let drawn = found.shrunken.iter().find(|drawn| drawn.site == one.site);
-        let residual = plain(one.studentised);
+        let flags: Vec<&str> = one.flags.iter().map(|flag| flag.words()).collect();
         table.push(Row::new(
             view.site(&one.site),
             vec![
                 Shown::number(format!("{:.1}%", 100.0 * one.hat)),
-                if one.influential {
-                    residual.with("influential")
-                } else {
-                    residual
-                },
+                plain(one.studentised),
                 plain(one.dffits),
                 plain(one.cooks_distance),
+                plain(one.q_residual),
                 drawn.map_or_else(Shown::none, |drawn| {
                     interval(metric, drawn.estimate, drawn.interval)
                 }),
+                if flags.is_empty() {
+                    Shown::none()
+                } else {
+                    Shown::words(flags.join("; "))
+                },
             ],
         ));
     }

@@ -1,35 +1,65 @@
-//! Every cell of a statistic with its name.
+//! Every cell of a released statistic with its name, whatever its kind.
 //!
-//! From: a received statistic.
-//! To: `cells`, which checks and counts them.
+//! From: a released statistic.
+//! To: `coordinator::intake`, which checks and compares them; `pool::withheld`, which counts them.
 
-use shared::statistic::auc::Auc;
-use shared::statistic::calibration_bins::{CalibrationBins, PredictionBin};
-use shared::statistic::calibration_block::CalibrationBlock;
-use shared::statistic::characteristics::Characteristics;
-use shared::statistic::confusion::Confusion;
-use shared::statistic::contingency::Contingency;
-use shared::statistic::detection::Detection;
-use shared::statistic::discordance::Discordance;
-use shared::statistic::flow::Flow;
-use shared::statistic::histogram::Histogram;
-use shared::statistic::lesion::Lesions;
-use shared::statistic::missing::Missing;
-use shared::statistic::observed_expected::ObservedExpected;
-use shared::statistic::paired_auc::PairedAuc;
-use shared::statistic::permutation::Permutation;
-use shared::statistic::segmentation::Segmentation;
-use shared::statistic::subgroup::{SubgroupRow, SubgroupTable};
-use shared::statistic::{Cell, Disclosed, Estimate, Statistic};
+use super::auc::Auc;
+use super::calibration_bins::{CalibrationBins, PredictionBin};
+use super::calibration_block::CalibrationBlock;
+use super::characteristics::Characteristics;
+use super::confusion::Confusion;
+use super::contingency::Contingency;
+use super::detection::Detection;
+use super::discordance::Discordance;
+use super::flow::Flow;
+use super::histogram::Histogram;
+use super::lesion::Lesions;
+use super::missing::Missing;
+use super::observed_expected::ObservedExpected;
+use super::paired_auc::PairedAuc;
+use super::permutation::Permutation;
+use super::segmentation::Segmentation;
+use super::subgroup::{SubgroupRow, SubgroupTable};
+use super::{Cell, Disclosed, Estimate, Statistic};
+use crate::study::plan::StatisticKind;
 
 /// A cell of either kind, with its name.
-pub(super) enum AnyCell<'a> {
+#[derive(Clone, Debug)]
+pub enum AnyCell<'a> {
+    /// A count of cases, patients or lesions.
     Count(String, &'a Cell<u64>),
+    /// A real number on its own scale.
     Real(String, &'a Cell<f64>),
 }
 
+/// The kind of a released statistic; an estimate's by its metric, a declared sensitivity
+/// analysis by itself.
+pub fn kind(statistic: &Statistic<Disclosed>) -> StatisticKind {
+    match statistic {
+        Statistic::Flow(_) => StatisticKind::Flow,
+        Statistic::Characteristics(_) => StatisticKind::Characteristics,
+        Statistic::Confusion(_) => StatisticKind::Confusion,
+        Statistic::Auc(_) => StatisticKind::Auc,
+        Statistic::PairedAuc(_) => StatisticKind::PairedAuc,
+        Statistic::Histogram(_) => StatisticKind::Histogram,
+        Statistic::ObservedExpected(_) => StatisticKind::ObservedExpected,
+        Statistic::Estimate(it) if it.key.is_declared_sensitivity() => StatisticKind::Sensitivity,
+        Statistic::Estimate(it) => it.key.metric.entry().kind,
+        Statistic::CalibrationBins(_) => StatisticKind::CalibrationBins,
+        Statistic::SubgroupTable(_) => StatisticKind::Subgroup,
+        Statistic::Contingency(_) => StatisticKind::Contingency,
+        Statistic::Discordance(_) => StatisticKind::Discordance,
+        Statistic::Permutation(_) => StatisticKind::Permutation,
+        Statistic::CalibrationBlock(_) => StatisticKind::CalibrationBlock,
+        Statistic::Missing(_) => StatisticKind::Missing,
+        Statistic::Segmentation(_) => StatisticKind::Segmentation,
+        Statistic::Lesions(_) => StatisticKind::Lesions,
+        Statistic::Detection(_) => StatisticKind::Detection,
+    }
+}
+
 /// Every cell of a statistic with its name.
-pub(super) fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
+pub fn cells(statistic: &Statistic<Disclosed>) -> Vec<AnyCell<'_>> {
     let mut out = Vec::new();
     match statistic {
         Statistic::Flow(it) => flow(&mut out, it),
