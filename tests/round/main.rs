@@ -7,6 +7,7 @@
 mod decide;
 mod end;
 mod offline;
+mod preview;
 mod refuse;
 mod restart;
 mod simulate;

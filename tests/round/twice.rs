@@ -13,10 +13,10 @@ use shared::fault::{Code, Fault};
 use crate::consortium;
 
 const SITE: &str = "cleveland";
-const ROUNDS: [&str; 2] = ["heart-disease.r1", "heart-disease.r2"];
+pub(crate) const ROUNDS: [&str; 2] = ["heart-disease.r1", "heart-disease.r2"];
 
 /// Waits until the job of a round waits for approval; its preview.
-fn waiting(federation: &Federation, round: &str) -> Value {
+pub(crate) fn waiting(federation: &Federation, round: &str) -> Value {
     let until = Instant::now() + Duration::from_secs(60);
     loop {
         let answer = federation.node(SITE, &["job", "preview", round]);
@@ -28,7 +28,7 @@ fn waiting(federation: &Federation, round: &str) -> Value {
     }
 }
 
-fn approve(federation: &Federation, preview: &Value) -> Result<(), Fault> {
+pub(crate) fn approve(federation: &Federation, preview: &Value) -> Result<(), Fault> {
     let digest = |value: &Value| value.as_str().unwrap().parse().unwrap();
     let decision = Verb::Approve {
         job: digest(&preview["job"]["digest"]),
@@ -39,7 +39,7 @@ fn approve(federation: &Federation, preview: &Value) -> Result<(), Fault> {
     ask(&state, &Request::Decide { decision }).map(drop)
 }
 
-fn launch(federation: &Federation, round: &str) {
+pub(crate) fn launch(federation: &Federation, round: &str) {
     let locked = federation.path("study.locked.json");
     let locked = locked.to_str().unwrap();
     federation

@@ -292,6 +292,10 @@ fn how_to_pages_work_as_printed() {
         preview.contains("exactly these") && preview.contains("AUC of p_b"),
         "{preview}"
     );
+    let page = walk.typed(&next(&mut node, "--html"), 0);
+    assert!(page.contains("preview.html: "), "{page}");
+    let page = std::fs::read_to_string(walk.dir.join("preview.html")).unwrap();
+    assert!(page.contains("What the coordinator can infer"));
     let approve = next(&mut node, "job approve");
     assert!(walk.typed(&approve, 7).contains("FV-POL-005"));
     assert!(
