@@ -12,6 +12,8 @@ use shared::identity::{CanonicalError, Digest, check_canonical, to_canonical};
 use shared::study::{ExchangeId, RoundId, StudySlug, Timestamp};
 use shared::wire::{LedgerHead, Refusal};
 
+use crate::config::ReleaseMode;
+
 /// Name and version of an entry.
 pub const SCHEMA: &str = "fedval.ledger-entry/1";
 
@@ -61,6 +63,15 @@ pub enum Event {
         /// that did not keep them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         groups: Option<Digest>,
+        /// The release's shape, where a person looked at it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shape: Option<Digest>,
+        /// The mode that came into force for the study with this approval.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        standing: Option<ReleaseMode>,
+        /// The entry of the approval that stands for this one, where nobody looked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        follows: Option<u64>,
     },
     /// The coordinator has confirmed the bytes.
     Delivered {
@@ -143,6 +154,23 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         groups: Option<Digest>,
     },
+}
+
+/// How bytes came to be approved.
+#[derive(Clone, Debug)]
+pub struct Approval {
+    /// Digest of the policy file.
+    pub policy: Digest,
+    /// Who approved.
+    pub approver: String,
+    /// A remark; stays here.
+    pub note: Option<String>,
+    /// The release's shape, where a person looked at it.
+    pub shape: Option<Digest>,
+    /// The mode that comes into force for the study.
+    pub standing: Option<ReleaseMode>,
+    /// The entry of the approval that stands for this one.
+    pub follows: Option<u64>,
 }
 
 impl Event {
@@ -247,21 +275,18 @@ impl Event {
     }
 
     /// The approval of `bytes`.
-    pub fn approved(
-        bytes: &ReleasedBytes,
-        policy: Digest,
-        approver: &str,
-        note: Option<String>,
-        groups: Option<Digest>,
-    ) -> Self {
+    pub fn approved(bytes: &ReleasedBytes, approval: Approval, groups: Option<Digest>) -> Self {
         Self::Approved {
             release: bytes.id(),
             digest: bytes.digest(),
             size: bytes.bytes().len() as u64,
-            policy,
-            approver: approver.to_owned(),
-            note,
+            policy: approval.policy,
+            approver: approval.approver,
+            note: approval.note,
             groups,
+            shape: approval.shape,
+            standing: approval.standing,
+            follows: approval.follows,
         }
     }
 

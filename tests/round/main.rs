@@ -4,6 +4,7 @@
 //! From: `harness`.
 //! To: nobody.
 
+mod approve;
 mod decide;
 mod end;
 mod offline;

@@ -14,7 +14,7 @@ use crate::twice::{ROUNDS, approve, launch, waiting};
 const SITE: &str = "cleveland";
 
 /// The hospital's table with `count` further patients of each class.
-fn grown(site: &mut Site, count: usize) {
+pub(crate) fn grown(site: &mut Site, count: usize) {
     let text = String::from_utf8(site.table.clone()).unwrap();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     for class in ["0", "1"] {

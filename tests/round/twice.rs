@@ -13,7 +13,7 @@ use shared::fault::{Code, Fault};
 use crate::consortium;
 
 const SITE: &str = "cleveland";
-pub(crate) const ROUNDS: [&str; 2] = ["heart-disease.r1", "heart-disease.r2"];
+pub(crate) const ROUNDS: [&str; 3] = ["heart-disease.r1", "heart-disease.r2", "heart-disease.r3"];
 
 /// Waits until the job of a round waits for approval; its preview.
 pub(crate) fn waiting(federation: &Federation, round: &str) -> Value {
@@ -55,7 +55,7 @@ fn of_two_previews_the_second_is_computed_again_before_it_may_leave() {
         }
     });
     federation.start();
-    let previews = ROUNDS.map(|round| {
+    let previews = [ROUNDS[0], ROUNDS[1]].map(|round| {
         launch(&federation, round);
         waiting(&federation, round)
     });

@@ -17,11 +17,13 @@ use shared::study::{SiteState, StudyProtocol};
 
 use super::output::Output;
 use super::{Cli, Outcome, measure, one};
+use crate::approval::{self, Ask};
 use crate::cohort::Finding;
 use crate::config::NodeConfig;
-use crate::daemon::control::{Person, Reply, Request, ask};
+use crate::daemon::control::{Reply, Request, ask};
 use crate::daemon::{Reading, StateLock};
 use crate::link::system_now;
+use crate::person::Person;
 use crate::preview::{self, Difference, Page, Told};
 use crate::release::{self, Verb};
 use crate::store::{Store, StoredJob, StoredPreview, unknown_job};
@@ -76,6 +78,8 @@ struct Preview {
     findings: Vec<Finding>,
     difference: Difference,
     inference: String,
+    approval: Ask,
+    approved_so_far: Vec<String>,
     document: serde_json::Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     html: Option<String>,
@@ -90,6 +94,10 @@ struct Waiting {
     release: ReceivedRelease,
     exchange: Option<Exchange>,
     told: Told,
+    /// How many people must approve, why, who has.
+    asks: Vec<String>,
+    ask: Ask,
+    so_far: Vec<String>,
 }
 
 impl Job {
@@ -281,6 +289,9 @@ fn read_preview(config: &NodeConfig, job: &StoredJob) -> Result<Waiting, Vec<Fau
     let difference = Difference::of(&store, &job.study, stored.digest, &items).map_err(one)?;
     let exchange = declared(job);
     let told = Told::new(&protocol, &release, &items, difference, exchange.as_ref());
+    let ask = release::ask(&store, config, &release).map_err(one)?;
+    let entries = store.entries().map_err(one)?;
+    let so_far = approval::so_far(&entries, job.digest, stored.digest);
     Ok(Waiting {
         stored,
         items,
@@ -289,6 +300,9 @@ fn read_preview(config: &NodeConfig, job: &StoredJob) -> Result<Waiting, Vec<Fau
         release,
         exchange,
         told,
+        asks: ask.words(job.study.as_str(), &so_far),
+        ask,
+        so_far,
     })
 }
 
@@ -303,6 +317,8 @@ impl Waiting {
             None => heading,
         };
         let shown = (self.items.as_slice(), Some(&self.told));
+        let asks = self.asks.join("\n  ");
+        let heading = format!("{heading}\n\nwho must approve\n  {asks}");
         preview::text(
             &heading,
             &self.protocol,
@@ -326,6 +342,7 @@ impl Waiting {
             findings: &self.findings,
             told: &self.told,
             exchange: self.exchange.as_ref(),
+            asks: &self.asks,
             bytes,
         };
         page.html()
@@ -342,6 +359,8 @@ impl Waiting {
             findings: self.findings,
             difference: self.told.difference,
             inference: self.told.inference,
+            approval: self.ask,
+            approved_so_far: self.so_far,
             document,
             html: html.map(|path| path.display().to_string()),
         })
@@ -491,7 +510,7 @@ fn decide(
         }
         Holder::Nobody(_lock) => {
             let person = Person::myself();
-            person.may_decide(&config.access.approvers).map_err(one)?;
+            person.may_decide(&config.access).map_err(one)?;
             let store = Store::open(dir).map_err(one)?;
             release::decide(&store, config, verb.clone(), &person.name, system_now())
                 .map_err(one)?;
@@ -499,7 +518,7 @@ fn decide(
         }
     };
     let text = if waits_still(config, &verb)? {
-        format!("{what} by {by}; the policy asks for another person too\n")
+        format!("{what} by {by}; another person must approve it too\n")
     } else {
         format!("{what} by {by}\n")
     };

@@ -162,9 +162,11 @@ fn line(entry: &Entry) -> String {
             digest,
             size,
             approver,
+            follows,
             ..
         } => {
-            format!("{size} bytes {digest} by {approver}")
+            let follows = follows.map_or_else(String::new, |entry| format!(" (entry {entry})"));
+            format!("{size} bytes {digest} by {approver}{follows}")
         }
         Event::Delivered { release, .. } => format!("release {release}"),
         Event::Declined { refusal, by, .. } => format!("\"{refusal}\" by {by}"),

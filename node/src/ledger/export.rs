@@ -19,6 +19,7 @@ use shared::study::SiteSlug;
 use shared::wire::LedgerHead;
 
 use super::{Entry, Event};
+use crate::approval::{AUTOMATIC, SAME_SHAPE};
 
 /// What an export is made of.
 pub(crate) struct Export<'a> {
@@ -283,7 +284,8 @@ impl Export<'_> {
 
 /// The person of an entry; rules of the policy and of admission are none.
 fn approver(entry: &Entry) -> Option<&str> {
-    let rule = |by: &&str| ["policy", "admission", "coordinator"].contains(by);
+    let rule =
+        |by: &&str| ["policy", "admission", "coordinator", AUTOMATIC, SAME_SHAPE].contains(by);
     entry.event.by().filter(|by| !rule(by))
 }
 

@@ -39,6 +39,8 @@ pub struct Page<'a> {
     pub told: &'a Told,
     /// The exchange that is approved together with it.
     pub exchange: Option<&'a Exchange>,
+    /// Who must approve, in sentences.
+    pub asks: &'a [String],
     /// The bytes that would leave, UTF-8.
     pub bytes: &'a str,
 }

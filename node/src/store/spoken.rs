@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
+use shared::study::StudyProtocol;
 use shared::study::lock::LockedProtocol;
 
 use super::{Store, WriteFault, digest_column, ledger_rows, verified};
@@ -68,11 +69,9 @@ impl Store {
             }
             seen.insert(release);
             let protocol = match entry.protocol {
-                Some(digest) => self.protocol(digest)?,
+                Some(digest) => self.study_protocol(digest)?,
                 None => None,
             };
-            let protocol: Option<Document> =
-                protocol.and_then(|bytes| serde_json::from_slice(&bytes).ok());
             told.push(Told {
                 seq: entry.seq,
                 at: entry.at,
@@ -80,12 +79,22 @@ impl Store {
                 round: entry.round.clone(),
                 digest: release,
                 models: protocol
-                    .map(|document| spoken::models(&document.body.protocol).collect())
+                    .map(|protocol| spoken::models(&protocol).collect())
                     .unwrap_or_default(),
                 groups,
             });
         }
         Ok(Past::new(numbers, told, releases))
+    }
+
+    /// A protocol that this node has checked when it came.
+    ///
+    /// # Errors
+    /// `FV-INT-001`.
+    pub fn study_protocol(&self, digest: Digest) -> Result<Option<StudyProtocol>, Fault> {
+        let bytes = self.protocol(digest)?;
+        let read = |bytes: Vec<u8>| serde_json::from_slice::<Document>(&bytes).ok();
+        Ok(bytes.and_then(read).map(|document| document.body.protocol))
     }
 
     /// The groups that these bytes speak about, and with how many releases they were compared;
