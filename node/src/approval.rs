@@ -8,6 +8,8 @@
 //! From: `config`, the ledger's entries, the reviewed release.
 //! To: `release` (decides), the preview (says it).
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use shared::disclosure::policy::DUA_APPROVERS as FOUR_EYES;
 use shared::disclosure::{Profile, ReceivedRelease};
@@ -15,10 +17,14 @@ use shared::fault::Fault;
 use shared::identity::Digest;
 use shared::study::StudyProtocol;
 
-use crate::config::{FourEyes, NodeConfig, ReleaseMode, ReleaseSection};
+use crate::config::{AccessSection, FourEyes, NodeConfig, ReleaseMode, ReleaseSection};
 use crate::ledger::{Entry, Event};
+use crate::person::{self, Person};
+use signature::Signed;
 
+pub mod key;
 pub mod shape;
+pub mod signature;
 
 /// The name of the approver when the site's configuration says `automatic`.
 pub const AUTOMATIC: &str = "automatic, by this site's configuration";
@@ -164,19 +170,61 @@ impl Ask {
     }
 }
 
-/// Who has approved these bytes of a job so far, in order.
-pub fn so_far(entries: &[Entry], job: Digest, seen: Digest) -> Vec<String> {
+/// One person's approval, of several that are asked for.
+#[derive(Clone, Debug)]
+pub struct Endorsement {
+    /// Who.
+    pub approver: String,
+    /// Their signature, where the site asks for one.
+    pub signature: Option<Signed>,
+}
+
+impl Endorsement {
+    /// Whether it counts now: the person may still decide, and the key is still theirs.
+    pub fn counts(&self, access: &AccessSection) -> bool {
+        let listed = access.keys.get(&self.approver);
+        let signed = self.signature.as_ref().map(|signed| &signed.key);
+        (access.keys.is_empty() || (listed.is_some() && listed == signed))
+            && Person::named(&self.approver).may_decide(access).is_ok()
+    }
+}
+
+/// Who has approved these bytes of a job so far, with what else comes into force, in order.
+pub fn so_far(
+    entries: &[Entry],
+    job: Digest,
+    seen: Digest,
+    mode: Option<ReleaseMode>,
+) -> Vec<Endorsement> {
     let own = entries.iter().filter(|entry| entry.job == Some(job));
-    let names = own.filter_map(|entry| {
+    let all = own.filter_map(|entry| {
         let Event::Endorsed {
-            digest, approver, ..
+            digest,
+            approver,
+            standing,
+            signature,
+            ..
         } = &entry.event
         else {
             return None;
         };
-        (*digest == seen).then(|| approver.clone())
+        (*digest == seen && *standing == mode).then(|| Endorsement {
+            approver: approver.clone(),
+            signature: signature.clone(),
+        })
     });
-    names.collect()
+    all.collect()
+}
+
+/// Whether these approvals are enough where `people` different people must approve: those that
+/// count, and of two lists one of each.
+pub fn suffice(access: &AccessSection, people: usize, approvals: &[Endorsement]) -> bool {
+    let names: BTreeSet<&str> = approvals
+        .iter()
+        .filter(|one| one.counts(access))
+        .map(|one| one.approver.as_str())
+        .collect();
+    names.len() >= people && person::of_each_list(access, &names)
 }
 
 /// A study's entries.

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use shared::fault::{Code, Fault};
-use shared::identity::{Address, Digest};
+use shared::identity::{Address, Digest, PublicKey};
 use shared::study::{SiteSlug, StudySlug};
 
 pub use imaging::ImagingSection;
@@ -135,6 +135,9 @@ pub struct AccessSection {
     /// it and the other in `approvers`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub second_approvers: Vec<Approver>,
+    /// Public keys of approvers, by name. Where one is listed, every approval is signed.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<String, PublicKey>,
 }
 
 /// A person, or the members of a group, of this machine.

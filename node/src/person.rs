@@ -3,6 +3,8 @@
 //! From: the kernel's credentials, `/etc/passwd`, `/etc/group`, `config`.
 //! To: `daemon::control`, `release`, the command line.
 
+use std::collections::BTreeSet;
+
 use shared::fault::{Code, Fault};
 
 use crate::config::{AccessSection, Approver};
@@ -39,7 +41,7 @@ impl Person {
     }
 
     /// The user whom the ledger calls `name`.
-    fn named(name: &str) -> Self {
+    pub fn named(name: &str) -> Self {
         let fields = table("/etc/passwd")
             .into_iter()
             .find(|fields| fields.first().is_some_and(|first| first == name));
@@ -95,19 +97,16 @@ impl Person {
     }
 }
 
-/// Whether these different people are the right ones where two must approve: with a second list,
-/// one of each.
-pub fn suffice(access: &AccessSection, names: &[String]) -> bool {
+/// Whether there is one of each list among these people; without a second list any will do.
+pub fn of_each_list(access: &AccessSection, names: &BTreeSet<&str>) -> bool {
     if access.second_approvers.is_empty() {
         return true;
     }
     let people: Vec<Person> = names.iter().map(|name| Person::named(name)).collect();
-    people.iter().enumerate().any(|(at, one)| {
-        one.is_first(access)
-            && people
-                .iter()
-                .enumerate()
-                .any(|(other, two)| other != at && two.stands_in(&access.second_approvers))
+    let is_second = |other: &Person| other.stands_in(&access.second_approvers);
+    people.iter().any(|one| {
+        let mut others = people.iter().filter(|other| other.name != one.name);
+        one.is_first(access) && others.any(is_second)
     })
 }
 
@@ -132,8 +131,7 @@ mod tests {
             ..AccessSection::default()
         };
         let enough = |access: &AccessSection, names: &[&str]| {
-            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            suffice(access, &names)
+            of_each_list(access, &names.iter().copied().collect())
         };
         assert!(enough(&access, &["anna", "ben"]));
         access.second_approvers = vec![user("dora")];

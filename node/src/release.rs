@@ -13,11 +13,11 @@ use shared::study::{StudyProtocol, Timestamp, Visibility};
 use shared::wire::Refusal;
 
 use crate::approval::Ask;
+use crate::approval::signature::{self, Signed, Statement};
 use crate::cohort::{Finding, Means, Progress};
 use crate::config::NodeConfig;
 use crate::ledger::Approval;
 use crate::measure::{self, Measured, Question};
-use crate::person;
 use crate::store::{Change, Eyes, Pause, Store, StoredJob};
 use crate::waypoint;
 
@@ -170,6 +170,7 @@ fn settle(
         shape: None,
         standing: None,
         follows: alone.follows,
+        signatures: Vec::new(),
     });
     let preview = Change::Preview {
         bytes: &bytes,
@@ -200,6 +201,9 @@ pub enum Verb {
         seen: Digest,
         /// A remark; stays here.
         note: Option<String>,
+        /// The person's own signature.
+        #[serde(default)]
+        signature: Option<Box<Signed>>,
     },
     /// Release nothing.
     Reject {
@@ -225,7 +229,7 @@ pub enum Verb {
 /// Carries out a decision in the name of the person `by`.
 ///
 /// # Errors
-/// `FV-JOB-001`, `FV-POL-006`, `FV-POL-007`, `FV-POL-008`, `FV-INT-001`.
+/// `FV-JOB-001`, `FV-POL-006`, `FV-POL-007`, `FV-POL-008`, `FV-POL-010`, `FV-INT-001`.
 pub fn decide(
     store: &Store,
     config: &NodeConfig,
@@ -234,10 +238,17 @@ pub fn decide(
     now: Timestamp,
 ) -> Result<(), Fault> {
     match verb {
-        Verb::Approve { job, seen, note } => {
+        Verb::Approve {
+            job,
+            seen,
+            note,
+            signature,
+        } => {
             // Whoever altered what is kept of earlier releases gets nothing approved.
             store.past()?;
             let (policy, ask) = asked(store, config, job, now)?;
+            let statement = Statement::new(by, job, seen, ask.standing);
+            signature::check(&config.access, &statement, signature.as_deref())?;
             waypoint::pass("node.approve.asked");
             let approval = Approval {
                 policy,
@@ -246,10 +257,11 @@ pub fn decide(
                 shape: Some(ask.shape),
                 standing: ask.standing,
                 follows: None,
+                signatures: signature.map(|signed| *signed).into_iter().collect(),
             };
             let eyes = Eyes {
                 people: ask.people,
-                suffice: &|names| person::suffice(&config.access, names),
+                access: &config.access,
             };
             let change = Change::Approved {
                 approval,

@@ -66,6 +66,8 @@ pub struct Site {
     pub mode: Mode,
     /// When two people must approve; by default never, since a test is one person.
     pub four_eyes: &'static str,
+    /// Who may approve, as `node.toml` lists them; by default the user that runs the node.
+    pub approvers: Vec<String>,
     /// Studies on its list.
     pub studies: Vec<String>,
     /// Further lines of its `node.toml`.
@@ -83,6 +85,7 @@ impl Site {
                 policy: Some(OPEN_DATA.to_owned()),
                 mode: Mode::Automatic,
                 four_eyes: "never",
+                approvers: Vec::new(),
                 studies: vec![SLUG.to_owned()],
                 more: String::new(),
             })
@@ -117,10 +120,11 @@ impl Site {
         format!(
             "config_version = 1\n[site]\nslug = \"{slug}\"\n[identity]\ndir = \"identity\"\n\
              [storage]\ndir = \"state\"\n[coordinator]\naddress = \"127.0.0.1:{port}\"\n\
-             [access]\nstudies = [{studies}]\n[release]\nmode = \"{mode}\"\nfour_eyes = \"{eyes}\"\n{policy}\
+             [access]\nstudies = [{studies}]\napprovers = {approvers:?}\n[release]\nmode = \"{mode}\"\nfour_eyes = \"{eyes}\"\n{policy}\
              [study.{SLUG}.table]\npath = \"predictions.csv\"\nkey = \"case_id\"\n{more}",
             slug = self.slug,
             eyes = self.four_eyes,
+            approvers = self.approvers,
             studies = studies.join(", "),
             more = self.more,
         )

@@ -53,6 +53,7 @@ fn decide_as(federation: &Federation, preview: &Value, person: &str) -> Result<(
         job: digest(&preview["job"]["digest"]),
         seen: digest(&preview["digest"]),
         note: None,
+        signature: None,
     };
     decide(&store, &config, verb, person, system_now())
 }
@@ -95,6 +96,7 @@ fn the_first_release_and_a_mode_that_comes_into_force_ask_for_two_people() {
         if site.slug == SITE {
             *site = site.clone().standard();
             site.four_eyes = "first";
+            site.approvers = vec!["anna".to_owned(), "ben".to_owned()];
         }
     });
     federation.start();
@@ -139,6 +141,7 @@ fn where_each_of_two_lists_must_agree_two_of_one_list_are_not_enough() {
         if site.slug == SITE {
             *site = site.clone().standard().manual();
             site.four_eyes = "always";
+            site.approvers = vec!["anna".to_owned(), "ben".to_owned()];
         }
     });
     federation.start();
@@ -147,7 +150,7 @@ fn where_each_of_two_lists_must_agree_two_of_one_list_are_not_enough() {
     federation.take_node(SITE).stop();
     let file = federation.path(SITE).join("node.toml");
     let text = std::fs::read_to_string(&file).unwrap();
-    let lists = "[access]\napprovers = [\"anna\", \"ben\"]\nsecond_approvers = [\"dora\"]\n";
+    let lists = "[access]\nsecond_approvers = [\"dora\"]\n";
     std::fs::write(&file, text.replace("[access]\n", lists)).unwrap();
     let preview = waiting(&federation, ROUNDS[0]);
     assert_eq!(preview["approval"]["why"], "always");

@@ -11,6 +11,7 @@ mod offline;
 mod preview;
 mod refuse;
 mod restart;
+mod sign;
 mod simulate;
 mod steps;
 mod twice;

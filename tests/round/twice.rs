@@ -34,6 +34,7 @@ pub(crate) fn approve(federation: &Federation, preview: &Value) -> Result<(), Fa
         job: digest(&preview["job"]["digest"]),
         seen: digest(&preview["digest"]),
         note: None,
+        signature: None,
     };
     let state = federation.path(SITE).join("state");
     ask(&state, &Request::Decide { decision }).map(drop)

@@ -328,6 +328,13 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     assert!(report.contains("not released under its own policy"));
     let mut bundle = lines("read-the-bundle.md");
     walk.typed(&next(&mut bundle, "report verify"), 0);
+    let made = walk.at_terminal(
+        &next(node, "approver new"),
+        "copper lantern river\ncopper lantern river",
+    );
+    assert!(made.contains("= \"ed25519:"), "{made}");
+    let listed = walk.typed(&next(node, "approver list"), 0);
+    assert!(listed.contains("approvals are not signed"), "{listed}");
     assert!(walk.typed(&next(node, "pause"), 0).contains("paused by"));
     assert!(walk.typed(&next(node, "resume"), 0).contains("resumed by"));
     assert!(walk.typed(&next(node, "status"), 0).contains("connected"));

@@ -12,14 +12,17 @@ use clap::Subcommand;
 use serde::Serialize;
 use shared::disclosure::{Item, ReceivedRelease};
 use shared::fault::{Code, Exit, Fault};
+use shared::identity::Digest;
 use shared::study::job::{Exchange, Job as DeclaredJob};
 use shared::study::{SiteState, StudyProtocol};
 
 use super::output::Output;
-use super::{Cli, Outcome, measure, one};
+use super::{Cli, Outcome, measure, one, secret};
+use crate::approval::key::LockedKey;
+use crate::approval::signature::{Signed, Statement};
 use crate::approval::{self, Ask};
 use crate::cohort::Finding;
-use crate::config::NodeConfig;
+use crate::config::{NodeConfig, ReleaseMode};
 use crate::daemon::control::{Reply, Request, ask};
 use crate::daemon::{Reading, StateLock};
 use crate::link::system_now;
@@ -53,6 +56,9 @@ pub(super) enum Job {
         /// A remark for the ledger; it stays here.
         #[arg(long)]
         note: Option<String>,
+        /// Your key file, where this site asks for signatures.
+        #[arg(long, value_name = "FILE", env = "FEDVAL_APPROVER_KEY")]
+        key: Option<PathBuf>,
     },
     /// Release nothing for this job.
     Reject {
@@ -118,7 +124,10 @@ impl Job {
             Self::List => list(&config, output),
             Self::Show { job } => show(&config, job, output),
             Self::Preview { job, html } => preview(&config, job, html.as_deref(), output),
-            Self::Approve { job, note } => approve(&config, job, note.clone(), output),
+            Self::Approve { job, note, key } => {
+                let key = key.as_deref();
+                approve(&config, job, note.clone(), key, output)
+            }
             Self::Reject { job, reason } => {
                 let found = find(&config, job)?;
                 let verb = Verb::Reject {
@@ -291,7 +300,9 @@ fn read_preview(config: &NodeConfig, job: &StoredJob) -> Result<Waiting, Vec<Fau
     let told = Told::new(&protocol, &release, &items, difference, exchange.as_ref());
     let ask = release::ask(&store, config, &release).map_err(one)?;
     let entries = store.entries().map_err(one)?;
-    let so_far = approval::so_far(&entries, job.digest, stored.digest);
+    let so_far = approval::so_far(&entries, job.digest, stored.digest, ask.standing);
+    let so_far = so_far.iter().filter(|one| one.counts(&config.access));
+    let so_far: Vec<String> = so_far.map(|one| one.approver.clone()).collect();
     Ok(Waiting {
         stored,
         items,
@@ -413,7 +424,13 @@ fn preview(config: &NodeConfig, name: &str, html: Option<&Path>, output: &Output
 }
 
 /// Releasing is never scripted: it needs a terminal and the study's name, typed.
-fn approve(config: &NodeConfig, name: &str, note: Option<String>, output: &Output) -> Outcome {
+fn approve(
+    config: &NodeConfig,
+    name: &str,
+    note: Option<String>,
+    key: Option<&Path>,
+    output: &Output,
+) -> Outcome {
     let job = find(config, name)?;
     let waiting = read_preview(config, &job)?;
     let seen = waiting.stored.digest;
@@ -423,6 +440,15 @@ fn approve(config: &NodeConfig, name: &str, note: Option<String>, output: &Outpu
             format!("releasing {} needs a person at a terminal", job.round),
             "standard input is not a terminal",
             format!("run it yourself: fedval-node job approve {}", job.round),
+        )));
+    }
+    let key = key.map(LockedKey::read).transpose().map_err(one)?;
+    if key.is_none() && !config.access.keys.is_empty() {
+        return Err(one(Fault::new(
+            Code::ApprovalNotSigned,
+            "nothing was released",
+            "this site lists keys of its approvers, and no key file was named",
+            format!("fedval-node job approve {} --key FILE", job.round),
         )));
     }
     output.words(&waiting.text(&job));
@@ -441,12 +467,26 @@ fn approve(config: &NodeConfig, name: &str, note: Option<String>, output: &Outpu
             format!("look again: fedval-node job preview {}", job.round),
         )));
     }
+    let signature = key.map(|key| sign(&key, &job, seen, waiting.ask.standing));
     let verb = Verb::Approve {
         job: job.digest,
         seen,
         note,
+        signature: signature.transpose().map_err(one)?.map(Box::new),
     };
     decide(config, verb, "job approve", "approved", output)
+}
+
+/// Signs what was shown, in the name of whoever runs this command.
+fn sign(
+    key: &LockedKey<'_>,
+    job: &StoredJob,
+    seen: Digest,
+    standing: Option<ReleaseMode>,
+) -> Result<Signed, Fault> {
+    let passphrase = secret::ask("Passphrase of your key: ")?;
+    let me = Person::myself();
+    Statement::new(&me.name, job.digest, seen, standing).sign(&key.open(&passphrase)?)
 }
 
 #[derive(Serialize)]

@@ -14,7 +14,8 @@ use shared::wire::Refusal;
 use super::{
     StoredJob, WriteFault, digest_column, head, ledger_rows, not_waiting, spoken, verified,
 };
-use crate::approval;
+use crate::approval::{self, Endorsement};
+use crate::config::AccessSection;
 use crate::ledger::{self, Approval, Entry, Event};
 use crate::spoken::Spoken;
 use crate::waypoint;
@@ -23,8 +24,8 @@ use crate::waypoint;
 pub struct Eyes<'a> {
     /// How many different ones.
     pub people: usize,
-    /// Whether these, all different, are the right ones.
-    pub suffice: &'a dyn Fn(&[String]) -> bool,
+    /// Who may, and with which keys.
+    pub access: &'a AccessSection,
 }
 
 /// A job's change of state with what belongs to it. Each fits some states only, looked up in the
@@ -149,7 +150,9 @@ pub(super) fn apply(
                 let Some(all) = endorse(sql, stored, now, &approval, seen, &eyes)? else {
                     return Ok(());
                 };
-                approval.approver = all;
+                let names: Vec<&str> = all.iter().map(|one| one.approver.as_str()).collect();
+                approval.approver = names.join(" and ");
+                approval.signatures = all.into_iter().filter_map(|one| one.signature).collect();
             }
             approve(sql, stored, now, approval, seen)
         }
@@ -222,8 +225,7 @@ fn keep_preview(
     Ok(())
 }
 
-/// One of several people approves these bytes; all their names once there are enough of the right
-/// ones. Who has approved so far stands in the ledger.
+/// One of several people approves these bytes; all their approvals once they are enough. Who has approved so far stands in the ledger.
 fn endorse(
     sql: &Transaction<'_>,
     job: &StoredJob,
@@ -231,7 +233,7 @@ fn endorse(
     approval: &Approval,
     seen: Digest,
     eyes: &Eyes<'_>,
-) -> Result<Option<String>, WriteFault> {
+) -> Result<Option<Vec<Endorsement>>, WriteFault> {
     let digest: Digest = sql.query_row(
         "SELECT digest FROM preview WHERE job = ?1",
         params![job.digest.to_string()],
@@ -241,8 +243,9 @@ fn endorse(
         return Err(computed_again(job).into());
     }
     let entries = verified(&ledger_rows(sql)?)?;
-    let mut names = approval::so_far(&entries, job.digest, seen);
-    if names.contains(&approval.approver) {
+    let mut all = approval::so_far(&entries, job.digest, seen, approval.standing);
+    all.retain(|one| one.counts(eyes.access));
+    if all.iter().any(|one| one.approver == approval.approver) {
         return Err(Fault::new(
             Code::SecondApprover,
             format!("{} has approved this release already", approval.approver),
@@ -256,11 +259,15 @@ fn endorse(
         digest: seen,
         approver: approval.approver.clone(),
         note: approval.note.clone(),
+        standing: approval.standing,
+        signature: approval.signatures.first().cloned(),
     };
     append_for(sql, job, now, event)?;
-    names.push(approval.approver.clone());
-    let enough = names.len() >= eyes.people && (eyes.suffice)(&names);
-    Ok(enough.then(|| names.join(" and ")))
+    all.push(Endorsement {
+        approver: approval.approver.clone(),
+        signature: approval.signatures.first().cloned(),
+    });
+    Ok(approval::suffice(eyes.access, eyes.people, &all).then_some(all))
 }
 
 fn computed_again(job: &StoredJob) -> Fault {

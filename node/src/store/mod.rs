@@ -571,7 +571,8 @@ fn verified(rows: &[LedgerRow]) -> Result<Vec<Entry>, Fault> {
         Fault::new(
             Code::LedgerBroken,
             format!("ledger entry {seq} does not fit the chain"),
-            "an entry was altered, removed or put in another order",
+            "an entry was altered, removed or put in another order, or an approver's signature is not \
+             over what it says",
             "this node sends nothing until it is explained; restore the state directory from its \
              backup",
         )
