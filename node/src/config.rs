@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use shared::fault::{Code, Fault};
-use shared::identity::{Address, Digest};
+use shared::identity::{Address, Digest, PublicKey};
 use shared::study::{SiteSlug, StudySlug};
 
 pub use imaging::ImagingSection;
@@ -129,8 +129,15 @@ pub struct AccessSection {
     pub studies: Vec<StudySlug>,
     /// Study-signing keys this site accepts, beside those pinned at join.
     pub protocol_signers: Vec<Digest>,
-    /// Who may approve a release; default nobody.
+    /// Who may approve a release; default: the user that runs the node.
     pub approvers: Vec<Approver>,
+    /// Others who may. Where two people must approve and this list is given, one of them stands in
+    /// it and the other in `approvers`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub second_approvers: Vec<Approver>,
+    /// Public keys of approvers, by name. Where one is listed, every approval is signed.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<String, PublicKey>,
 }
 
 /// A person, or the members of a group, of this machine.
@@ -181,6 +188,8 @@ impl From<Approver> for String {
 pub struct ReleaseSection {
     /// Default `manual`.
     pub mode: ReleaseMode,
+    /// Default `first`.
+    pub four_eyes: FourEyes,
 }
 
 /// Whether a person looks before anything leaves.
@@ -190,8 +199,35 @@ pub enum ReleaseMode {
     /// A person approves the computed bytes.
     #[default]
     Manual,
+    /// What asks and shows the same as a release that a person approved leaves by itself.
+    SameShape,
     /// What the policy allows leaves by itself.
     Automatic,
+}
+
+impl ReleaseMode {
+    /// The word in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::SameShape => "same-shape",
+            Self::Automatic => "automatic",
+        }
+    }
+}
+
+/// When two different people must approve; under `dua` they always must.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FourEyes {
+    /// The first release of each study, and the one with which a mode comes into force; not under
+    /// `open-data`.
+    #[default]
+    First,
+    /// Every release.
+    Always,
+    /// One person suffices: for a site that has one approver.
+    Never,
 }
 
 /// `[disclosure]`.
@@ -303,6 +339,18 @@ impl NodeConfig {
             config.site.display_name = config.site.slug.to_string();
         }
         config.resolve()?;
+        let ReleaseSection { mode, four_eyes } = config.release;
+        if four_eyes == FourEyes::Always && mode != ReleaseMode::Manual {
+            return Err(explain::invalid(
+                file,
+                format!(
+                    "[release] says mode = \"{}\" and four_eyes = \"always\"",
+                    mode.as_str()
+                ),
+                "two people cannot approve what leaves without a person",
+                "write mode = \"manual\", or four_eyes = \"first\"",
+            ));
+        }
         config.imaging.check(file)?;
         for (slug, study) in &config.study {
             study.check(file, slug)?;

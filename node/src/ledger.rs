@@ -1,5 +1,6 @@
 //! The ledger: an append-only, hash-chained record of what was asked, refused and released.
-//! An entry's hash covers its canonical bytes, which contain the hash of the entry before.
+//! An entry's hash covers its canonical bytes, which contain the hash of the entry before. An
+//! approval may carry the signatures of its approvers, which are checked with the chain.
 //!
 //! From: `store` (rows), the daemon and `measure` (entries).
 //! To: `fedval-node ledger`, the heads that node and coordinator compare.
@@ -11,6 +12,9 @@ use shared::disclosure::ReleasedBytes;
 use shared::identity::{CanonicalError, Digest, check_canonical, to_canonical};
 use shared::study::{ExchangeId, RoundId, StudySlug, Timestamp};
 use shared::wire::{LedgerHead, Refusal};
+
+use crate::approval::signature::{Signed, Statement};
+use crate::config::ReleaseMode;
 
 /// Name and version of an entry.
 pub const SCHEMA: &str = "fedval.ledger-entry/1";
@@ -61,6 +65,18 @@ pub enum Event {
         /// that did not keep them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         groups: Option<Digest>,
+        /// The release's shape, where a person looked at it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shape: Option<Digest>,
+        /// The mode that came into force for the study with this approval.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        standing: Option<ReleaseMode>,
+        /// The entry of the approval that stands for this one, where nobody looked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        follows: Option<u64>,
+        /// The approvers' own signatures, where the site asks for them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        signatures: Vec<Signed>,
     },
     /// The coordinator has confirmed the bytes.
     Delivered {
@@ -86,6 +102,12 @@ pub enum Event {
         approver: String,
         /// A remark; stays here.
         note: Option<String>,
+        /// The mode that comes into force with the approval.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        standing: Option<ReleaseMode>,
+        /// Their own signature, where the site asks for one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<Signed>,
     },
     /// The answer to one step may leave.
     Step {
@@ -143,6 +165,25 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         groups: Option<Digest>,
     },
+}
+
+/// How bytes came to be approved.
+#[derive(Clone, Debug)]
+pub struct Approval {
+    /// Digest of the policy file.
+    pub policy: Digest,
+    /// Who approved.
+    pub approver: String,
+    /// A remark; stays here.
+    pub note: Option<String>,
+    /// The release's shape, where a person looked at it.
+    pub shape: Option<Digest>,
+    /// The mode that comes into force for the study.
+    pub standing: Option<ReleaseMode>,
+    /// The entry of the approval that stands for this one.
+    pub follows: Option<u64>,
+    /// The approvers' own signatures.
+    pub signatures: Vec<Signed>,
 }
 
 impl Event {
@@ -246,22 +287,59 @@ impl Event {
         }
     }
 
+    /// The release's shape, where a person looked at it.
+    fn shape(&self) -> Option<Digest> {
+        let Self::Approved { shape, .. } = self else {
+            return None;
+        };
+        *shape
+    }
+
+    /// The mode that came into force.
+    fn standing(&self) -> Option<ReleaseMode> {
+        let (Self::Approved { standing, .. } | Self::Endorsed { standing, .. }) = self else {
+            return None;
+        };
+        *standing
+    }
+
+    /// The entry of the approval that stands for this one.
+    fn follows(&self) -> Option<u64> {
+        let Self::Approved { follows, .. } = self else {
+            return None;
+        };
+        *follows
+    }
+
+    /// The signatures of an approval.
+    pub fn signatures(&self) -> &[Signed] {
+        match self {
+            Self::Approved { signatures, .. } => signatures,
+            Self::Endorsed { signature, .. } => signature.as_slice(),
+            Self::Delivered { .. }
+            | Self::Declined { .. }
+            | Self::Step { .. }
+            | Self::StepDeclined { .. }
+            | Self::Paused { .. }
+            | Self::Resumed { .. }
+            | Self::Measured { .. } => &[],
+        }
+    }
+
     /// The approval of `bytes`.
-    pub fn approved(
-        bytes: &ReleasedBytes,
-        policy: Digest,
-        approver: &str,
-        note: Option<String>,
-        groups: Option<Digest>,
-    ) -> Self {
+    pub fn approved(bytes: &ReleasedBytes, approval: Approval, groups: Option<Digest>) -> Self {
         Self::Approved {
             release: bytes.id(),
             digest: bytes.digest(),
             size: bytes.bytes().len() as u64,
-            policy,
-            approver: approver.to_owned(),
-            note,
+            policy: approval.policy,
+            approver: approval.approver,
+            note: approval.note,
             groups,
+            shape: approval.shape,
+            standing: approval.standing,
+            follows: approval.follows,
+            signatures: approval.signatures,
         }
     }
 
@@ -305,7 +383,8 @@ pub fn verify(rows: &[(u64, Digest, Vec<u8>)]) -> Result<Vec<Entry>, u64> {
             && entry.seq == expected
             && entry.previous == previous
             && Digest::of(body) == *hash
-            && check_canonical(body).is_ok();
+            && check_canonical(body).is_ok()
+            && signatures_hold(&entry);
         if !sound {
             return Err(expected);
         }
@@ -315,8 +394,30 @@ pub fn verify(rows: &[(u64, Digest, Vec<u8>)]) -> Result<Vec<Entry>, u64> {
     Ok(entries)
 }
 
+/// Whether each signature of an entry is over what the entry says. Whose keys they are is the
+/// site's file to say.
+fn signatures_hold(entry: &Entry) -> bool {
+    let (Event::Approved {
+        digest, standing, ..
+    }
+    | Event::Endorsed {
+        digest, standing, ..
+    }) = &entry.event
+    else {
+        return true;
+    };
+    entry.event.signatures().iter().all(|signed| {
+        let job = entry.job.as_ref();
+        job.is_some_and(|job| {
+            Statement::new(&signed.approver, *job, *digest, *standing).holds(signed)
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use shared::identity::SigningKey;
+
     use super::*;
 
     fn chain(length: u64) -> Vec<(u64, Digest, Vec<u8>)> {
@@ -356,5 +457,47 @@ mod tests {
         let mut swapped = rows;
         swapped.swap(0, 1);
         assert_eq!(verify(&swapped).map(|_| ()), Err(1));
+    }
+
+    #[test]
+    fn whoever_writes_the_chain_anew_cannot_sign_for_an_approver() {
+        let key = SigningKey::from_seed(&[5; 32]);
+        let (job, bytes) = (Digest::of(b"job"), Digest::of(b"bytes"));
+        let signed = Statement::new("anna", job, bytes, None).sign(&key).unwrap();
+        let event =
+            |digest: Digest, signed: &Signed, standing: Option<ReleaseMode>| Event::Approved {
+                release: Digest::of(b"release"),
+                digest,
+                size: 5,
+                policy: Digest::of(b"policy"),
+                approver: "anna".to_owned(),
+                note: None,
+                groups: None,
+                shape: None,
+                standing,
+                follows: None,
+                signatures: vec![signed.clone()],
+            };
+        let sealed = |event: Event| {
+            let mut rows = chain(2);
+            let mut entry: Entry = serde_json::from_slice(&rows[1].2).unwrap();
+            entry.job = Some(job);
+            entry.event = event;
+            let (hash, body) = seal(&entry).unwrap();
+            rows[1] = (2, hash, body);
+            verify(&rows).map(|entries| entries.len())
+        };
+        assert_eq!(sealed(event(bytes, &signed, None)), Ok(2));
+        let ben = Signed {
+            approver: "ben".to_owned(),
+            ..signed.clone()
+        };
+        assert_eq!(
+            sealed(event(Digest::of(b"other bytes"), &signed, None)),
+            Err(2)
+        );
+        assert_eq!(sealed(event(bytes, &ben, None)), Err(2));
+        let mode = Some(ReleaseMode::Automatic);
+        assert_eq!(sealed(event(bytes, &signed, mode)), Err(2));
     }
 }

@@ -2,7 +2,7 @@
 //! disclosure policy, shows staff what would leave, and dials out only.
 //!
 //! Read in the order of a job: [`link`] (offered), [`admission`] (admitted), [`cohort`] and
-//! [`measure`] (computing), [`release`] and [`preview`] (waiting for approval), [`outbox`]
+//! [`measure`] (computing), [`release`], [`preview`] and [`approval`] (waiting for people), [`outbox`]
 //! (sending), [`ledger`] (what was asked, refused, released), [`spoken`] (about whom). [`store`] keeps all of it,
 //! [`daemon`] drives it, [`cli`] is how people see it.
 //!
@@ -10,6 +10,7 @@
 //! To: the command `fedval-node`.
 
 pub mod admission;
+pub mod approval;
 pub mod cli;
 pub mod cohort;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod ledger;
 pub mod link;
 pub mod measure;
 pub mod outbox;
+pub mod person;
 pub mod preview;
 pub mod release;
 pub mod spoken;

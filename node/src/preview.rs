@@ -1,22 +1,55 @@
-//! The preview in words: what staff read before they decide about a job.
+//! The preview: what staff read before they decide about a job, as text and as a page.
 //!
 //! From: `measure`, `store`, by way of the command line.
 //! To: `cli`.
 
+mod difference;
+mod page;
+mod words;
+
 use std::fmt::Write as _;
 
-use shared::disclosure::{Item, Verdict};
+use shared::disclosure::{Item, ReceivedRelease, Verdict};
 use shared::identity::Digest;
 use shared::study::job::Exchange;
 use shared::study::{ModelRun, StudyProtocol};
 
 use crate::cohort::Finding;
+pub use difference::{Before, Difference, Since};
+pub use page::Page;
+use words::many;
 
-/// The preview as text: who asks, what is read, every item with its verdict, and the exact bytes.
+/// What a job that waits for approval adds to what was released before, in data and in words.
+pub struct Told {
+    /// What is new, what changed, what is the same.
+    pub difference: Difference,
+    /// What the coordinator can infer, one paragraph.
+    pub inference: String,
+}
+
+impl Told {
+    /// The same for people and for the page: `release` are the bytes that wait.
+    pub fn new(
+        protocol: &StudyProtocol,
+        release: &ReceivedRelease,
+        items: &[Item],
+        difference: Difference,
+        exchange: Option<&Exchange>,
+    ) -> Self {
+        let inference = words::inference(protocol, release, items, &difference, exchange);
+        Self {
+            difference,
+            inference,
+        }
+    }
+}
+
+/// The preview as text: who asks, what is read, what it adds to earlier releases, every item with
+/// its verdict, and the exact bytes.
 pub fn text(
     heading: &str,
     protocol: &StudyProtocol,
-    items: &[Item],
+    (items, told): (&[Item], Option<&Told>),
     findings: &[Finding],
     bytes: Option<&[u8]>,
 ) -> String {
@@ -44,8 +77,12 @@ pub fn text(
         }
         text.push('\n');
     }
+    if let Some(told) = told {
+        told_text(&mut text, told);
+    }
     if !items.is_empty() {
-        item_table(&mut text, items);
+        let since = told.map_or(&[][..], |told| &told.difference.items);
+        item_table(&mut text, items, since);
     }
     if let Some(bytes) = bytes {
         let digest = Digest::of(bytes);
@@ -58,6 +95,63 @@ pub fn text(
         text.push('\n');
     }
     text
+}
+
+/// What was released before, and what follows from all of it.
+fn told_text(text: &mut String, told: &Told) {
+    let difference = &told.difference;
+    text.push_str("what was released before\n");
+    if difference.before.is_empty() {
+        text.push_str("  nothing of this study or about these patients\n");
+    }
+    for before in &difference.before {
+        let _ = writeln!(
+            text,
+            "  entry {:>4}  {}  {:16} {:16} {} in common, {} only here, {} only there",
+            before.entry,
+            before.at,
+            before.study.as_ref().map_or("-", |study| study.as_str()),
+            before.round.as_ref().map_or("-", |round| round.as_str()),
+            many(before.common, "patient"),
+            before.new,
+            before.gone
+        );
+    }
+    if let Some(entry) = difference.compared {
+        let [new, other, same] = difference.counts();
+        let _ = writeln!(
+            text,
+            "  beside entry {entry}: {new} items new, {other} with another value, {same} the same, {} \
+             no longer there",
+            difference.gone.len()
+        );
+    }
+    if difference.stale {
+        text.push_str(
+            "  another release has left since this was computed: compute it again before you approve\n",
+        );
+    }
+    let _ = writeln!(
+        text,
+        "what the coordinator can infer\n{}\n",
+        wrapped(&told.inference)
+    );
+}
+
+/// A paragraph in lines of at most 96 letters, indented.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::from(" ")];
+    for word in text.split_whitespace() {
+        let last = lines.last().map_or(0, |line| line.chars().count());
+        if last + word.chars().count() >= 96 {
+            lines.push(String::from(" "));
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
 }
 
 /// Each model as staff approve it: what it is, and the digest of its file or its formula. A
@@ -102,7 +196,7 @@ pub fn exchange_text(exchange: &Exchange) -> String {
     )
 }
 
-fn item_table(text: &mut String, items: &[Item]) {
+fn item_table(text: &mut String, items: &[Item], since: &[Since]) {
     let count = |verdict| items.iter().filter(|item| item.verdict == verdict).count();
     let _ = writeln!(
         text,
@@ -123,7 +217,13 @@ fn item_table(text: &mut String, items: &[Item]) {
         "  {:width$}  {:>8}  {:4} {:8} {:10} value",
         "item", "patients", "rule", "verdict", "action"
     );
-    for item in items {
+    let since = since.iter().map(Some).chain(std::iter::repeat(None));
+    for (item, since) in items.iter().zip(since) {
+        let since = match since {
+            None | Some(Since::Same) => String::new(),
+            Some(Since::New) => "  [new]".to_owned(),
+            Some(Since::Was { value }) => format!("  [was {value}]"),
+        };
         let verdict = match item.verdict {
             Verdict::Pass => "pass",
             Verdict::Review => "review",
@@ -136,7 +236,7 @@ fn item_table(text: &mut String, items: &[Item]) {
         };
         let _ = writeln!(
             text,
-            "  {:width$}  {patients:>8}  {:4} {verdict:8} {:10} {}",
+            "  {:width$}  {patients:>8}  {:4} {verdict:8} {:10} {}{since}",
             item.name,
             item.rule.id(),
             item.action,

@@ -9,17 +9,17 @@ use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::study::lock::LockedProtocol;
 use shared::study::plan::StatisticKind;
-use shared::study::{Timestamp, Visibility};
+use shared::study::{StudyProtocol, Timestamp, Visibility};
 use shared::wire::Refusal;
 
+use crate::approval::Ask;
+use crate::approval::signature::{self, Signed, Statement};
 use crate::cohort::{Finding, Means, Progress};
-use crate::config::{NodeConfig, ReleaseMode};
+use crate::config::NodeConfig;
+use crate::ledger::Approval;
 use crate::measure::{self, Measured, Question};
-use crate::store::{Automatic, Change, Pause, Store, StoredJob};
+use crate::store::{Change, Eyes, Pause, Store, StoredJob};
 use crate::waypoint;
-
-/// The name of the approver when the site's configuration says `automatic`.
-pub const AUTOMATIC: &str = "automatic, by this site's configuration";
 
 /// Computes one admitted job, reviews it and stores what waits for approval; `tell` hears how far
 /// reading images has come. In automatic mode
@@ -43,7 +43,8 @@ pub fn compute(
         }
         Ok((policy, mut measured)) => {
             let kept = measured.kept.take();
-            settle(store, config, job, &policy, measured, now)?;
+            let protocol = &locked.protocol;
+            settle(store, config, (job, protocol), &policy, measured, now)?;
             if let Some(kept) = kept {
                 kept.done();
             }
@@ -134,7 +135,7 @@ pub fn salt(store: &Store) -> Result<Vec<u8>, Fault> {
 fn settle(
     store: &Store,
     config: &NodeConfig,
-    job: &StoredJob,
+    (job, protocol): (&StoredJob, &StudyProtocol),
     policy: &Policy,
     measured: Measured,
     now: Timestamp,
@@ -157,22 +158,26 @@ fn settle(
     };
     let items = json(&measured.items)?;
     let findings = json(&measured.findings)?;
-    let automatic = match config.release.mode {
-        ReleaseMode::Manual => None,
-        ReleaseMode::Automatic if measured.needs_person => None,
-        // A configuration is not two people.
-        ReleaseMode::Automatic if policy.approvers() > 1 => None,
-        ReleaseMode::Automatic => Some(Automatic {
-            approver: AUTOMATIC,
-            policy: policy.stamp().digest,
-        }),
-    };
+    let release = ReceivedRelease::read(bytes.bytes())
+        .map_err(|fault| Fault::internal(format!("a reviewed release: {fault}")))?;
+    let entries = store.entries()?;
+    let ask = Ask::of(config, &entries, protocol, &release, measured.needs_person)?;
+    let standing = ask.alone.map(|alone| Approval {
+        policy: policy.stamp().digest,
+        approver: alone.approver.to_owned(),
+        note: None,
+        // Nobody looked: this one allows no other.
+        shape: None,
+        standing: None,
+        follows: alone.follows,
+        signatures: Vec::new(),
+    });
     let preview = Change::Preview {
         bytes: &bytes,
         items: &items,
         findings: &findings,
         spoken: &measured.spoken,
-        automatic,
+        standing,
     };
     waypoint::pass("node.preview.ready");
     store.change(job.digest, now, preview)?;
@@ -196,6 +201,9 @@ pub enum Verb {
         seen: Digest,
         /// A remark; stays here.
         note: Option<String>,
+        /// The person's own signature.
+        #[serde(default)]
+        signature: Option<Box<Signed>>,
     },
     /// Release nothing.
     Reject {
@@ -218,34 +226,49 @@ pub enum Verb {
     Resume,
 }
 
-/// Carries out a decision in the name of `person`.
+/// Carries out a decision in the name of the person `by`.
 ///
 /// # Errors
-/// `FV-JOB-001`, `FV-POL-006`, `FV-POL-007`, `FV-POL-008`, `FV-INT-001`.
+/// `FV-JOB-001`, `FV-POL-006`, `FV-POL-007`, `FV-POL-008`, `FV-POL-010`, `FV-INT-001`.
 pub fn decide(
     store: &Store,
     config: &NodeConfig,
     verb: Verb,
-    person: &str,
+    by: &str,
     now: Timestamp,
 ) -> Result<(), Fault> {
     match verb {
-        Verb::Approve { job, seen, note } => {
+        Verb::Approve {
+            job,
+            seen,
+            note,
+            signature,
+        } => {
             // Whoever altered what is kept of earlier releases gets nothing approved.
             store.past()?;
-            let (policy, people) = previewed_policy(store, config, job, now)?;
+            let (policy, ask) = asked(store, config, job, now)?;
+            let statement = Statement::new(by, job, seen, ask.standing);
+            signature::check(&config.access, &statement, signature.as_deref())?;
             waypoint::pass("node.approve.asked");
-            store.change(
-                job,
-                now,
-                Change::Approved {
-                    approver: person,
-                    note,
-                    policy,
-                    seen,
-                    people,
-                },
-            )
+            let approval = Approval {
+                policy,
+                approver: by.to_owned(),
+                note,
+                shape: Some(ask.shape),
+                standing: ask.standing,
+                follows: None,
+                signatures: signature.map(|signed| *signed).into_iter().collect(),
+            };
+            let eyes = Eyes {
+                people: ask.people,
+                access: &config.access,
+            };
+            let change = Change::Approved {
+                approval,
+                seen,
+                eyes,
+            };
+            store.change(job, now, change)
         }
         Verb::Reject { job, reason } => {
             let (refusal, reason) = (Refusal::NotReleased, Some(reason));
@@ -254,29 +277,29 @@ pub fn decide(
                 now,
                 Change::Declined {
                     refusal,
-                    by: person,
+                    by,
                     reason,
                 },
             )
         }
         Verb::Retry { job } => store.change(job, now, Change::Again),
         Verb::Pause { reason } => store.pause(&Pause {
-            by: person.to_owned(),
+            by: by.to_owned(),
             at: now,
             reason,
         }),
-        Verb::Resume => store.resume(person, now),
+        Verb::Resume => store.resume(by, now),
     }
 }
 
-/// The policy that a preview was reviewed under, and how many people must approve under it. One
-/// that rests on a contract must still be the site's own, and the contract must hold.
-fn previewed_policy(
+/// The policy that a preview was reviewed under, and what the site asks before it may leave. A
+/// policy that rests on a contract must still be the site's own, and the contract must hold.
+fn asked(
     store: &Store,
     config: &NodeConfig,
     job: Digest,
     now: Timestamp,
-) -> Result<(Digest, usize), Fault> {
+) -> Result<(Digest, Ask), Fault> {
     let nothing = || {
         Fault::new(
             Code::NotWaiting,
@@ -287,19 +310,33 @@ fn previewed_policy(
     };
     let preview = store.preview(job)?.ok_or_else(nothing)?;
     let release = ReceivedRelease::read(&preview.bytes).map_err(|_| nothing())?;
+    let ask = ask(store, config, &release)?;
     let stamp = release.header.policy;
-    if stamp.profile != Profile::Dua.as_str() {
-        return Ok((stamp.digest, 1));
+    if stamp.profile == Profile::Dua.as_str() {
+        let policy = measure::policy(config.disclosure.policy.as_deref())?;
+        measure::in_force(&policy, now)?;
+        if policy.stamp().digest != stamp.digest {
+            return Err(Fault::new(
+                Code::NotWaiting,
+                format!("job {job} was reviewed under another policy"),
+                "the policy file was changed after the preview",
+                "compute it again: fedval-node job retry ROUND",
+            ));
+        }
     }
-    let policy = measure::policy(config.disclosure.policy.as_deref())?;
-    measure::in_force(&policy, now)?;
-    if policy.stamp().digest == stamp.digest {
-        return Ok((stamp.digest, policy.approvers()));
-    }
-    Err(Fault::new(
-        Code::NotWaiting,
-        format!("job {job} was reviewed under another policy"),
-        "the policy file was changed after the preview",
-        "compute it again: fedval-node job retry ROUND",
-    ))
+    Ok((stamp.digest, ask))
+}
+
+/// What the site asks of people before a release that waits may leave.
+///
+/// # Errors
+/// `FV-LEDGER-001`, `FV-INT-001`.
+pub(crate) fn ask(
+    store: &Store,
+    config: &NodeConfig,
+    release: &ReceivedRelease,
+) -> Result<Ask, Fault> {
+    let protocol = store.study_protocol(release.header.protocol)?;
+    let protocol = protocol.ok_or_else(|| Fault::internal("the job's protocol is not stored"))?;
+    Ask::of(config, &store.entries()?, &protocol, release, true)
 }

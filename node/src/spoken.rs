@@ -17,7 +17,7 @@ use shared::disclosure::{Policy, Reviewed};
 use shared::identity::Digest;
 use shared::statistic::cases::{Cases, Earlier};
 use shared::statistic::spoken::{self, Group};
-use shared::study::{StudyProtocol, Timestamp};
+use shared::study::{RoundId, StudyProtocol, StudySlug, Timestamp};
 
 use crate::cohort::{People, Sha256, Tag};
 
@@ -48,8 +48,16 @@ pub(crate) struct PastGroup {
 
 /// One earlier release.
 pub(crate) struct Told {
+    /// Number of the ledger's entry.
+    pub(crate) seq: u64,
     /// When it was approved.
     pub(crate) at: Timestamp,
+    /// The study.
+    pub(crate) study: Option<StudySlug>,
+    /// The round; absent for a file written without a coordinator.
+    pub(crate) round: Option<RoundId>,
+    /// Digest of its bytes.
+    pub(crate) digest: Digest,
     /// Its models ([`models`]); none where its protocol is not kept.
     pub(crate) models: Vec<String>,
     /// What it spoke about.
@@ -153,6 +161,13 @@ pub(crate) fn models(protocol: &StudyProtocol) -> impl Iterator<Item = String> {
     })
 }
 
+/// Everybody that groups speak about, by number.
+pub(crate) fn everybody(groups: &[PastGroup]) -> BTreeSet<u32> {
+    let sets = groups.iter().filter(|group| is_cohort(&group.name));
+    sets.flat_map(|group| group.member.iter().copied())
+        .collect()
+}
+
 /// Why a table that was changed since an earlier release may not be spoken about.
 pub(crate) struct Changed {
     /// Of the endpoints' sets: not at all.
@@ -174,6 +189,16 @@ impl Past {
     /// How many releases there were, where a policy asks for comparison with them.
     pub(crate) fn after(&self, policy: &Policy) -> Option<i64> {
         policy.protects().then_some(self.releases)
+    }
+
+    /// Every earlier release, oldest first.
+    pub(crate) fn told(&self) -> &[Told] {
+        &self.told
+    }
+
+    /// How many different releases there were.
+    pub(crate) fn releases(&self) -> i64 {
+        self.releases
     }
 
     /// The earlier groups as the patients of a table.

@@ -154,6 +154,7 @@ fn approve(federation: &Federation) -> Result<(), shared::fault::Fault> {
         job: preview["job"]["digest"].as_str().unwrap().parse().unwrap(),
         seen: preview["digest"].as_str().unwrap().parse().unwrap(),
         note: None,
+        signature: None,
     };
     let state = federation.path(SITE).join("state");
     ask(Path::new(&state), &Request::Decide { decision }).map(|_| ())

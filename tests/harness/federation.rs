@@ -47,6 +47,8 @@ const TABLES: [(&str, &[u8]); 4] = [
 pub enum Mode {
     /// A person.
     Manual,
+    /// What a person approved in the same shape.
+    SameShape,
     /// The site's configuration.
     Automatic,
 }
@@ -62,6 +64,10 @@ pub struct Site {
     pub policy: Option<String>,
     /// Who decides.
     pub mode: Mode,
+    /// When two people must approve; by default never, since a test is one person.
+    pub four_eyes: &'static str,
+    /// Who may approve, as `node.toml` lists them; by default the user that runs the node.
+    pub approvers: Vec<String>,
     /// Studies on its list.
     pub studies: Vec<String>,
     /// Further lines of its `node.toml`.
@@ -78,6 +84,8 @@ impl Site {
                 table: table.to_vec(),
                 policy: Some(OPEN_DATA.to_owned()),
                 mode: Mode::Automatic,
+                four_eyes: "never",
+                approvers: Vec::new(),
                 studies: vec![SLUG.to_owned()],
                 more: String::new(),
             })
@@ -101,6 +109,7 @@ impl Site {
     fn config(&self, port: u16) -> String {
         let mode = match self.mode {
             Mode::Manual => "manual",
+            Mode::SameShape => "same-shape",
             Mode::Automatic => "automatic",
         };
         let studies: Vec<String> = self.studies.iter().map(|s| format!("{s:?}")).collect();
@@ -111,9 +120,11 @@ impl Site {
         format!(
             "config_version = 1\n[site]\nslug = \"{slug}\"\n[identity]\ndir = \"identity\"\n\
              [storage]\ndir = \"state\"\n[coordinator]\naddress = \"127.0.0.1:{port}\"\n\
-             [access]\nstudies = [{studies}]\n[release]\nmode = \"{mode}\"\n{policy}\
+             [access]\nstudies = [{studies}]\napprovers = {approvers:?}\n[release]\nmode = \"{mode}\"\nfour_eyes = \"{eyes}\"\n{policy}\
              [study.{SLUG}.table]\npath = \"predictions.csv\"\nkey = \"case_id\"\n{more}",
             slug = self.slug,
+            eyes = self.four_eyes,
+            approvers = self.approvers,
             studies = studies.join(", "),
             more = self.more,
         )

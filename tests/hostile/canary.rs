@@ -107,6 +107,7 @@ fn nothing_of_a_table_but_its_released_statistics_leaves_the_hospital() {
         job: preview["job"]["digest"].as_str().unwrap().parse().unwrap(),
         seen: preview["digest"].as_str().unwrap().parse().unwrap(),
         note: Some("canaryremark".to_owned()),
+        signature: None,
     };
     let request = node::daemon::control::Request::Decide { decision };
     node::daemon::control::ask(&federation.path("va/state"), &request).unwrap();

@@ -161,7 +161,7 @@ fn a_formula_is_pinned_by_its_digest() {
 #[test]
 fn the_preview_shows_the_formula() {
     let locked = validate::expand(&by_formula());
-    let text = node::preview::text("job", &locked, &[], &[], None);
+    let text = node::preview::text("job", &locked, (&[], None), &[], None);
     let model = locked.find_model(&"p_a".parse().unwrap()).unwrap();
     let formula = model.formula.as_ref().unwrap();
     assert!(text.contains(&formula.words()), "{text}");

@@ -84,6 +84,7 @@ fn what_the_preview_shows_is_what_is_approved_and_sent() {
             job,
             seen,
             note: None,
+            signature: None,
         };
         ask(
             &federation.path(SITE).join("state"),
@@ -101,20 +102,19 @@ fn what_the_preview_shows_is_what_is_approved_and_sent() {
     assert_sent_as_shown(&mut federation, &shown);
 }
 
-/// Types `word` at a pseudo-terminal that `job approve` runs in.
-fn type_at_terminal(federation: &Federation, word: &str) -> (Option<i32>, String) {
+/// Types lines at a pseudo-terminal in which a command of the site runs.
+pub(crate) fn type_at_terminal(
+    command: &Command,
+    words: &str,
+    lines: &[&str],
+) -> (Option<i32>, String) {
     use std::io::Write as _;
-    let command = federation.node_command(SITE);
     let program = command.get_program().to_str().unwrap().to_owned();
-    let words: Vec<&str> = command
+    let start: Vec<&str> = command
         .get_args()
         .map(|word| word.to_str().unwrap())
         .collect();
-    let line = format!(
-        "{program} {} job approve {}",
-        words.join(" "),
-        federation.round()
-    );
+    let line = format!("{program} {} {words}", start.join(" "));
     let mut script = Command::new("script")
         .args(["-qefc", &line, "/dev/null"])
         .stdin(Stdio::piped())
@@ -123,25 +123,37 @@ fn type_at_terminal(federation: &Federation, word: &str) -> (Option<i32>, String
         .spawn()
         .unwrap();
     let mut keyboard = script.stdin.take().unwrap();
-    writeln!(keyboard, "{word}").unwrap();
+    for line in lines {
+        writeln!(keyboard, "{line}").unwrap();
+    }
     let output = script.wait_with_output().unwrap();
     drop(keyboard);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     (output.status.code(), text)
 }
 
+/// Whether tests can type at a terminal here.
+pub(crate) fn has_terminal() -> bool {
+    let found = Command::new("script").arg("--version").output().is_ok();
+    if !found {
+        println!("skipped: no `script` (util-linux) on this machine");
+    }
+    found
+}
+
 #[test]
 fn a_person_at_a_terminal_types_the_studys_name() {
-    if Command::new("script").arg("--version").output().is_err() {
-        println!("skipped: no `script` (util-linux) on this machine");
+    if !has_terminal() {
         return;
     }
     let mut federation = previewed();
     let shown = shown_bytes(&federation);
-    let (code, text) = type_at_terminal(&federation, "yes");
+    let approve = format!("job approve {}", federation.round());
+    let command = federation.node_command(SITE);
+    let (code, text) = type_at_terminal(&command, &approve, &["yes"]);
     assert_eq!(code, Some(7), "{text}");
     assert!(Truth::of(&federation).ledger(SITE).is_empty());
-    let (code, text) = type_at_terminal(&federation, "heart-disease");
+    let (code, text) = type_at_terminal(&command, &approve, &["heart-disease"]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains(&shown), "the terminal shows the exact bytes");
     assert_sent_as_shown(&mut federation, &shown);

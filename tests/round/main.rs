@@ -4,11 +4,14 @@
 //! From: `harness`.
 //! To: nobody.
 
+mod approve;
 mod decide;
 mod end;
 mod offline;
+mod preview;
 mod refuse;
 mod restart;
+mod sign;
 mod simulate;
 mod steps;
 mod trail;

@@ -98,6 +98,7 @@ fn a_closed_round_takes_nothing_and_the_site_learns_it() {
         job: preview["job"]["digest"].as_str().unwrap().parse().unwrap(),
         seen: preview["digest"].as_str().unwrap().parse().unwrap(),
         note: None,
+        signature: None,
     };
     let request = node::daemon::control::Request::Decide { decision };
     node::daemon::control::ask(&federation.path("va").join("state"), &request).unwrap();

@@ -228,6 +228,7 @@ fn under_an_agreement_two_people_approve_and_the_steps_follow() {
     let mut federation = stepped(|site| {
         if site.slug == "va" {
             site.policy = Some(agreement());
+            site.approvers = vec!["anna".to_owned(), "ben".to_owned()];
         }
     });
     federation.start();
@@ -251,6 +252,7 @@ fn under_an_agreement_two_people_approve_and_the_steps_follow() {
             job: preview["job"]["digest"].as_str().unwrap().parse().unwrap(),
             seen: preview["digest"].as_str().unwrap().parse().unwrap(),
             note: None,
+            signature: None,
         };
         let decide = |person: &str| decide(&store, &config, verb.clone(), person, system_now());
         let state = || store.jobs().unwrap()[0].state;

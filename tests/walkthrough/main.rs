@@ -292,6 +292,10 @@ fn how_to_pages_work_as_printed() {
         preview.contains("exactly these") && preview.contains("AUC of p_b"),
         "{preview}"
     );
+    let page = walk.typed(&next(&mut node, "--html"), 0);
+    assert!(page.contains("preview.html: "), "{page}");
+    let page = std::fs::read_to_string(walk.dir.join("preview.html")).unwrap();
+    assert!(page.contains("What the coordinator can infer"));
     let approve = next(&mut node, "job approve");
     assert!(walk.typed(&approve, 7).contains("FV-POL-005"));
     assert!(
@@ -331,6 +335,13 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     for command in ["report build", "report verify"] {
         assert!(shown.contains(command), "{command}: {shown}");
     }
+    let made = walk.at_terminal(
+        &next(node, "approver new"),
+        "copper lantern river\ncopper lantern river",
+    );
+    assert!(made.contains("= \"ed25519:"), "{made}");
+    let listed = walk.typed(&next(node, "approver list"), 0);
+    assert!(listed.contains("approvals are not signed"), "{listed}");
     assert!(walk.typed(&next(node, "pause"), 0).contains("paused by"));
     assert!(walk.typed(&next(node, "resume"), 0).contains("resumed by"));
     assert!(walk.typed(&next(node, "status"), 0).contains("connected"));

@@ -327,7 +327,7 @@ impl Sim<'_> {
              [identity]\ndir = \"identity\"\n\n\
              [storage]\ndir = \"state\"\n\n\
              [access]\nstudies = [\"{study}\"]\n\n\
-             [release]\nmode = \"automatic\"\n\n\
+             [release]\nmode = \"automatic\"\nfour_eyes = \"never\"    # public data, and nobody to ask\n\n\
              [disclosure]\npolicy = \"policy.toml\"\n\n\
              [study.{study}.table]\npath = \"{table}\"\nkey = \"case_id\"\n{map}"
         )

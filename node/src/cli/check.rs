@@ -11,7 +11,7 @@ use shared::wire::NodeRequest;
 
 use super::output::Output;
 use super::{Cli, Outcome, coordinator_address, run};
-use crate::config::NodeConfig;
+use crate::config::{FourEyes, NodeConfig, ReleaseSection};
 use crate::link::{CertificateWhy, Dialer, IdentityDir, system_now};
 use crate::measure;
 use crate::store::Store;
@@ -98,9 +98,10 @@ impl Check {
 fn look(part: Part, config: &NodeConfig) -> Result<String, Fault> {
     match part {
         Part::All | Part::Config => Ok(format!(
-            "{}; {} studies listed",
+            "{}; {} studies listed; releases {}",
             config.file.display(),
-            config.access.studies.len()
+            config.access.studies.len(),
+            releases(&config.release)
         )),
         Part::Identity => {
             let identity = IdentityDir::new(&config.identity.dir).load()?;
@@ -140,6 +141,16 @@ fn look(part: Part, config: &NodeConfig) -> Result<String, Fault> {
         }
         Part::Network => network(config),
     }
+}
+
+/// Who decides about releases, in a few words.
+fn releases(section: &ReleaseSection) -> String {
+    let eyes = match section.four_eyes {
+        FourEyes::First => "two people for the first of each study",
+        FourEyes::Always => "two people for each",
+        FourEyes::Never => "one person suffices",
+    };
+    format!("{}, {eyes}", section.mode.as_str())
 }
 
 /// A real connection, so that a firewall that drops UDP is found here and not in a round.

@@ -5,25 +5,29 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Subcommand;
 use serde::Serialize;
-use shared::disclosure::Item;
+use shared::disclosure::{Item, ReceivedRelease};
 use shared::fault::{Code, Exit, Fault};
 use shared::identity::Digest;
-use shared::study::SiteState;
 use shared::study::job::{Exchange, Job as DeclaredJob};
+use shared::study::{SiteState, StudyProtocol};
 
 use super::output::Output;
-use super::{Cli, Outcome, measure, one};
+use super::{Cli, Outcome, measure, one, secret};
+use crate::approval::key::LockedKey;
+use crate::approval::signature::{Signed, Statement};
+use crate::approval::{self, Ask};
 use crate::cohort::Finding;
-use crate::config::NodeConfig;
-use crate::daemon::control::{Person, Reply, Request, ask};
+use crate::config::{NodeConfig, ReleaseMode};
+use crate::daemon::control::{Reply, Request, ask};
 use crate::daemon::{Reading, StateLock};
 use crate::link::system_now;
-use crate::preview;
+use crate::person::Person;
+use crate::preview::{self, Difference, Page, Told};
 use crate::release::{self, Verb};
 use crate::store::{Store, StoredJob, StoredPreview, unknown_job};
 
@@ -41,6 +45,9 @@ pub(super) enum Job {
     Preview {
         /// Round or job id.
         job: String,
+        /// Write the preview as one page into this file, which must not exist yet.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// Release the previewed bytes; asks for the study's name.
     Approve {
@@ -49,6 +56,9 @@ pub(super) enum Job {
         /// A remark for the ledger; it stays here.
         #[arg(long)]
         note: Option<String>,
+        /// Your key file, where this site asks for signatures.
+        #[arg(long, value_name = "FILE", env = "FEDVAL_APPROVER_KEY")]
+        key: Option<PathBuf>,
     },
     /// Release nothing for this job.
     Reject {
@@ -72,7 +82,28 @@ struct Preview {
     bytes: usize,
     items: Vec<Item>,
     findings: Vec<Finding>,
+    difference: Difference,
+    inference: String,
+    approval: Ask,
+    approved_so_far: Vec<String>,
     document: serde_json::Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    html: Option<String>,
+}
+
+/// A preview as it is read from the store.
+struct Waiting {
+    stored: StoredPreview,
+    items: Vec<Item>,
+    findings: Vec<Finding>,
+    protocol: StudyProtocol,
+    release: ReceivedRelease,
+    exchange: Option<Exchange>,
+    told: Told,
+    /// How many people must approve, why, who has.
+    asks: Vec<String>,
+    ask: Ask,
+    so_far: Vec<String>,
 }
 
 impl Job {
@@ -92,8 +123,11 @@ impl Job {
         match self {
             Self::List => list(&config, output),
             Self::Show { job } => show(&config, job, output),
-            Self::Preview { job } => preview(&config, job, output),
-            Self::Approve { job, note } => approve(&config, job, note.clone(), output),
+            Self::Preview { job, html } => preview(&config, job, html.as_deref(), output),
+            Self::Approve { job, note, key } => {
+                let key = key.as_deref();
+                approve(&config, job, note.clone(), key, output)
+            }
             Self::Reject { job, reason } => {
                 let found = find(&config, job)?;
                 let verb = Verb::Reject {
@@ -249,37 +283,116 @@ fn previewed(config: &NodeConfig, job: &StoredJob) -> Result<StoredPreview, Vec<
         })
 }
 
-/// The preview as data and as text.
-fn read_preview(
-    config: &NodeConfig,
-    job: &StoredJob,
-) -> Result<(Preview, String, Digest), Vec<Fault>> {
+/// Everything that staff are shown of a job that waits.
+fn read_preview(config: &NodeConfig, job: &StoredJob) -> Result<Waiting, Vec<Fault>> {
     let stored = previewed(config, job)?;
-    let broken = |_| one(Fault::internal("a stored preview cannot be read"));
-    let items: Vec<Item> = serde_json::from_str(&stored.items).map_err(broken)?;
-    let findings: Vec<Finding> = serde_json::from_str(&stored.findings).map_err(broken)?;
-    let protocol = store(config)?.protocol(job.protocol).map_err(one)?;
+    let broken = || one(Fault::internal("a stored preview cannot be read"));
+    let items: Vec<Item> = serde_json::from_str(&stored.items).map_err(|_| broken())?;
+    let findings = serde_json::from_str(&stored.findings).map_err(|_| broken())?;
+    let release = ReceivedRelease::read(&stored.bytes).map_err(|_| broken())?;
+    let store = store(config)?;
+    let protocol = store.protocol(job.protocol).map_err(one)?;
     let protocol = protocol
         .and_then(|bytes| measure::unverified(&bytes))
         .ok_or_else(|| one(Fault::internal("the job's protocol is not stored")))?;
-    let heading = format!(
-        "release for round {}, study {} {}\nto the coordinator of this consortium; protocol {}",
-        job.round, protocol.slug, protocol.version, job.protocol
-    );
-    let heading = match declared(job) {
-        Some(exchange) => format!("{heading}\n\n{}", preview::exchange_text(&exchange)),
-        None => heading,
-    };
-    let text = preview::text(&heading, &protocol, &items, &findings, Some(&stored.bytes));
-    let data = Preview {
-        job: job.clone(),
-        digest: stored.digest.to_string(),
-        bytes: stored.bytes.len(),
+    let difference = Difference::of(&store, &job.study, stored.digest, &items).map_err(one)?;
+    let exchange = declared(job);
+    let told = Told::new(&protocol, &release, &items, difference, exchange.as_ref());
+    let ask = release::ask(&store, config, &release).map_err(one)?;
+    let entries = store.entries().map_err(one)?;
+    let so_far = approval::so_far(&entries, job.digest, stored.digest, ask.standing);
+    let so_far = so_far.iter().filter(|one| one.counts(&config.access));
+    let so_far: Vec<String> = so_far.map(|one| one.approver.clone()).collect();
+    Ok(Waiting {
+        stored,
         items,
         findings,
-        document: serde_json::from_slice(&stored.bytes).map_err(broken)?,
-    };
-    Ok((data, text, stored.digest))
+        protocol,
+        release,
+        exchange,
+        told,
+        asks: ask.words(job.study.as_str(), &so_far),
+        ask,
+        so_far,
+    })
+}
+
+impl Waiting {
+    fn text(&self, job: &StoredJob) -> String {
+        let heading = format!(
+            "release for round {}, study {} {}\nto the coordinator of this consortium; protocol {}",
+            job.round, self.protocol.slug, self.protocol.version, job.protocol
+        );
+        let heading = match &self.exchange {
+            Some(exchange) => format!("{heading}\n\n{}", preview::exchange_text(exchange)),
+            None => heading,
+        };
+        let shown = (self.items.as_slice(), Some(&self.told));
+        let asks = self.asks.join("\n  ");
+        let heading = format!("{heading}\n\nwho must approve\n  {asks}");
+        preview::text(
+            &heading,
+            &self.protocol,
+            shown,
+            &self.findings,
+            Some(&self.stored.bytes),
+        )
+    }
+
+    fn page(&self, config: &NodeConfig, job: &StoredJob) -> Result<String, Fault> {
+        let bytes = std::str::from_utf8(&self.stored.bytes)
+            .map_err(|_| Fault::internal("a stored preview is not text"))?;
+        let page = Page {
+            site: &config.site.display_name,
+            round: &job.round,
+            job: job.digest,
+            protocol_digest: job.protocol,
+            protocol: &self.protocol,
+            policy: &self.release.header.policy,
+            items: &self.items,
+            findings: &self.findings,
+            told: &self.told,
+            exchange: self.exchange.as_ref(),
+            asks: &self.asks,
+            bytes,
+        };
+        page.html()
+    }
+
+    fn data(self, job: StoredJob, html: Option<&Path>) -> Result<Preview, Vec<Fault>> {
+        let document = serde_json::from_slice(&self.stored.bytes)
+            .map_err(|_| one(Fault::internal("a stored preview cannot be read")))?;
+        Ok(Preview {
+            job,
+            digest: self.stored.digest.to_string(),
+            bytes: self.stored.bytes.len(),
+            items: self.items,
+            findings: self.findings,
+            difference: self.told.difference,
+            inference: self.told.inference,
+            approval: self.ask,
+            approved_so_far: self.so_far,
+            document,
+            html: html.map(|path| path.display().to_string()),
+        })
+    }
+}
+
+/// Writes a new file that only its owner may read: it shows what the rules withhold.
+fn write_new(path: &Path, text: &str) -> Result<(), Fault> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    let opened = options.write(true).create_new(true).mode(0o600).open(path);
+    opened
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|fault| {
+            Fault::new(
+                Code::OutputUnwritable,
+                format!("{} cannot be written", path.display()),
+                fault.to_string(),
+                "name a file that does not exist yet, in a folder you may write",
+            )
+        })
 }
 
 /// The exchange of several steps that a job declares. Its signature was checked when it came.
@@ -289,17 +402,38 @@ fn declared(job: &StoredJob) -> Option<Exchange> {
     body.stepped().cloned()
 }
 
-fn preview(config: &NodeConfig, name: &str, output: &Output) -> Outcome {
+fn preview(config: &NodeConfig, name: &str, html: Option<&Path>, output: &Output) -> Outcome {
     let job = find(config, name)?;
-    let (data, text, _) = read_preview(config, &job)?;
+    let waiting = read_preview(config, &job)?;
+    let text = match html {
+        None => waiting.text(&job),
+        Some(path) => {
+            write_new(path, &waiting.page(config, &job).map_err(one)?).map_err(one)?;
+            format!(
+                "{}: {} items, {} bytes, {}; readable by you alone, and not for sending\n",
+                path.display(),
+                waiting.items.len(),
+                waiting.stored.bytes.len(),
+                waiting.stored.digest
+            )
+        }
+    };
     let next = format!("fedval-node job approve {}", job.round);
+    let data = waiting.data(job, html)?;
     output.result("job preview", Exit::Done, data, &text, &[&next])
 }
 
 /// Releasing is never scripted: it needs a terminal and the study's name, typed.
-fn approve(config: &NodeConfig, name: &str, note: Option<String>, output: &Output) -> Outcome {
+fn approve(
+    config: &NodeConfig,
+    name: &str,
+    note: Option<String>,
+    key: Option<&Path>,
+    output: &Output,
+) -> Outcome {
     let job = find(config, name)?;
-    let (data, text, seen) = read_preview(config, &job)?;
+    let waiting = read_preview(config, &job)?;
+    let seen = waiting.stored.digest;
     if !std::io::stdin().is_terminal() {
         return Err(one(Fault::new(
             Code::ConfirmationNeeded,
@@ -308,11 +442,20 @@ fn approve(config: &NodeConfig, name: &str, note: Option<String>, output: &Outpu
             format!("run it yourself: fedval-node job approve {}", job.round),
         )));
     }
-    output.words(&text);
+    let key = key.map(LockedKey::read).transpose().map_err(one)?;
+    if key.is_none() && !config.access.keys.is_empty() {
+        return Err(one(Fault::new(
+            Code::ApprovalNotSigned,
+            "nothing was released",
+            "this site lists keys of its approvers, and no key file was named",
+            format!("fedval-node job approve {} --key FILE", job.round),
+        )));
+    }
+    output.words(&waiting.text(&job));
     let _ = write!(
         std::io::stderr(),
         "\n{} bytes will leave. Type the study's name to release, anything else to stop: ",
-        data.bytes
+        waiting.stored.bytes.len()
     );
     let mut typed = String::new();
     let _ = std::io::stdin().lock().read_line(&mut typed);
@@ -324,12 +467,26 @@ fn approve(config: &NodeConfig, name: &str, note: Option<String>, output: &Outpu
             format!("look again: fedval-node job preview {}", job.round),
         )));
     }
+    let signature = key.map(|key| sign(&key, &job, seen, waiting.ask.standing));
     let verb = Verb::Approve {
         job: job.digest,
         seen,
         note,
+        signature: signature.transpose().map_err(one)?.map(Box::new),
     };
     decide(config, verb, "job approve", "approved", output)
+}
+
+/// Signs what was shown, in the name of whoever runs this command.
+fn sign(
+    key: &LockedKey<'_>,
+    job: &StoredJob,
+    seen: Digest,
+    standing: Option<ReleaseMode>,
+) -> Result<Signed, Fault> {
+    let passphrase = secret::ask("Passphrase of your key: ")?;
+    let me = Person::myself();
+    Statement::new(&me.name, job.digest, seen, standing).sign(&key.open(&passphrase)?)
 }
 
 #[derive(Serialize)]
@@ -393,7 +550,7 @@ fn decide(
         }
         Holder::Nobody(_lock) => {
             let person = Person::myself();
-            person.may_decide(&config.access.approvers).map_err(one)?;
+            person.may_decide(&config.access).map_err(one)?;
             let store = Store::open(dir).map_err(one)?;
             release::decide(&store, config, verb.clone(), &person.name, system_now())
                 .map_err(one)?;
@@ -401,7 +558,7 @@ fn decide(
         }
     };
     let text = if waits_still(config, &verb)? {
-        format!("{what} by {by}; the policy asks for another person too\n")
+        format!("{what} by {by}; another person must approve it too\n")
     } else {
         format!("{what} by {by}\n")
     };

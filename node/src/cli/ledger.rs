@@ -9,9 +9,13 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 use shared::fault::{Code, Exit, Fault};
+use shared::wire::LedgerHead;
 
 use super::output::Output;
 use super::{Cli, Outcome, one};
+use crate::approval::signature::Signed;
+use crate::approval::{AUTOMATIC, SAME_SHAPE};
+use crate::config::AccessSection;
 use crate::ledger::export::Export;
 use crate::ledger::{Entry, Event};
 use crate::store::Store;
@@ -51,6 +55,56 @@ struct Exported {
 struct Verified {
     entries: u64,
     head: String,
+    /// Approvals that carry the signature of every approver.
+    signed: usize,
+    /// Approvals by people that carry none.
+    unsigned: usize,
+    /// Entries signed with a key that the site's file does not list, or no longer.
+    unlisted: Vec<u64>,
+}
+
+impl Verified {
+    fn of(entries: &[Entry], head: &LedgerHead, access: &AccessSection) -> Self {
+        let mut found = Self {
+            entries: head.entries,
+            head: head.hash.to_string(),
+            signed: 0,
+            unsigned: 0,
+            unlisted: Vec::new(),
+        };
+        for entry in entries {
+            let signatures = entry.event.signatures();
+            let listed = |one: &Signed| access.keys.get(&one.approver) == Some(&one.key);
+            if !signatures.iter().all(listed) {
+                found.unlisted.push(entry.seq);
+            }
+            if let Event::Approved { approver, .. } = &entry.event
+                && ![AUTOMATIC, SAME_SHAPE].contains(&approver.as_str())
+            {
+                let count = if signatures.is_empty() {
+                    &mut found.unsigned
+                } else {
+                    &mut found.signed
+                };
+                *count += 1;
+            }
+        }
+        found
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!(
+            "{} entries, chain sound, head {}\n{} approvals signed by their approvers, {} not signed\n",
+            self.entries, self.head, self.signed, self.unsigned
+        );
+        for seq in &self.unlisted {
+            let _ = writeln!(
+                text,
+                "entry {seq}: signed with a key that [access.keys] does not list, or no longer"
+            );
+        }
+        text
+    }
 }
 
 impl Ledger {
@@ -91,14 +145,8 @@ impl Ledger {
                 // The groups of patients that it speaks about are compared on the way.
                 store.past().map_err(one)?;
                 let head = store.head().map_err(one)?;
-                let data = Verified {
-                    entries: head.entries,
-                    head: head.hash.to_string(),
-                };
-                let text = format!(
-                    "{} entries, chain sound, head {}\n",
-                    data.entries, data.head
-                );
+                let data = Verified::of(&entries, &head, &config.access);
+                let text = data.text();
                 output.result(self.word(), Exit::Done, data, &text, &[])
             }
             Self::Export { out, remarks } => {
@@ -162,9 +210,11 @@ fn line(entry: &Entry) -> String {
             digest,
             size,
             approver,
+            follows,
             ..
         } => {
-            format!("{size} bytes {digest} by {approver}")
+            let follows = follows.map_or_else(String::new, |entry| format!(" (entry {entry})"));
+            format!("{size} bytes {digest} by {approver}{follows}")
         }
         Event::Delivered { release, .. } => format!("release {release}"),
         Event::Declined { refusal, by, .. } => format!("\"{refusal}\" by {by}"),

@@ -153,7 +153,13 @@ impl Measure {
         let bytes = match &measured.outcome {
             Ok(bytes) => bytes,
             Err(why) => {
-                let text = preview::text(&heading, &study.protocol, &[], &measured.findings, None);
+                let text = preview::text(
+                    &heading,
+                    &study.protocol,
+                    (&[], None),
+                    &measured.findings,
+                    None,
+                );
                 output.words(&text);
                 return Err(one(Fault::new(
                     Code::NotReleased,
@@ -177,7 +183,7 @@ impl Measure {
         let text = preview::text(
             &heading,
             &study.protocol,
-            &measured.items,
+            (&measured.items, None),
             &measured.findings,
             shown,
         );

@@ -14,6 +14,7 @@ use shared::study::SiteSlug;
 
 use crate::config::NodeConfig;
 
+mod approver;
 mod check;
 mod data;
 mod generate;
@@ -23,6 +24,7 @@ mod ledger;
 mod measure;
 mod output;
 mod run;
+mod secret;
 mod status;
 
 use output::Output;
@@ -83,6 +85,9 @@ enum Verb {
     /// Look at jobs and decide about releases.
     #[command(subcommand)]
     Job(job::Job),
+    /// The people who approve, and their keys.
+    #[command(subcommand)]
+    Approver(approver::Approver),
     /// Look at this site's own tables.
     #[command(subcommand)]
     Data(data::Data),
@@ -134,6 +139,7 @@ pub fn main() -> ExitCode {
         Verb::Pause { reason } => job::pause(&cli, reason, &output),
         Verb::Resume => job::resume(&cli, &output),
         Verb::Job(verb) => verb.run(&cli, &output),
+        Verb::Approver(verb) => verb.run(&cli, &output),
         Verb::Data(verb) => verb.run(&cli, &output),
         Verb::Ledger(verb) => verb.run(&cli, &output),
         Verb::Measure(verb) => verb.run(&cli, &output),
@@ -158,6 +164,7 @@ impl Verb {
             Self::Pause { .. } => "pause",
             Self::Resume => "resume",
             Self::Job(verb) => verb.word(),
+            Self::Approver(verb) => verb.word(),
             Self::Data(_) => "data check",
             Self::Ledger(verb) => verb.word(),
             Self::Measure(_) => "measure",

@@ -114,6 +114,7 @@ fn defaults_deny_and_ask() {
     let config = parse(SMALL).unwrap();
     assert_eq!(config.site.display_name, "va");
     assert_eq!(config.release.mode, ReleaseMode::Manual);
+    assert_eq!(config.release.four_eyes, FourEyes::First);
     assert_eq!(config.disclosure.policy, None);
     assert!(config.access.studies.is_empty() && config.access.approvers.is_empty());
     let study: StudySlug = "heart-2026".parse().unwrap();
@@ -190,6 +191,10 @@ fn contradictions_are_refused() {
         ("\"age_years\"", "\" \""),
         ("max_mb = 10", "max_mb = 0"),
         ("\"tables/va.csv\"", "\"\""),
+        (
+            "mode = \"automatic\"",
+            "mode = \"automatic\"\nfour_eyes = \"always\"",
+        ),
         ("\"tables/va.csv\"", "\"tables\\nva.csv\""),
     ] {
         let text = FULL.replacen(from, to, 1);

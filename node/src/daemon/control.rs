@@ -14,8 +14,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 use super::{Node, View, socket_path};
-use crate::config::Approver;
 use crate::link::system_now;
+use crate::person::Person;
 use crate::release::{self, Verb};
 use crate::waypoint;
 
@@ -97,7 +97,8 @@ pub(super) fn listen(node: Arc<Node>, dir: &Path) -> Result<JoinHandle<()>, Faul
 }
 
 async fn serve(node: &Node, stream: UnixStream) -> std::io::Result<()> {
-    let person = Person::of(&stream)?;
+    let credentials = stream.peer_cred()?;
+    let person = Person::new(credentials.uid(), credentials.gid());
     let mut line = String::new();
     let mut stream = BufReader::new(stream);
     (&mut stream).take(REQUEST_MAX).read_line(&mut line).await?;
@@ -115,12 +116,10 @@ async fn serve(node: &Node, stream: UnixStream) -> std::io::Result<()> {
 }
 
 fn decide(node: &Node, person: &Person, decision: Verb) -> Reply {
-    let done = person
-        .may_decide(&node.config.access.approvers)
-        .and_then(|()| {
-            let (store, config) = (&node.store, &node.config);
-            release::decide(store, config, decision, &person.name, system_now())
-        });
+    let done = person.may_decide(&node.config.access).and_then(|()| {
+        let (store, config) = (&node.store, &node.config);
+        release::decide(store, config, decision, &person.name, system_now())
+    });
     match done {
         Ok(()) => {
             waypoint::pass("node.decided");
@@ -141,85 +140,6 @@ fn refused(fault: &Fault) -> Reply {
         why: fault.why.clone(),
         fix: fault.fix.clone(),
     }
-}
-
-/// A user of this machine.
-pub struct Person {
-    uid: u32,
-    gid: u32,
-    /// Login name, or `uid N`.
-    pub name: String,
-}
-
-impl Person {
-    fn of(stream: &UnixStream) -> std::io::Result<Self> {
-        let credentials = stream.peer_cred()?;
-        Ok(Self::new(credentials.uid(), credentials.gid()))
-    }
-
-    /// Whoever runs this process.
-    pub fn myself() -> Self {
-        Self::new(
-            rustix::process::getuid().as_raw(),
-            rustix::process::getgid().as_raw(),
-        )
-    }
-
-    fn new(uid: u32, gid: u32) -> Self {
-        let name = table("/etc/passwd")
-            .into_iter()
-            .find(|fields| fields.get(2).is_some_and(|field| *field == uid.to_string()))
-            .and_then(|fields| fields.first().cloned())
-            .unwrap_or_else(|| format!("uid {uid}"));
-        Self { uid, gid, name }
-    }
-
-    /// Whether the site's configuration lets this person decide. Without a list only the user
-    /// that runs the node may.
-    ///
-    /// # Errors
-    /// `FV-POL-005` otherwise.
-    pub fn may_decide(&self, approvers: &[Approver]) -> Result<(), Fault> {
-        let allowed = if approvers.is_empty() {
-            self.uid == rustix::process::getuid().as_raw()
-        } else {
-            approvers.iter().any(|approver| match approver {
-                Approver::User(name) => *name == self.name,
-                Approver::Group(group) => self.belongs_to(group),
-            })
-        };
-        if allowed {
-            return Ok(());
-        }
-        Err(Fault::new(
-            Code::ConfirmationNeeded,
-            format!("{} may not decide about releases", self.name),
-            "[access] approvers of this node does not name this user or a group of theirs",
-            "ask one of the named approvers",
-        ))
-    }
-
-    fn belongs_to(&self, group: &str) -> bool {
-        table("/etc/group").iter().any(|fields| {
-            let named = fields.first().is_some_and(|name| name == group);
-            let own = fields
-                .get(2)
-                .is_some_and(|gid| *gid == self.gid.to_string());
-            let listed = fields
-                .get(3)
-                .is_some_and(|members| members.split(',').any(|member| member == self.name));
-            named && (own || listed)
-        })
-    }
-}
-
-/// A colon-separated table of the system.
-fn table(path: &str) -> Vec<Vec<String>> {
-    std::fs::read_to_string(path)
-        .unwrap_or_default()
-        .lines()
-        .map(|line| line.split(':').map(str::to_owned).collect())
-        .collect()
 }
 
 /// Asks the running node of `dir`; `None` when none is running.

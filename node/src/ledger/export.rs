@@ -19,6 +19,9 @@ use shared::study::SiteSlug;
 use shared::wire::LedgerHead;
 
 use super::{Entry, Event};
+use crate::approval::signature::Signed;
+use crate::approval::{AUTOMATIC, SAME_SHAPE};
+use crate::config::ReleaseMode;
 
 /// What an export is made of.
 pub(crate) struct Export<'a> {
@@ -51,6 +54,12 @@ struct Line {
     size: String,
     digest: String,
     policy: String,
+    shape: String,
+    standing: String,
+    follows: String,
+    signatures: String,
+    #[serde(skip)]
+    signed_by: String,
     remark: String,
 }
 
@@ -131,6 +140,14 @@ impl Export<'_> {
                 .unwrap_or_default(),
             digest: text(self.bytes_of(event)),
             policy: text(event.policy()),
+            shape: text(event.shape()),
+            standing: event.standing().map_or("", ReleaseMode::as_str).to_owned(),
+            follows: event
+                .follows()
+                .map(|entry| entry.to_string())
+                .unwrap_or_default(),
+            signatures: listed(event, spelled),
+            signed_by: listed(event, |one| one.approver.clone()),
             remark: words(event.remark().filter(|_| self.remarks)),
         }
     }
@@ -276,14 +293,27 @@ impl Export<'_> {
             "object": { "@id": object },
             "agent": { "@id": agent },
             "instrument": { "@id": "#fedval-node" },
+            "identifier": entry.event.signatures().iter().map(spelled).collect::<Vec<_>>(),
             "actionStatus": format!("http://schema.org/{status}ActionStatus"),
         }))
     }
 }
 
+/// An approver's signature, whole.
+fn spelled(one: &Signed) -> String {
+    format!("{} {} {}", one.approver, one.key, one.signature)
+}
+
+/// Each signature of an entry, in one field.
+fn listed(event: &Event, words: impl Fn(&Signed) -> String) -> String {
+    let each: Vec<String> = event.signatures().iter().map(words).collect();
+    each.join("; ")
+}
+
 /// The person of an entry; rules of the policy and of admission are none.
 fn approver(entry: &Entry) -> Option<&str> {
-    let rule = |by: &&str| ["policy", "admission", "coordinator"].contains(by);
+    let rule =
+        |by: &&str| ["policy", "admission", "coordinator", AUTOMATIC, SAME_SHAPE].contains(by);
     entry.event.by().filter(|by| !rule(by))
 }
 

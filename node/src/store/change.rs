@@ -11,18 +11,21 @@ use shared::identity::Digest;
 use shared::study::{RoundId, SiteState, StudySlug, Timestamp};
 use shared::wire::Refusal;
 
-use super::{StoredJob, WriteFault, digest_column, head, not_waiting, spoken};
-use crate::ledger::{self, Entry, Event};
+use super::{
+    StoredJob, WriteFault, digest_column, head, ledger_rows, not_waiting, spoken, verified,
+};
+use crate::approval::{self, Endorsement};
+use crate::config::AccessSection;
+use crate::ledger::{self, Approval, Entry, Event};
 use crate::spoken::Spoken;
 use crate::waypoint;
 
-/// An approval given together with the preview, by the site's own configuration.
-#[derive(Clone, Copy)]
-pub struct Automatic<'a> {
-    /// What the ledger names as approver.
-    pub approver: &'a str,
-    /// Digest of the policy file.
-    pub policy: Digest,
+/// How many people an approval needs, and which.
+pub struct Eyes<'a> {
+    /// How many different ones.
+    pub people: usize,
+    /// Who may, and with which keys.
+    pub access: &'a AccessSection,
 }
 
 /// A job's change of state with what belongs to it. Each fits some states only, looked up in the
@@ -44,21 +47,18 @@ pub enum Change<'a> {
         findings: &'a str,
         /// The groups of patients they speak about.
         spoken: &'a Spoken,
-        /// Approved in the same step, so that no crash leaves it waiting for nobody.
-        automatic: Option<Automatic<'a>>,
+        /// Approved in the same step, by an approval that stands for it, so that no crash leaves it
+        /// waiting for nobody.
+        standing: Option<Approval>,
     },
     /// Approved: into the outbox and the ledger.
     Approved {
-        /// Who.
-        approver: &'a str,
-        /// A remark.
-        note: Option<String>,
-        /// Digest of the policy file.
-        policy: Digest,
+        /// By whom and how.
+        approval: Approval,
         /// Digest of the bytes the approver has seen.
         seen: Digest,
-        /// How many different people the policy asks for.
-        people: usize,
+        /// How many people must, and who.
+        eyes: Eyes<'a>,
     },
     /// Confirmed by the coordinator.
     Delivered {
@@ -135,28 +135,26 @@ pub(super) fn apply(
             items,
             findings,
             spoken,
-            automatic,
+            standing,
         } => {
             let shown = (items, findings);
-            preview(sql, stored, now, (bytes, spoken), shown, automatic)
+            preview(sql, stored, now, (bytes, spoken), shown, standing)
         }
         Change::Approved {
-            approver,
-            note,
-            policy,
+            mut approval,
             seen,
-            people,
+            eyes,
         } => {
             standing(stored, &[SiteState::WaitingApproval])?;
-            let mut names = approver.to_owned();
-            if people > 1 {
-                let Some(all) = endorse(sql, stored, now, (approver, note.clone()), seen, people)?
-                else {
+            if eyes.people > 1 {
+                let Some(all) = endorse(sql, stored, now, &approval, seen, &eyes)? else {
                     return Ok(());
                 };
-                names = all;
+                let names: Vec<&str> = all.iter().map(|one| one.approver.as_str()).collect();
+                approval.approver = names.join(" and ");
+                approval.signatures = all.into_iter().filter_map(|one| one.signature).collect();
             }
-            approve(sql, stored, now, &names, note, policy, seen)
+            approve(sql, stored, now, approval, seen)
         }
         Change::Delivered { receipt } => deliver(sql, stored, now, receipt),
         Change::Undeliverable { refusal } => give_up(sql, stored, now, refusal),
@@ -188,17 +186,17 @@ fn preview(
     now: Timestamp,
     (bytes, spoken): (&ReleasedBytes, &Spoken),
     (items, findings): (&str, &str),
-    automatic: Option<Automatic<'_>>,
+    approval: Option<Approval>,
 ) -> Result<(), WriteFault> {
     standing(stored, &[SiteState::Computing])?;
     keep_preview(sql, stored.digest, bytes, items, findings)?;
     spoken::keep(sql, bytes.digest(), spoken)?;
     set_state(sql, stored.digest, SiteState::WaitingApproval)?;
-    let Some(Automatic { approver, policy }) = automatic else {
+    let Some(approval) = approval else {
         return Ok(());
     };
     waypoint::pass("node.preview.inside");
-    approve(sql, stored, now, approver, None, policy, bytes.digest())
+    approve(sql, stored, now, approval, bytes.digest())
 }
 
 fn keep_preview(
@@ -227,15 +225,15 @@ fn keep_preview(
     Ok(())
 }
 
-/// One of several people approves these bytes; all their names once there are enough.
+/// One of several people approves these bytes; all their approvals once they are enough. Who has approved so far stands in the ledger.
 fn endorse(
     sql: &Transaction<'_>,
     job: &StoredJob,
     now: Timestamp,
-    (approver, note): (&str, Option<String>),
+    approval: &Approval,
     seen: Digest,
-    people: usize,
-) -> Result<Option<String>, WriteFault> {
+    eyes: &Eyes<'_>,
+) -> Result<Option<Vec<Endorsement>>, WriteFault> {
     let digest: Digest = sql.query_row(
         "SELECT digest FROM preview WHERE job = ?1",
         params![job.digest.to_string()],
@@ -244,32 +242,32 @@ fn endorse(
     if digest != seen {
         return Err(computed_again(job).into());
     }
-    let added = sql.execute(
-        "INSERT OR IGNORE INTO endorsement (job, digest, approver) VALUES (?1, ?2, ?3)",
-        params![job.digest.to_string(), seen.to_string(), approver],
-    )?;
-    if added == 0 {
+    let entries = verified(&ledger_rows(sql)?)?;
+    let mut all = approval::so_far(&entries, job.digest, seen, approval.standing);
+    all.retain(|one| one.counts(eyes.access));
+    if all.iter().any(|one| one.approver == approval.approver) {
         return Err(Fault::new(
             Code::SecondApprover,
-            format!("{approver} has approved this release already"),
-            format!("the site's policy asks for {people} different people"),
-            "ask another of the approvers to look and approve",
+            format!("{} has approved this release already", approval.approver),
+            format!("{} different people must", eyes.people),
+            "ask another of the approvers to look and approve; a site that has one approver only \
+             writes four_eyes = \"never\" in [release] of node.toml",
         )
         .into());
     }
-    let names: Vec<String> = sql
-        .prepare("SELECT approver FROM endorsement WHERE job = ?1 AND digest = ?2 ORDER BY rowid")?
-        .query_map(params![job.digest.to_string(), seen.to_string()], |row| {
-            row.get(0)
-        })?
-        .collect::<rusqlite::Result<_>>()?;
     let event = Event::Endorsed {
         digest: seen,
-        approver: approver.to_owned(),
-        note,
+        approver: approval.approver.clone(),
+        note: approval.note.clone(),
+        standing: approval.standing,
+        signature: approval.signatures.first().cloned(),
     };
     append_for(sql, job, now, event)?;
-    Ok((names.len() >= people).then(|| names.join(" and ")))
+    all.push(Endorsement {
+        approver: approval.approver.clone(),
+        signature: approval.signatures.first().cloned(),
+    });
+    Ok(approval::suffice(eyes.access, eyes.people, &all).then_some(all))
 }
 
 fn computed_again(job: &StoredJob) -> Fault {
@@ -288,9 +286,7 @@ fn approve(
     sql: &Transaction<'_>,
     job: &StoredJob,
     now: Timestamp,
-    approver: &str,
-    note: Option<String>,
-    policy: Digest,
+    approval: Approval,
     seen: Digest,
 ) -> Result<(), WriteFault> {
     let (bytes, digest): (Vec<u8>, Digest) = sql.query_row(
@@ -313,7 +309,7 @@ fn approve(
     )?;
     waypoint::pass("node.approve.inside");
     let groups = spoken::release(sql, bytes.digest())?;
-    let event = Event::approved(&bytes, policy, approver, note, groups);
+    let event = Event::approved(&bytes, approval, groups);
     append_for(sql, job, now, event)?;
     set_state(sql, job.digest, SiteState::Sending)
 }

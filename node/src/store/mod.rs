@@ -22,7 +22,7 @@ use shared::study::job::Job;
 use shared::study::{SiteState, StudySlug, Timestamp};
 use shared::wire::{LedgerHead, Refusal};
 
-pub use change::{Automatic, Change};
+pub use change::{Change, Eyes};
 use change::{Subject, append, apply};
 pub use pause::Pause;
 pub use steps::{ExchangeEnd, StepKey, StoredStep};
@@ -36,6 +36,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0002_refused.sql"),
     include_str!("0003_steps.sql"),
     include_str!("0004_spoken.sql"),
+    include_str!("0005_endorsed.sql"),
 ];
 /// Marks the file as ours: "FVND".
 const APPLICATION_ID: i64 = 0x4656_4e44;
@@ -570,7 +571,8 @@ fn verified(rows: &[LedgerRow]) -> Result<Vec<Entry>, Fault> {
         Fault::new(
             Code::LedgerBroken,
             format!("ledger entry {seq} does not fit the chain"),
-            "an entry was altered, removed or put in another order",
+            "an entry was altered, removed or put in another order, or an approver's signature is not \
+             over what it says",
             "this node sends nothing until it is explained; restore the state directory from its \
              backup",
         )

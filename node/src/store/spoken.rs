@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
+use shared::study::StudyProtocol;
 use shared::study::lock::LockedProtocol;
 
 use super::{Store, WriteFault, digest_column, ledger_rows, verified};
@@ -68,20 +69,69 @@ impl Store {
             }
             seen.insert(release);
             let protocol = match entry.protocol {
-                Some(digest) => self.protocol(digest)?,
+                Some(digest) => self.study_protocol(digest)?,
                 None => None,
             };
-            let protocol: Option<Document> =
-                protocol.and_then(|bytes| serde_json::from_slice(&bytes).ok());
             told.push(Told {
+                seq: entry.seq,
                 at: entry.at,
+                study: entry.study.clone(),
+                round: entry.round.clone(),
+                digest: release,
                 models: protocol
-                    .map(|document| spoken::models(&document.body.protocol).collect())
+                    .map(|protocol| spoken::models(&protocol).collect())
                     .unwrap_or_default(),
                 groups,
             });
         }
         Ok(Past::new(numbers, told, releases))
+    }
+
+    /// A protocol that this node has checked when it came.
+    ///
+    /// # Errors
+    /// `FV-INT-001`.
+    pub fn study_protocol(&self, digest: Digest) -> Result<Option<StudyProtocol>, Fault> {
+        let bytes = self.protocol(digest)?;
+        let read = |bytes: Vec<u8>| serde_json::from_slice::<Document>(&bytes).ok();
+        Ok(bytes.and_then(read).map(|document| document.body.protocol))
+    }
+
+    /// The groups that these bytes speak about, and with how many releases they were compared;
+    /// absent where the policy compares nothing.
+    ///
+    /// # Errors
+    /// `FV-INT-001`.
+    pub(crate) fn speaks(&self, digest: Digest) -> Result<(Vec<PastGroup>, Option<i64>), Fault> {
+        let text = digest.to_string();
+        self.read(|sql| {
+            let all = groups(sql, "digest = ?1", params![text])?;
+            let after = sql
+                .query_row(
+                    "SELECT after FROM spoken WHERE digest = ?1 LIMIT 1",
+                    params![text],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            let all = all.into_iter().map(|(_, group)| group).collect();
+            Ok((all, after.flatten()))
+        })
+    }
+
+    /// What staff were shown of bytes that were approved: the bytes and their items, JSON. Absent
+    /// for a file that was written without a coordinator.
+    ///
+    /// # Errors
+    /// `FV-INT-001`.
+    pub(crate) fn shown(&self, digest: Digest) -> Result<Option<(Vec<u8>, String)>, Fault> {
+        self.read(|sql| {
+            sql.query_row(
+                "SELECT bytes, items FROM preview WHERE digest = ?1 LIMIT 1",
+                params![digest.to_string()],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()
+        })
     }
 }
 

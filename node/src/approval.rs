@@ -1,0 +1,243 @@
+//! Who must approve a release: nobody, because an earlier approval stands for it, one person, or
+//! two different ones. The site's own file says so; what was approved before stands in the ledger.
+//!
+//! A standing approval is never a line of a file alone: where four eyes are asked for, the mode
+//! `same-shape` or `automatic` comes into force with the first release that two people approve
+//! while it is written there, for this study and this policy.
+//!
+//! From: `config`, the ledger's entries, the reviewed release.
+//! To: `release` (decides), the preview (says it).
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use shared::disclosure::policy::DUA_APPROVERS as FOUR_EYES;
+use shared::disclosure::{Profile, ReceivedRelease};
+use shared::fault::Fault;
+use shared::identity::Digest;
+use shared::study::StudyProtocol;
+
+use crate::config::{AccessSection, FourEyes, NodeConfig, ReleaseMode, ReleaseSection};
+use crate::ledger::{Entry, Event};
+use crate::person::{self, Person};
+use signature::Signed;
+
+pub mod key;
+pub mod shape;
+pub mod signature;
+
+/// The name of the approver when the site's configuration says `automatic`.
+pub const AUTOMATIC: &str = "automatic, by this site's configuration";
+/// The same for `same-shape`.
+pub const SAME_SHAPE: &str = "same shape as before, by this site's configuration";
+
+/// What a release must wait for.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Ask {
+    /// How many different people must approve it; at least 1.
+    pub people: usize,
+    /// Why it is more than one.
+    pub why: Option<Reason>,
+    /// The release's shape ([`shape`]).
+    pub shape: Digest,
+    /// The mode that comes into force for this study with this approval.
+    pub standing: Option<ReleaseMode>,
+    /// Whether it may leave without a person, and why.
+    pub alone: Option<Alone>,
+}
+
+/// Why more than one person must approve.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The policy rests on a contract (`dua`).
+    Contract,
+    /// The site asks for two people every time.
+    Always,
+    /// It is the study's first release here.
+    First,
+    /// The mode comes into force with it.
+    Standing,
+}
+
+/// A release that leaves without a person.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub struct Alone {
+    /// What the ledger names as approver.
+    pub approver: &'static str,
+    /// Ledger entry of the approval that stands for it; absent where the site's file alone does.
+    pub follows: Option<u64>,
+}
+
+impl Ask {
+    /// Asks the site's file and ledger about a release that was reviewed; `needs_person` says that
+    /// a budget does not cover it.
+    ///
+    /// # Errors
+    /// `FV-INT-002` when the shape cannot be computed.
+    pub fn of(
+        config: &NodeConfig,
+        entries: &[Entry],
+        protocol: &StudyProtocol,
+        release: &ReceivedRelease,
+        needs_person: bool,
+    ) -> Result<Self, Fault> {
+        let shape = shape::shape(release, protocol)?;
+        let header = &release.header;
+        let profile = Profile::parse(&header.policy.profile);
+        let before = since_left(entries, header.study.as_str());
+        let ReleaseSection { mode, four_eyes } = config.release;
+        // Public data have nobody to protect, and a site may have one approver only.
+        let relaxed = profile == Some(Profile::OpenData) || four_eyes == FourEyes::Never;
+        let sets_up = |event: &Event| {
+            matches!(event, Event::Approved { standing, policy, .. }
+                if *standing == Some(mode) && *policy == header.policy.digest)
+        };
+        let set_up = before.iter().find(|entry| sets_up(&entry.event));
+        let why = if profile == Some(Profile::Dua) {
+            Some(Reason::Contract)
+        } else if four_eyes == FourEyes::Always {
+            Some(Reason::Always)
+        } else if relaxed {
+            None
+        } else if !before.iter().any(|entry| is_approval(&entry.event)) {
+            Some(Reason::First)
+        } else if mode != ReleaseMode::Manual && set_up.is_none() {
+            Some(Reason::Standing)
+        } else {
+            None
+        };
+        let eyes = why.map_or(1, |_| FOUR_EYES);
+        let fits = |event: &Event| matches!(event, Event::Approved { shape: Some(then), .. } if *then == shape);
+        let known = before.iter().rev().find(|entry| fits(&entry.event));
+        let alone = match mode {
+            ReleaseMode::Manual => None,
+            ReleaseMode::SameShape | ReleaseMode::Automatic if needs_person || eyes > 1 => None,
+            ReleaseMode::SameShape => known.map(|entry| Alone {
+                approver: SAME_SHAPE,
+                follows: Some(entry.seq),
+            }),
+            ReleaseMode::Automatic => Some(Alone {
+                approver: AUTOMATIC,
+                follows: set_up.map(|entry| entry.seq),
+            }),
+        };
+        let standing = (mode != ReleaseMode::Manual && profile != Some(Profile::Dua) && eyes > 1)
+            .then_some(mode);
+        Ok(Self {
+            people: eyes,
+            why,
+            shape,
+            standing,
+            alone,
+        })
+    }
+
+    /// For staff: how many people, why, and what their approval means beyond this release.
+    pub fn words(&self, study: &str, so_far: &[String]) -> Vec<String> {
+        let mut said = Vec::new();
+        said.push(match self.why {
+            None => "One person approves it.".to_owned(),
+            Some(Reason::Contract) => {
+                "Two different people must approve it: the policy rests on a contract.".to_owned()
+            }
+            Some(Reason::Always) => {
+                "Two different people must approve it: this site asks for four eyes every time."
+                    .to_owned()
+            }
+            Some(Reason::First) => format!(
+                "Two different people must approve it: it is the first release of {study} here."
+            ),
+            Some(Reason::Standing) => {
+                "Two different people must approve it: a mode comes into force with it.".to_owned()
+            }
+        });
+        match self.standing {
+            None | Some(ReleaseMode::Manual) => {}
+            Some(ReleaseMode::SameShape) => said.push(format!(
+                "node.toml says same-shape: from then on a release of {study} that asks and shows the \
+                 same as one that a person approved leaves without a person, under this policy."
+            )),
+            Some(ReleaseMode::Automatic) => said.push(format!(
+                "node.toml says automatic: from then on whatever this policy allows of {study} leaves \
+                 without a person."
+            )),
+        }
+        if !so_far.is_empty() {
+            said.push(format!("Approved so far by {}.", so_far.join(" and ")));
+        }
+        said
+    }
+}
+
+/// One person's approval, of several that are asked for.
+#[derive(Clone, Debug)]
+pub struct Endorsement {
+    /// Who.
+    pub approver: String,
+    /// Their signature, where the site asks for one.
+    pub signature: Option<Signed>,
+}
+
+impl Endorsement {
+    /// Whether it counts now: the person may still decide, and the key is still theirs.
+    pub fn counts(&self, access: &AccessSection) -> bool {
+        let listed = access.keys.get(&self.approver);
+        let signed = self.signature.as_ref().map(|signed| &signed.key);
+        (access.keys.is_empty() || (listed.is_some() && listed == signed))
+            && Person::named(&self.approver).may_decide(access).is_ok()
+    }
+}
+
+/// Who has approved these bytes of a job so far, with what else comes into force, in order.
+pub fn so_far(
+    entries: &[Entry],
+    job: Digest,
+    seen: Digest,
+    mode: Option<ReleaseMode>,
+) -> Vec<Endorsement> {
+    let own = entries.iter().filter(|entry| entry.job == Some(job));
+    let all = own.filter_map(|entry| {
+        let Event::Endorsed {
+            digest,
+            approver,
+            standing,
+            signature,
+            ..
+        } = &entry.event
+        else {
+            return None;
+        };
+        (*digest == seen && *standing == mode).then(|| Endorsement {
+            approver: approver.clone(),
+            signature: signature.clone(),
+        })
+    });
+    all.collect()
+}
+
+/// Whether these approvals are enough where `people` different people must approve: those that
+/// count, and of two lists one of each.
+pub fn suffice(access: &AccessSection, people: usize, approvals: &[Endorsement]) -> bool {
+    let names: BTreeSet<&str> = approvals
+        .iter()
+        .filter(|one| one.counts(access))
+        .map(|one| one.approver.as_str())
+        .collect();
+    names.len() >= people && person::of_each_list(access, &names)
+}
+
+/// A study's entries.
+fn since_left<'a>(entries: &'a [Entry], study: &str) -> Vec<&'a Entry> {
+    let of = |entry: &&Entry| {
+        entry
+            .study
+            .as_ref()
+            .is_some_and(|one| one.as_str() == study)
+    };
+    entries.iter().filter(of).collect()
+}
+
+fn is_approval(event: &Event) -> bool {
+    matches!(event, Event::Approved { .. })
+}
