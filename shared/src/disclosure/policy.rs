@@ -40,14 +40,25 @@ struct PolicyFile {
     rounding: u64,
     /// D6: most blocks of a released histogram.
     max_blocks: usize,
-    /// D8: largest share one patient may carry of what a number sums.
+    /// D8, D9: largest share one patient may carry of what a number sums.
     max_share: f64,
+    /// D8, D9: largest share two patients may carry.
+    #[serde(default = "two_thirds")]
+    max_share_of_two: f64,
     /// L4: what may be released without a person.
     #[serde(default)]
     budget: Budget,
     /// The contract that `dua` rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     contract: Option<Contract>,
+}
+
+/// The most that two patients may ever carry (Australian Bureau of Statistics, `DataLab` output
+/// rules).
+const MOST_OF_TWO: f64 = 0.67;
+
+fn two_thirds() -> f64 {
+    MOST_OF_TWO
 }
 
 /// How much may be released in some days before a person must approve, also where the site's
@@ -287,9 +298,14 @@ impl Policy {
         self.file.max_blocks
     }
 
-    /// D8: largest share of one patient.
+    /// D8, D9: largest share of one patient.
     pub fn max_share(&self) -> f64 {
         self.file.max_share
+    }
+
+    /// D8, D9: largest share of two patients.
+    pub fn max_share_of_two(&self) -> f64 {
+        self.file.max_share_of_two
     }
 
     /// What a release says about its policy.
@@ -393,6 +409,13 @@ impl PolicyFile {
                 "it must lie in (0, 0.5]",
             );
         }
+        if !(self.max_share_of_two > 0.0 && self.max_share_of_two <= MOST_OF_TWO) {
+            return fault(
+                "max_share_of_two",
+                self.max_share_of_two.to_string(),
+                "it must lie in (0, 0.67]",
+            );
+        }
         Ok(())
     }
 
@@ -488,6 +511,7 @@ mod tests {
             ("cohorts = 25", "cohorts = 2500"),
             ("max_share = 0.5", "max_share = nan"),
             ("max_share = 0.5", "max_share = 0.6"),
+            ("max_share_of_two = 0.67", "max_share_of_two = 0.68"),
             ("profile = \"standard\"", "profile = \"none\""),
             ("profile = \"standard\"", "profile = \"open-data\""),
             ("min_cell = 10", "min_cell = 10\nmin_sell = 3"),

@@ -17,6 +17,7 @@ pub mod conditional;
 pub mod delong;
 pub mod disparity;
 pub mod distribution;
+pub mod dominance;
 pub mod exponential;
 pub mod fisher;
 pub mod froc;

@@ -12,6 +12,7 @@ use super::calibration::Recalibration;
 use super::cases::Earlier;
 use super::overlap;
 use super::stage::ExactCount;
+use crate::numeric::dominance::{Contributions, Dominance};
 use crate::numeric::logistic::ClippedLogits;
 use crate::numeric::rank::Ascending;
 use crate::numeric::sum::{Chunked, sum_iter};
@@ -21,7 +22,7 @@ use crate::study::{EndpointId, StudyProtocol};
 pub const LEVEL: f64 = 0.95;
 
 /// A bound on one patient's share that is no larger settles the rule of dominance without the
-/// share itself: policies allow half.
+/// share itself: policies allow half, and two patients two thirds.
 pub(crate) const BOUND_SUFFICES: f64 = 0.05;
 
 /// Complete cases of one endpoint, column by column.
@@ -230,16 +231,13 @@ pub fn clustered_variance(influence: &[f64], patient: &[u32]) -> Option<f64> {
     Some(patients / (patients - 1.0) * squares.total())
 }
 
-/// Largest share of one patient in the sum of absolute values; 1 when the sum is 0.
-pub fn dominance(values: impl Iterator<Item = (u32, f64)> + Clone) -> f64 {
-    let mut sum = Chunked::default();
-    let mut largest = 0.0_f64;
+/// Largest shares of patients in the sum of absolute values; all of it when the sum is 0.
+pub fn dominance(values: impl Iterator<Item = (u32, f64)> + Clone) -> Dominance {
+    let mut sums = Contributions::default();
     by_patient(values.map(|(owner, value)| (owner, value.abs())), |total| {
-        sum.add(total);
-        largest = largest.max(total);
+        sums.add(total);
     });
-    let sum = sum.total();
-    if sum > 0.0 { largest / sum } else { 1.0 }
+    sums.dominance()
 }
 
 /// Calls `each` with the sum of every patient's values, patients in rising order. Where rows

@@ -155,7 +155,7 @@ pub(crate) fn area_basis(patient: &[u32], sizes: delong::Sizes, placements: &Pla
                 .map(|place| (owner(place.row), place.value - mean)),
         )
     };
-    Basis::of(smallest).dominated(share(&placements.events).max(share(&placements.non_events)))
+    Basis::of(smallest).dominated(share(&placements.events).and(share(&placements.non_events)))
 }
 
 /// Value and variance of an area, or why there is none.

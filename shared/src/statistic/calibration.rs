@@ -27,6 +27,7 @@ use crate::numeric::calibration::bins::{
 };
 use crate::numeric::calibration::{self, Estimated, Line, Sums};
 use crate::numeric::distribution::normal_two_sided;
+use crate::numeric::dominance::Dominance;
 use crate::numeric::logistic::{Coefficients, FitFault};
 use crate::numeric::sum::{count, mean};
 use crate::study::SamplingDesign;
@@ -318,7 +319,11 @@ impl Part<'_> {
             && !self.set.clustered()
             && fit.dominance_bound() <= BOUND_SUFFICES
         {
-            return (found, self.beside.dominated(fit.dominance_bound()));
+            return (
+                found,
+                self.beside
+                    .dominated(Dominance::at_most(fit.dominance_bound())),
+            );
         }
         let at = Coefficients {
             intercept: fitted.map_or(0.0, |fit| fit.value),
@@ -378,7 +383,7 @@ impl Part<'_> {
         if !self.set.clustered() {
             let bound = line.dominance_bounds(self.lp)[place];
             if bound <= BOUND_SUFFICES {
-                return self.beside.dominated(bound);
+                return self.beside.dominated(Dominance::at_most(bound));
             }
         }
         let influences = line.influences(self.lp, self.outcome);

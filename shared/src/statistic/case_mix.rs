@@ -25,6 +25,7 @@ use super::metric::Metric;
 use super::sampling::Weights;
 use super::stage::{Basis, Exact, Undefined};
 use crate::numeric::distribution::logit;
+use crate::numeric::dominance::Dominance;
 use crate::numeric::rank::Ascending;
 use crate::numeric::sum::{Neumaier, sum, sum_iter};
 
@@ -43,12 +44,12 @@ pub(crate) fn measure(
             concordance(set, order, score, weights),
         ),
         Err(reason) => (
-            (Found::undefined(reason), 0.0),
-            (Found::undefined(reason), 0.0),
+            (Found::undefined(reason), Dominance::NONE),
+            (Found::undefined(reason), Dominance::NONE),
         ),
     };
     let key = |metric| EstimateKey::whole(metric, id.clone(), set.endpoint.clone());
-    let estimate = |metric, (found, carried): (Found, f64)| {
+    let estimate = |metric, (found, carried): (Found, Dominance)| {
         Estimate::whole(set, key(metric), found, everybody.dominated(carried))
     };
     Some([
@@ -57,12 +58,12 @@ pub(crate) fn measure(
     ])
 }
 
-/// Largest share of one patient in the variance.
-fn carried(set: &AnalysisSet<'_>, influence: &[f64]) -> f64 {
+/// Largest shares of patients in the variance.
+fn carried(set: &AnalysisSet<'_>, influence: &[f64]) -> Dominance {
     dominance(set.patient.iter().copied().zip(influence.iter().copied()))
 }
 
-fn spread(set: &AnalysisSet<'_>, score: &[f64], weights: Weights) -> (Found, f64) {
+fn spread(set: &AnalysisSet<'_>, score: &[f64], weights: Weights) -> (Found, Dominance) {
     let scale = Metric::PredictorSd.entry().scale;
     let epsilon = set.protocol.clip_epsilon();
     let predictor: Vec<f64> = score
@@ -70,7 +71,7 @@ fn spread(set: &AnalysisSet<'_>, score: &[f64], weights: Weights) -> (Found, f64
         .filter_map(|p| logit(p.clamp(epsilon, 1.0 - epsilon)))
         .collect();
     if set.len() < 2 || predictor.len() < set.len() {
-        return (Found::undefined(Undefined::NoCases), 1.0);
+        return (Found::undefined(Undefined::NoCases), Dominance::WHOLE);
     }
     let total = sum_iter((0..set.len()).map(|row| weights.of_row(set, row)));
     let mean = weighted(set, weights, |row| predictor[row]) / total;
@@ -84,7 +85,10 @@ fn spread(set: &AnalysisSet<'_>, score: &[f64], weights: Weights) -> (Found, f64
     let variance = weighted(set, weights, square) / total * n / (n - 1.0);
     let sd = variance.sqrt();
     if sd <= 0.0 {
-        return (Found::bare(Ok(0.0), Undefined::NoVariance), 1.0);
+        return (
+            Found::bare(Ok(0.0), Undefined::NoVariance),
+            Dominance::WHOLE,
+        );
     }
     // d log sd = d var / (2 var).
     let influence: Vec<f64> = (0..set.len())
@@ -145,7 +149,7 @@ fn concordance(
     order: &Ascending,
     score: &[f64],
     weights: Weights,
-) -> (Found, f64) {
+) -> (Found, Dominance) {
     let weight: Vec<f64> = (0..set.len()).map(|row| weights.of_row(set, row)).collect();
     let pairs = pairs(order, score, &weight);
     let carry = |values: &[f64]| -> Vec<f64> {
@@ -159,7 +163,7 @@ fn concordance(
     let (numerator, denominator) = (carry(&pairs.numerator), carry(&pairs.denominator));
     let total = sum(&denominator) / 2.0;
     if total <= 0.0 {
-        return (Found::undefined(Undefined::NoCases), 1.0);
+        return (Found::undefined(Undefined::NoCases), Dominance::WHOLE);
     }
     let value = (sum(&numerator) / 2.0 / total).clamp(0.0, 1.0);
     let influence: Vec<f64> = numerator

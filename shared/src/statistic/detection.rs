@@ -32,6 +32,7 @@ use super::metric::{Metric, Scale};
 use super::resample::{interval, of_patients, spread_without_bootstrap};
 use super::segmentation::MaskSet;
 use super::stage::{Basis, Exact, ExactCount, Stage, Undefined};
+use crate::numeric::dominance::Dominance;
 use crate::numeric::froc::{Curve, Patients, Reading};
 use crate::study::{BootstrapPlan, CandidatePlan, EndpointId, FROC_POINTS_MAX, ModelId, ModelRole};
 
@@ -145,10 +146,10 @@ impl<'a> Scans<'a> {
         ExactCount::new(all, self.patients(|one| of(one) > 0))
     }
 
-    /// Largest share of one patient in what `of` counts; 0 where there is nothing.
-    fn dominance(&self, of: impl Fn(&CandidateCounts) -> u32) -> f64 {
+    /// Largest shares of patients in what `of` counts; none where there is nothing.
+    fn dominance(&self, of: impl Fn(&CandidateCounts) -> u32) -> Dominance {
         if self.each.iter().all(|(_, one)| of(one) == 0) {
-            return 0.0;
+            return Dominance::NONE;
         }
         let each = self.each.iter();
         dominance(each.map(|(patient, one)| (*patient, f64::from(of(one)))))
@@ -321,7 +322,7 @@ fn point_basis(scans: &Scans<'_>, places: &[[Option<usize>; 2]]) -> Basis {
     places.iter().fold(lesions, |basis, [few, many]| {
         let found = scans.patients(|one| detected(one, few.or(*many)) > 0);
         let missed = scans.patients(|one| detected(one, *many) < one.lesions);
-        let alarms = many.map_or(0.0, |at| scans.dominance(|one| wrong(one, at)));
+        let alarms = many.map_or(Dominance::NONE, |at| scans.dominance(|one| wrong(one, at)));
         basis.and(Basis::of(found.min(missed)).dominated(alarms))
     })
 }

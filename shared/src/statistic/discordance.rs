@@ -22,8 +22,9 @@ use serde::{Deserialize, Serialize};
 use super::analysis_set::{AnalysisSet, clustered_variance};
 use super::estimate::{Estimate, EstimateKey, Found};
 use super::metric::{Metric, Scale};
-use super::net_benefit::{Whole, crossed, largest_share};
+use super::net_benefit::{Whole, crossed, largest_shares};
 use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
+use crate::numeric::dominance::Dominance;
 use crate::numeric::mcnemar::Discordant;
 use crate::numeric::net_benefit::{Cell, Prevalence, mean};
 use crate::study::{EndpointId, ModelId};
@@ -196,7 +197,7 @@ fn difference(
     event: bool,
     counts: &[ExactCount],
     place: impl Fn(usize) -> usize,
-) -> (Found, f64) {
+) -> (Found, Dominance) {
     let right = if event { 1.0 } else { -1.0 };
     let (offset, change) = (if event { 0 } else { 4 }, [0.0, right, -right, 0.0]);
     let cells: Vec<Cell> = counts
@@ -209,7 +210,7 @@ fn difference(
         })
         .collect();
     let of = |row: usize| place(row).checked_sub(offset).unwrap_or(usize::MAX);
-    let share = largest_share(set, &cells, of);
+    let share = largest_shares(set, &cells, of);
     let Some(answer) = mean(&cells, Prevalence::Observed) else {
         return (Found::undefined(Undefined::NoCases), share);
     };

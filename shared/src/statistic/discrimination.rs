@@ -27,6 +27,7 @@ use super::metric::{Metric, Scale};
 use super::resample::{interval, of_patients};
 use super::stage::{Basis, Exact, Undefined};
 use crate::numeric::bootstrap::Bootstrap;
+use crate::numeric::dominance::{Contributions, Dominance};
 use crate::numeric::influence::{self, Influence};
 use crate::numeric::rank::Ascending;
 use crate::numeric::ranked::Ranked;
@@ -205,12 +206,12 @@ impl Curve<'_> {
     }
 }
 
-/// The variance `m / (m - 1) sum t^2` of patient sums, and the largest share of one patient in
-/// the sum of their absolute values.
-fn spread(sums: &[f64]) -> (f64, f64) {
-    let total = sum_iter(sums.iter().map(|sum| sum.abs()));
-    let largest = sums.iter().fold(0.0_f64, |most, sum| most.max(sum.abs()));
-    let share = if total > 0.0 { largest / total } else { 1.0 };
+/// The variance `m / (m - 1) sum t^2` of patient sums, and the largest shares of patients in the
+/// sum of their absolute values.
+fn spread(sums: &[f64]) -> (f64, Dominance) {
+    let mut each = Contributions::default();
+    sums.iter().for_each(|sum| each.add(*sum));
+    let share = each.dominance();
     let Some(patients) = u32::try_from(sums.len()).ok().filter(|count| *count > 1) else {
         return (0.0, share);
     };

@@ -4,6 +4,7 @@
 //! From: `analysis_set`.
 //! To: `subgroup`, `calibration`.
 
+use crate::numeric::dominance::{Dominance, Top};
 use crate::numeric::sum::{Moments, Neumaier, count};
 
 /// Values of some cases, none below 0.
@@ -12,7 +13,7 @@ pub(crate) struct Total {
     /// Number, mean and spread of the values.
     pub(crate) moments: Moments,
     sum: Neumaier,
-    largest: f64,
+    top: Top,
 }
 
 impl Total {
@@ -21,10 +22,9 @@ impl Total {
         self.sum.total()
     }
 
-    /// The largest value's share of the sum; 1 when that is 0.
-    pub(crate) fn largest_share(&self) -> f64 {
-        let sum = self.sum();
-        if sum > 0.0 { self.largest / sum } else { 1.0 }
+    /// The largest values' shares of the sum; all of it when that is 0.
+    pub(crate) fn dominance(&self) -> Dominance {
+        self.top.of(self.sum())
     }
 
     fn and(mut self, other: &Self) -> Self {
@@ -32,7 +32,7 @@ impl Total {
         Self {
             moments: self.moments.merge(other.moments),
             sum: self.sum,
-            largest: self.largest.max(other.largest),
+            top: self.top.and(other.top),
         }
     }
 }
@@ -54,7 +54,7 @@ impl LevelTotals {
             let (total, value) = (&mut own[place(level)], value(row));
             total.moments.n += 1;
             total.sum.add(value);
-            total.largest = total.largest.max(value);
+            total.top.add(value);
         }
         for total in own.iter_mut().filter(|total| total.moments.n > 0) {
             total.moments.mean = total.sum() / count(total.moments.n);
@@ -110,13 +110,16 @@ mod tests {
                 assert_eq!(total.moments.n, expected.n);
                 assert!((total.moments.mean - expected.mean).abs() < 1e-13);
                 assert!((total.moments.m2 - expected.m2).abs() < 1e-10 * expected.m2);
-                let largest = chosen.iter().copied().fold(0.0, f64::max);
-                let share = largest / chosen.iter().sum::<f64>();
-                assert!((total.largest_share() - share).abs() < 1e-13);
+                let mut falling = chosen.clone();
+                falling.sort_by(|a, b| b.total_cmp(a));
+                let sum = chosen.iter().sum::<f64>();
+                let shares = total.dominance();
+                assert!((shares.largest - falling[0] / sum).abs() < 1e-13);
+                assert!((shares.two - (falling[0] + falling[1]) / sum).abs() < 1e-13);
             }
         }
         let nobody = LevelTotals::of(&[], 1, |_| 0.0);
-        assert_eq!(nobody.of_level(0, true).largest_share(), 1.0);
+        assert_eq!(nobody.of_level(0, true).dominance(), Dominance::WHOLE);
         assert_eq!(nobody.of_level(0, false).moments.n, 0);
     }
 }

@@ -24,6 +24,7 @@ use super::estimate::{Estimate, EstimateKey, Found};
 use super::metric::{Metric, Scale};
 use super::sampling::Weights;
 use super::stage::{Basis, Exact, ExactCount, Undefined};
+use crate::numeric::dominance::{Dominance, Top};
 use crate::numeric::net_benefit::{
     BothDecided, Cell, Decided, Linearised, Prevalence, Question, mean,
 };
@@ -62,7 +63,7 @@ pub(crate) fn measure(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Vec
             let Some(cells) = table.cells(question, threshold) else {
                 continue;
             };
-            let basis = groups.dominated(largest_share(set, &cells, place));
+            let basis = groups.dominated(largest_shares(set, &cells, place));
             for prevalence in whole.prevalences(set) {
                 let answer = table.answer(question, threshold, prevalence);
                 let result = whole.found(set, prevalence, answer, &cells, place);
@@ -96,7 +97,7 @@ pub(crate) fn differences(
             continue;
         };
         let smallest = counts.iter().map(|count| count.patients).min();
-        let share = largest_share(set, &cells, place);
+        let share = largest_shares(set, &cells, place);
         let basis = Basis::of(smallest.unwrap_or(0)).dominated(share);
         for prevalence in whole.prevalences(set) {
             let answer = mean(&cells, prevalence);
@@ -140,23 +141,23 @@ fn key(
     }
 }
 
-/// Largest share of one patient in the sum of the absolute values.
-pub(super) fn largest_share(
+/// Largest shares of patients in the sum of the absolute values.
+pub(super) fn largest_shares(
     set: &AnalysisSet<'_>,
     cells: &[Cell],
     place: impl Fn(usize) -> usize,
-) -> f64 {
+) -> Dominance {
     if set.clustered() {
         let utility = |row: usize| cells.get(place(row)).map_or(0.0, |cell| cell.utility);
         return dominance((0..set.len()).map(|row| (set.patient[row], utility(row))));
     }
     let inhabited = cells.iter().filter(|cell| cell.count > 0);
-    let (mut sum, mut largest) = (0.0, 0.0_f64);
+    let (mut sum, mut top) = (0.0, Top::default());
     for cell in inhabited {
         sum += real(cell.count) * cell.utility.abs();
-        largest = largest.max(cell.utility.abs());
+        (0..cell.count.min(2)).for_each(|_| top.add(cell.utility.abs()));
     }
-    if sum > 0.0 { largest / sum } else { 1.0 }
+    top.of(sum)
 }
 
 /// Variance of an answer: by patient where patients repeat.

@@ -15,6 +15,7 @@ use super::auc::Areas;
 use super::level_totals::LevelTotals;
 use super::sampling::Weights;
 use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
+use crate::numeric::dominance::Dominance;
 use crate::numeric::sum::{count, sum_iter};
 use crate::study::{EndpointId, ModelId};
 
@@ -57,7 +58,7 @@ pub(crate) struct Ratio {
 #[derive(Clone, Copy)]
 pub(crate) struct Expected {
     sum: f64,
-    share: f64,
+    share: Dominance,
 }
 
 impl Expected {
@@ -100,7 +101,7 @@ impl ExpectedByLevel {
         let weighted = weighted.map_or(plain, |weighted| weighted.of_level(level, inside));
         Expected {
             sum: weighted.sum(),
-            share: plain.largest_share(),
+            share: plain.dominance(),
         }
     }
 }

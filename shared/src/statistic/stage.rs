@@ -8,6 +8,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::numeric::dominance::Dominance;
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -81,8 +83,8 @@ pub struct ExactReal {
 pub struct Basis {
     /// Distinct patients in the smallest group that the number speaks about, complement included.
     pub(crate) smallest: u64,
-    /// Largest share of one patient in what the number sums, in [0, 1].
-    pub(crate) dominance: f64,
+    /// Largest shares of one patient and of two in what the number sums.
+    pub(crate) dominance: Dominance,
 }
 
 impl Basis {
@@ -90,15 +92,15 @@ impl Basis {
     pub fn of(smallest: u64) -> Self {
         Self {
             smallest,
-            dominance: 0.0,
+            dominance: Dominance::NONE,
         }
     }
 
-    /// The same, where one patient carries at most `share` of the sum.
+    /// The same, where single patients carry these shares of the sum.
     #[must_use]
-    pub fn dominated(self, share: f64) -> Self {
+    pub fn dominated(self, share: Dominance) -> Self {
         Self {
-            dominance: share.max(self.dominance),
+            dominance: self.dominance.and(share),
             ..self
         }
     }
@@ -108,7 +110,7 @@ impl Basis {
     pub fn and(self, other: Self) -> Self {
         Self {
             smallest: self.smallest.min(other.smallest),
-            dominance: self.dominance.max(other.dominance),
+            dominance: self.dominance.and(other.dominance),
         }
     }
 }

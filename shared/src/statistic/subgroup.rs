@@ -20,16 +20,18 @@ use super::auc::{area_basis, area_values};
 use super::confusion::{Proportion, RateMeasure, proportion_from};
 use super::crossed::{Crossed, Place};
 use super::disparity::{Apart, Disparity, Own};
-use super::level_totals::LevelTotals;
-use super::observed_expected::{Expected, ExpectedByLevel, Ratio, ratio_from};
+use super::observed_expected::{Expected, Ratio, ratio_from};
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
-use crate::numeric::delong::{
-    self, BoundedArea, ByScore, Comparison, LevelAreas, Run, areas_by_level,
-};
+use crate::numeric::delong::{self, BoundedArea, Comparison, LevelAreas};
+use crate::numeric::dominance::Dominance;
 use crate::numeric::rank::Ascending;
 use crate::numeric::sum::{count, mean};
 use crate::numeric::{Interval, distribution, proportion};
 use crate::study::{AxisId, EndpointId, ModelId, SamplingDesign};
+
+mod columns;
+
+use columns::{Ranked, Swept, loss, pick};
 
 /// Subgroup results of one model on one axis.
 #[derive_where::derive_where(Clone, Debug, PartialEq; S::Count, S::Real)]
@@ -238,97 +240,6 @@ impl SubgroupTable<Exact> {
             rows,
         })
     }
-}
-
-/// What all levels of an axis need, where every patient has one case: found in a few passes over
-/// the cases for all of them together.
-struct Swept {
-    areas: Vec<LevelAreas>,
-    losses: LevelTotals,
-    expected: ExpectedByLevel,
-}
-
-impl Swept {
-    fn of(
-        set: &AnalysisSet<'_>,
-        score: &[f64],
-        order: &Ascending,
-        (level, levels): (&[u16], usize),
-    ) -> Self {
-        let rows = || order.row.iter().map(|row| *row as usize);
-        let outcome: Vec<bool> = rows().map(|row| set.outcome[row]).collect();
-        let by_score: Vec<u16> = rows().map(|row| level[row]).collect();
-        Self {
-            areas: areas_by_level(
-                ByScore {
-                    outcome: &outcome,
-                    tied: &order.tied,
-                    level: &by_score,
-                },
-                levels,
-            ),
-            losses: LevelTotals::of(level, levels, |row| loss(set, score, row)),
-            expected: ExpectedByLevel::of(set, score, level, levels),
-        }
-    }
-}
-
-/// Squared distance of a prediction from the outcome.
-fn loss(set: &AnalysisSet<'_>, score: &[f64], row: usize) -> f64 {
-    let gap = score[row] - f64::from(u8::from(set.outcome[row]));
-    gap * gap
-}
-
-/// The columns by rising score: sorting once spares every level and its rest a sort of their own.
-struct Ranked {
-    score: Vec<f64>,
-    outcome: Vec<bool>,
-    patient: Vec<u32>,
-    level: Vec<u16>,
-}
-
-impl Ranked {
-    fn of(set: &AnalysisSet<'_>, score: &[f64], order: &Ascending, level: &[u16]) -> Self {
-        let rows = || order.row.iter().map(|row| *row as usize);
-        Self {
-            score: rows().map(|row| score[row]).collect(),
-            outcome: rows().map(|row| set.outcome[row]).collect(),
-            patient: rows().map(|row| set.patient[row]).collect(),
-            level: rows().map(|row| level[row]).collect(),
-        }
-    }
-
-    /// The cases that `chosen` takes by level and outcome, counted by score.
-    fn runs(&self, chosen: impl Fn(usize, bool) -> bool) -> Vec<Run> {
-        let mut runs = Vec::new();
-        let (mut run, mut last) = (Run::default(), f64::NAN);
-        let rows = self.level.iter().zip(&self.outcome).zip(&self.score);
-        let rows = rows.filter(|((level, event), _)| chosen(usize::from(**level), **event));
-        for ((_, event), score) in rows {
-            if *score != last && run != Run::default() {
-                runs.push(std::mem::take(&mut run));
-            }
-            last = *score;
-            run.events += u32::from(*event);
-            run.non_events += u32::from(!*event);
-        }
-        if run != Run::default() {
-            runs.push(run);
-        }
-        runs
-    }
-
-    /// Places of the cases that `chosen` takes, by level and outcome.
-    fn chosen(&self, chosen: impl Fn(usize, bool) -> bool) -> Vec<usize> {
-        let rows = self.level.iter().zip(&self.outcome).enumerate();
-        rows.filter(|(_, (level, event))| chosen(usize::from(**level), **event))
-            .map(|(row, _)| row)
-            .collect()
-    }
-}
-
-fn pick<T: Copy>(column: &[T], rows: &[usize]) -> Vec<T> {
-    rows.iter().map(|row| column[*row]).collect()
 }
 
 /// One level of an axis against the rest of the site.
@@ -567,9 +478,9 @@ impl Group<'_> {
             let sizes = found.auc.sizes;
             let basis = Basis::of(sizes.events.min(sizes.non_events));
             let share = if found.dominance_bound <= BOUND_SUFFICES {
-                found.dominance_bound
+                Dominance::at_most(found.dominance_bound)
             } else if found.auc.auc.is_none() {
-                1.0
+                Dominance::WHOLE
             } else {
                 delong::dominance_of_runs(&self.ranked().runs(chosen))
             };
@@ -624,7 +535,7 @@ impl Group<'_> {
                 let n = count(total.moments.n);
                 let variance = total.moments.variance().map(|variance| variance / n);
                 let value = (n > 0.0).then_some(total.moments.mean);
-                (value, variance, total.largest_share())
+                (value, variance, total.dominance())
             }
             None => self.mean_loss_by_patient(level),
         };
@@ -640,8 +551,8 @@ impl Group<'_> {
         }
     }
 
-    /// Mean, its variance over patients, and the largest share of one.
-    fn mean_loss_by_patient(&self, level: bool) -> (Option<f64>, Option<f64>, f64) {
+    /// Mean, its variance over patients, and their largest shares.
+    fn mean_loss_by_patient(&self, level: bool) -> (Option<f64>, Option<f64>, Dominance) {
         let rows = (0..self.set.len()).filter(|row| self.member(*row) == level);
         let rows: Vec<usize> = rows.collect();
         let losses = rows.iter().map(|row| loss(self.set, self.score, *row));

@@ -3,7 +3,8 @@
 //! From: rows that are sorted already, split by subgroup.
 //! To: `statistic::subgroup`.
 
-use crate::numeric::sum::{Chunked, Neumaier, count};
+use crate::numeric::dominance::{Contributions, Dominance};
+use crate::numeric::sum::{Neumaier, count};
 
 /// Rows with one score, each a patient of its own.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -14,35 +15,15 @@ pub struct Run {
     pub non_events: u32,
 }
 
-/// Deviations of one class's placements from their mean.
-#[derive(Default)]
-struct Deviations {
-    absolute: Chunked,
-    largest: f64,
-}
-
-impl Deviations {
-    fn add(&mut self, value: f64, mean: f64) {
-        let deviation = (value - mean).abs();
-        self.absolute.add(deviation);
-        self.largest = self.largest.max(deviation);
-    }
-
-    fn dominance(&self) -> f64 {
-        let sum = self.absolute.total();
-        if sum > 0.0 { self.largest / sum } else { 1.0 }
-    }
-}
-
-/// The largest share that one row has in a class's sum of absolute deviations of placements from
-/// their mean; 1 where that sum is 0, and without one of the classes. The sums run over rows, so
+/// The largest shares that rows have in a class's sum of absolute deviations of placements from
+/// their mean; all of it where that sum is 0, and without one of the classes. The sums run over rows, so
 /// that a run of several counts as often.
-pub fn dominance_of_runs(runs: &[Run]) -> f64 {
+pub fn dominance_of_runs(runs: &[Run]) -> Dominance {
     let (n1, n0) = runs.iter().fold((0_u64, 0_u64), |(n1, n0), run| {
         (n1 + u64::from(run.events), n0 + u64::from(run.non_events))
     });
     if n1 == 0 || n0 == 0 {
-        return 1.0;
+        return Dominance::WHOLE;
     }
     let (mut events, mut others) = (Neumaier::default(), Neumaier::default());
     walk(runs, n1, n0, |run, of_event, of_other| {
@@ -50,12 +31,12 @@ pub fn dominance_of_runs(runs: &[Run]) -> f64 {
         (0..run.non_events).for_each(|_| others.add(of_other));
     });
     let means = (events.total() / count(n1), others.total() / count(n0));
-    let (mut events, mut others) = (Deviations::default(), Deviations::default());
+    let (mut events, mut others) = (Contributions::default(), Contributions::default());
     walk(runs, n1, n0, |run, of_event, of_other| {
-        (0..run.events).for_each(|_| events.add(of_event, means.0));
-        (0..run.non_events).for_each(|_| others.add(of_other, means.1));
+        (0..run.events).for_each(|_| events.add(of_event - means.0));
+        (0..run.non_events).for_each(|_| others.add(of_other - means.1));
     });
-    events.dominance().max(others.dominance())
+    events.dominance().and(others.dominance())
 }
 
 /// Calls `each` with every run and the placements of its events and of its non-events.

@@ -5,6 +5,7 @@
 //! To: `estimate`.
 
 use super::MaskSet;
+use crate::numeric::dominance::Dominance;
 use crate::numeric::sum::sum;
 use crate::statistic::analysis_set::{AnalysisSet, LEVEL, clustered_variance, dominance};
 use crate::statistic::estimate::{Estimate, EstimateKey, Found, IntervalMethod};
@@ -155,15 +156,15 @@ impl Column<'_> {
             .filter(|variance| *variance > 0.0)
             .ok_or(Undefined::NoVariance);
         let smallest = self.counted().patients.min(rest.counted().patients);
-        let share = self.share().max(rest.share());
+        let share = self.share().and(rest.share());
         let found = Found::normal(Scale::Identity, Ok(own_mean - rest_mean), variance);
         (found, Basis::of(smallest).dominated(share))
     }
 
-    /// The largest share of one patient in the sum; a sum of zeros is nobody's.
-    fn share(&self) -> f64 {
+    /// The largest shares of patients in the sum; a sum of zeros is nobody's.
+    fn share(&self) -> Dominance {
         if self.value.iter().all(|value| *value == 0.0) {
-            return 0.0;
+            return Dominance::NONE;
         }
         let patient = self.patient();
         dominance(patient.iter().copied().zip(self.value.iter().copied()))
