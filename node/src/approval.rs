@@ -227,15 +227,16 @@ pub fn suffice(access: &AccessSection, people: usize, approvals: &[Endorsement])
     names.len() >= people && person::of_each_list(access, &names)
 }
 
-/// A study's entries.
+/// A study's entries; after it was left it begins anew.
 fn since_left<'a>(entries: &'a [Entry], study: &str) -> Vec<&'a Entry> {
     let of = |entry: &&Entry| {
-        entry
-            .study
-            .as_ref()
-            .is_some_and(|one| one.as_str() == study)
+        let own = entry.study.as_ref();
+        own.is_some_and(|one| one.as_str() == study)
     };
-    entries.iter().filter(of).collect()
+    let own: Vec<&Entry> = entries.iter().filter(of).collect();
+    let left = |entry: &&Entry| matches!(entry.event, Event::Left { .. });
+    let begin = own.iter().rposition(left).map_or(0, |place| place + 1);
+    own.into_iter().skip(begin).collect()
 }
 
 fn is_approval(event: &Event) -> bool {

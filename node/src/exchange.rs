@@ -180,7 +180,9 @@ fn approval(store: &Store, job: Digest) -> Result<Option<Approval>, Fault> {
         | Event::Step { .. }
         | Event::StepDeclined { .. }
         | Event::Paused { .. }
-        | Event::Resumed { .. } => None,
+        | Event::Resumed { .. }
+        | Event::Left { .. }
+        | Event::Returned {} => None,
     });
     Ok(approver.map(|approver| Approval {
         approver,

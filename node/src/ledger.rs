@@ -153,6 +153,15 @@ pub enum Event {
         /// Who.
         by: String,
     },
+    /// Nothing more of the study is computed, approved or sent.
+    Left {
+        /// Who.
+        by: String,
+        /// Why; stays here.
+        reason: String,
+    },
+    /// The study is on the site's list again.
+    Returned {},
     /// A release file was written without a coordinator.
     Measured {
         /// Content-derived id of the release.
@@ -198,6 +207,8 @@ impl Event {
             Self::StepDeclined { .. } => "step-declined",
             Self::Paused { .. } => "paused",
             Self::Resumed { .. } => "resumed",
+            Self::Left { .. } => "left",
+            Self::Returned {} => "returned",
             Self::Measured { .. } => "measured",
         }
     }
@@ -211,8 +222,9 @@ impl Event {
             Self::Declined { by, .. }
             | Self::StepDeclined { by, .. }
             | Self::Paused { by, .. }
+            | Self::Left { by, .. }
             | Self::Resumed { by } => Some(by),
-            Self::Delivered { .. } | Self::Measured { .. } => None,
+            Self::Delivered { .. } | Self::Measured { .. } | Self::Returned {} => None,
         }
     }
 
@@ -226,6 +238,8 @@ impl Event {
             | Self::Delivered { .. }
             | Self::Paused { .. }
             | Self::Resumed { .. }
+            | Self::Left { .. }
+            | Self::Returned {}
             | Self::Measured { .. } => None,
         }
     }
@@ -240,6 +254,8 @@ impl Event {
             | Self::Delivered { .. }
             | Self::Paused { .. }
             | Self::Resumed { .. }
+            | Self::Left { .. }
+            | Self::Returned {}
             | Self::Measured { .. } => None,
         }
     }
@@ -255,6 +271,8 @@ impl Event {
             | Self::StepDeclined { .. }
             | Self::Paused { .. }
             | Self::Resumed { .. }
+            | Self::Left { .. }
+            | Self::Returned {}
             | Self::Delivered { .. } => None,
         }
     }
@@ -270,6 +288,8 @@ impl Event {
             | Self::Endorsed { .. }
             | Self::Paused { .. }
             | Self::Resumed { .. }
+            | Self::Left { .. }
+            | Self::Returned {}
             | Self::Delivered { .. } => None,
         }
     }
@@ -279,10 +299,11 @@ impl Event {
         match self {
             Self::Approved { note, .. } | Self::Endorsed { note, .. } => note.as_deref(),
             Self::Declined { reason, .. } | Self::StepDeclined { reason, .. } => reason.as_deref(),
-            Self::Paused { reason, .. } => Some(reason),
+            Self::Paused { reason, .. } | Self::Left { reason, .. } => Some(reason),
             Self::Step { .. }
             | Self::Delivered { .. }
             | Self::Resumed { .. }
+            | Self::Returned {}
             | Self::Measured { .. } => None,
         }
     }
@@ -322,6 +343,8 @@ impl Event {
             | Self::StepDeclined { .. }
             | Self::Paused { .. }
             | Self::Resumed { .. }
+            | Self::Left { .. }
+            | Self::Returned {}
             | Self::Measured { .. } => &[],
         }
     }

@@ -9,7 +9,7 @@ use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::study::lock::LockedProtocol;
 use shared::study::plan::StatisticKind;
-use shared::study::{StudyProtocol, Timestamp, Visibility};
+use shared::study::{StudyProtocol, StudySlug, Timestamp, Visibility};
 use shared::wire::Refusal;
 
 use crate::approval::Ask;
@@ -18,7 +18,7 @@ use crate::cohort::{Finding, Means, Progress};
 use crate::config::NodeConfig;
 use crate::ledger::Approval;
 use crate::measure::{self, Measured, Question};
-use crate::store::{Change, Eyes, Pause, Store, StoredJob};
+use crate::store::{Change, Eyes, Left, Pause, Store, StoredJob};
 use crate::waypoint;
 
 /// Computes one admitted job, reviews it and stores what waits for approval; `tell` hears how far
@@ -217,6 +217,13 @@ pub enum Verb {
         /// The job.
         job: Digest,
     },
+    /// Leave a study: nothing more of it is computed, approved or sent.
+    Leave {
+        /// The study.
+        study: StudySlug,
+        /// Why; stays here.
+        reason: String,
+    },
     /// Compute and send nothing until somebody resumes.
     Pause {
         /// Why; stays here.
@@ -229,7 +236,7 @@ pub enum Verb {
 /// Carries out a decision in the name of the person `by`.
 ///
 /// # Errors
-/// `FV-JOB-001`, `FV-POL-006`, `FV-POL-007`, `FV-POL-008`, `FV-POL-010`, `FV-INT-001`.
+/// `FV-CLI-001`, `FV-STUDY-006`, `FV-JOB-001`, `FV-POL-006`, `FV-POL-007`, `FV-POL-008`, `FV-POL-010`, `FV-INT-001`.
 pub fn decide(
     store: &Store,
     config: &NodeConfig,
@@ -271,7 +278,7 @@ pub fn decide(
             store.change(job, now, change)
         }
         Verb::Reject { job, reason } => {
-            let (refusal, reason) = (Refusal::NotReleased, Some(reason));
+            let (refusal, reason) = (Refusal::NotReleased, Some(given(reason)?));
             store.change(
                 job,
                 now,
@@ -283,13 +290,44 @@ pub fn decide(
             )
         }
         Verb::Retry { job } => store.change(job, now, Change::Again),
+        Verb::Leave { study, reason } => {
+            let known = store.jobs()?.iter().any(|job| job.study == study);
+            if !known && !config.allows(&study) {
+                return Err(Fault::new(
+                    Code::UnknownStudy,
+                    format!("there is no study {study} here"),
+                    "it is not on this site's list, and no job of it ever came",
+                    "see the list: fedval-node status",
+                ));
+            }
+            let left = Left {
+                by: by.to_owned(),
+                at: now,
+                reason: given(reason)?,
+                unlisted: false,
+            };
+            store.leave(&study, &left)
+        }
         Verb::Pause { reason } => store.pause(&Pause {
             by: by.to_owned(),
             at: now,
-            reason,
+            reason: given(reason)?,
         }),
         Verb::Resume => store.resume(by, now),
     }
+}
+
+/// A reason that says something.
+fn given(reason: String) -> Result<String, Fault> {
+    if reason.trim().is_empty() {
+        return Err(Fault::new(
+            Code::UsageInvalid,
+            "a reason is needed",
+            "the ledger is read by people who were not there",
+            "say why in --reason; it stays at this hospital",
+        ));
+    }
+    Ok(reason)
 }
 
 /// The policy that a preview was reviewed under, and what the site asks before it may leave. A

@@ -7,6 +7,7 @@
 mod approve;
 mod decide;
 mod end;
+mod leave;
 mod offline;
 mod preview;
 mod refuse;

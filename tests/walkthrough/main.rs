@@ -344,6 +344,7 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     assert!(listed.contains("approvals are not signed"), "{listed}");
     assert!(walk.typed(&next(node, "pause"), 0).contains("paused by"));
     assert!(walk.typed(&next(node, "resume"), 0).contains("resumed by"));
+    assert!(walk.typed(&next(node, " leave"), 0).contains("left by"));
     assert!(walk.typed(&next(node, "status"), 0).contains("connected"));
     assert!(
         walk.typed(&next(node, "ledger list"), 0)

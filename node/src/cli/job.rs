@@ -14,7 +14,7 @@ use shared::disclosure::{Item, ReceivedRelease};
 use shared::fault::{Code, Exit, Fault};
 use shared::identity::Digest;
 use shared::study::job::{Exchange, Job as DeclaredJob};
-use shared::study::{SiteState, StudyProtocol};
+use shared::study::{SiteState, StudyProtocol, StudySlug};
 
 use super::output::Output;
 use super::{Cli, Outcome, measure, one, secret};
@@ -151,6 +151,15 @@ pub(super) fn pause(cli: &Cli, reason: &str, output: &Output) -> Outcome {
         reason: reason.to_owned(),
     };
     decide(&cli.config()?, verb, "pause", "paused", output)
+}
+
+/// `fedval-node leave`.
+pub(super) fn leave(cli: &Cli, study: &StudySlug, reason: &str, output: &Output) -> Outcome {
+    let verb = Verb::Leave {
+        study: study.clone(),
+        reason: reason.to_owned(),
+    };
+    decide(&cli.config()?, verb, "leave", "left", output)
 }
 
 /// `fedval-node resume`.

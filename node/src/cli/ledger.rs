@@ -237,7 +237,9 @@ fn line(entry: &Entry) -> String {
         } => format!("{exchange} {step} \"{refusal}\" by {by}"),
         Event::Measured { digest, .. } => format!("file {digest}"),
         Event::Paused { by, reason } => format!("by {by}: {reason}"),
+        Event::Left { by, reason } => format!("by {by}: {reason}"),
         Event::Resumed { by } => format!("by {by}"),
+        Event::Returned {} => "on the site's list again".to_owned(),
     };
     let round = entry.round.as_ref().map_or("-", |round| round.as_str());
     let mut text = String::new();

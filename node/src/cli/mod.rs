@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use shared::fault::{Code, Exit, Fault};
 use shared::identity::Address;
-use shared::study::SiteSlug;
+use shared::study::{SiteSlug, StudySlug};
 
 use crate::config::NodeConfig;
 
@@ -82,6 +82,14 @@ enum Verb {
     },
     /// Go on after a pause.
     Resume,
+    /// Leave a study: nothing more of it is computed, approved or sent.
+    Leave {
+        /// The study's short name.
+        study: StudySlug,
+        /// Why; it stays here.
+        #[arg(long)]
+        reason: String,
+    },
     /// Look at jobs and decide about releases.
     #[command(subcommand)]
     Job(job::Job),
@@ -138,6 +146,7 @@ pub fn main() -> ExitCode {
         Verb::Status => status::run(&cli, &output),
         Verb::Pause { reason } => job::pause(&cli, reason, &output),
         Verb::Resume => job::resume(&cli, &output),
+        Verb::Leave { study, reason } => job::leave(&cli, study, reason, &output),
         Verb::Job(verb) => verb.run(&cli, &output),
         Verb::Approver(verb) => verb.run(&cli, &output),
         Verb::Data(verb) => verb.run(&cli, &output),
@@ -163,6 +172,7 @@ impl Verb {
             Self::Status => "status",
             Self::Pause { .. } => "pause",
             Self::Resume => "resume",
+            Self::Leave { .. } => "leave",
             Self::Job(verb) => verb.word(),
             Self::Approver(verb) => verb.word(),
             Self::Data(_) => "data check",

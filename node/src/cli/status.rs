@@ -3,6 +3,7 @@
 //! From: the store, the running node.
 //! To: hospital IT.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -28,6 +29,7 @@ struct Status {
     paused: Option<Pause>,
     reading: Option<Reading>,
     studies: Vec<String>,
+    left: Vec<String>,
     waiting_approval: Vec<String>,
     jobs: usize,
     ledger_entries: u64,
@@ -67,6 +69,13 @@ pub(super) fn run(cli: &Cli, output: &Output) -> Outcome {
             .access
             .studies
             .iter()
+            .map(ToString::to_string)
+            .collect(),
+        left: store
+            .as_ref()
+            .map_or_else(|| Ok(BTreeMap::new()), Store::left)
+            .map_err(one)?
+            .keys()
             .map(ToString::to_string)
             .collect(),
         waiting_approval: jobs
@@ -121,6 +130,9 @@ fn words(status: &Status) -> String {
         let _ = writeln!(text, "images        {done} of {of} cases read for {round}");
     }
     let _ = writeln!(text, "studies       {}", list(&status.studies));
+    if !status.left.is_empty() {
+        let _ = writeln!(text, "left          {}", list(&status.left));
+    }
     let _ = writeln!(
         text,
         "waiting for approval  {}",

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use crate::admission::Gatekeeper;
 use crate::cohort::Progress;
 use crate::config::NodeConfig;
-use crate::link::{IdentityDir, NodeIdentity};
+use crate::link::{IdentityDir, NodeIdentity, system_now};
 use crate::store::Store;
 use crate::waypoint;
 
@@ -174,6 +174,7 @@ pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> Result<(
     waypoint::pass("node.start.locked");
     let store = Store::open(&dir)?;
     store.entries()?;
+    store.take_up_again(&config.access.studies, system_now())?;
     waypoint::pass("node.start.opened");
     if config.disclosure.policy.is_none() {
         tracing::warn!("no disclosure policy is configured: no job will run");

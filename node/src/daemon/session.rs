@@ -214,6 +214,9 @@ fn take_offer(node: &Node, offer: &JobOffer) -> Result<Result<(), Refusal>, Faul
     waypoint::pass("node.offer.received");
     let read = node.gate.read_job(offer.job, &offer.document, now);
     let (job, refusal) = match read {
+        Ok(job) if node.store.left()?.contains_key(&job.study) => {
+            (Some(job), Refusal::StudyNotListed)
+        }
         Ok(job) => match node.store.offer(offer.job, &job, &offer.document, now)? {
             Offered::New | Offered::Known => {
                 waypoint::pass("node.offer.stored");
@@ -369,9 +372,23 @@ async fn send_once(node: &Node, link: &Link) -> Result<(), Ended> {
     report_progress(node, link).await
 }
 
-/// What was approved under a contract does not leave after its end.
+/// What was approved under a contract does not leave after its end, nor anything of a study that
+/// was left.
 fn held(node: &Node, row: &OutboxRow) -> Option<Fault> {
     let release = ReceivedRelease::read(row.bytes.bytes()).ok()?;
+    match node.store.left() {
+        Ok(left) if left.contains_key(&release.header.study) => {
+            let study = &release.header.study;
+            return Some(Fault::new(
+                Code::NotReleased,
+                format!("an answer of the study {study} is not sent"),
+                "people of this site have left the study",
+                "nothing to do",
+            ));
+        }
+        Ok(_) => {}
+        Err(fault) => return Some(fault),
+    }
     if release.header.policy.profile != Profile::Dua.as_str() {
         return None;
     }

@@ -136,6 +136,9 @@ async fn ask(
     number: u32,
     wait_ms: u32,
 ) -> Result<(), Ended> {
+    if let Some(declined) = left(node, lane)? {
+        return end(node, lane, number, Some(declined));
+    }
     let declared = lane.job.stepped().map_or(0, |declared| declared.max_steps);
     if system_now().unix() >= lane.job.expires_at.unix() || number > declared {
         return end(node, lane, number, None);
@@ -178,6 +181,14 @@ async fn ask(
         | NodeReply::Receipt { .. }
         | NodeReply::Certificate(_) => Err(Ended::Lost(unexpected())),
     }
+}
+
+/// Nothing more of a study that was left is answered.
+fn left(node: &Node, lane: &Lane) -> Result<Option<Declined>, Fault> {
+    let left = node.store.left()?;
+    let why = "people of this site have left the study".to_owned();
+    let found = left.contains_key(&lane.stored.study);
+    Ok(found.then_some((Refusal::NotReleased, "site", why)))
 }
 
 /// Keeps a step that follows from the ones before; anything else ends the exchange here.
@@ -271,6 +282,13 @@ pub(super) fn undeliverable(
 pub(super) fn answer_all(node: &Node) -> Result<(), Fault> {
     let now = system_now();
     for lane in lanes(node, now)? {
+        if let Some(declined) = left(node, &lane)? {
+            let last = lane.steps.last().map_or(1, |step| step.step);
+            let key = lane.key(lane.wanted().unwrap_or(last));
+            node.store.end_exchange(key, Some(declined), now)?;
+            node.changed.notify_waiters();
+            continue;
+        }
         let Some(stored) = lane.steps.iter().find(|step| !step.answered) else {
             continue;
         };

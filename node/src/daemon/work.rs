@@ -72,7 +72,11 @@ fn one(node: &Node, stored: &StoredJob, now: Timestamp) -> Result<(), Fault> {
             return node.store.change(stored.digest, now, change);
         }
     };
-    match node.gate.admit(&job, &locked, now) {
+    let admitted = match node.store.left()?.contains_key(&stored.study) {
+        true => Err(Refusal::StudyNotListed),
+        false => node.gate.admit(&job, &locked, now),
+    };
+    match admitted {
         Ok(kinds) => {
             let log = Mutex::new(Instant::now());
             let tell = |progress| told(node, &stored.round, progress, &log);

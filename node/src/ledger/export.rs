@@ -166,6 +166,8 @@ impl Export<'_> {
             | Event::StepDeclined { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
+            | Event::Left { .. }
+            | Event::Returned {}
             | Event::Measured { .. } => false,
         });
         same.find_map(Event::digest)
@@ -269,7 +271,11 @@ impl Export<'_> {
                 "written without a coordinator",
                 Some(digest),
             ),
-            Event::Delivered { .. } | Event::Paused { .. } | Event::Resumed { .. } => return None,
+            Event::Delivered { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::Left { .. }
+            | Event::Returned {} => return None,
         };
         let known = digest.filter(|digest| self.released.iter().any(|(one, _)| one == *digest));
         let object = known.map_or_else(|| "./".to_owned(), |digest| release_file(*digest));

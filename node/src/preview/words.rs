@@ -233,7 +233,7 @@ fn earlier(text: &mut String, difference: &Difference, k: u64) {
     } else {
         let _ = write!(
             text,
-            " Since the release of ledger entry {} {} came and {} went; of the numbers below {new} are new \
+            " Since the release of ledger entry {}, {} came and {} went; of the numbers below {new} are new \
              and {other} say something else. By subtraction the coordinator can tell something about \
              those who came or went, as groups and not one by one.",
             last.entry,

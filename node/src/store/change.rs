@@ -81,7 +81,11 @@ pub enum Change<'a> {
     },
 }
 
-fn set_state(sql: &Transaction<'_>, job: Digest, state: SiteState) -> Result<(), WriteFault> {
+pub(super) fn set_state(
+    sql: &Transaction<'_>,
+    job: Digest,
+    state: SiteState,
+) -> Result<(), WriteFault> {
     sql.execute(
         "UPDATE job SET state = ?2 WHERE digest = ?1",
         params![job.to_string(), state.as_str()],
@@ -357,7 +361,7 @@ fn give_up(
     set_state(sql, job.digest, SiteState::RejectedBySite)
 }
 
-fn decline(
+pub(super) fn decline(
     sql: &Transaction<'_>,
     job: &StoredJob,
     now: Timestamp,

@@ -6,6 +6,7 @@
 //! To: `outbox`, `ledger`, `release`.
 
 mod change;
+mod leave;
 mod pause;
 mod spoken;
 mod steps;
@@ -24,6 +25,7 @@ use shared::wire::{LedgerHead, Refusal};
 
 pub use change::{Change, Eyes};
 use change::{Subject, append, apply};
+pub use leave::Left;
 pub use pause::Pause;
 pub use steps::{ExchangeEnd, StepKey, StoredStep};
 
@@ -485,7 +487,9 @@ impl Store {
                     | Event::Step { .. }
                     | Event::StepDeclined { .. }
                     | Event::Paused { .. }
-                    | Event::Resumed { .. } => None,
+                    | Event::Resumed { .. }
+                    | Event::Left { .. }
+                    | Event::Returned {} => None,
                 });
                 let bytes = approved
                     .and_then(|digest| ReleasedBytes::reload(bytes, digest).ok())

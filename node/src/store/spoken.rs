@@ -48,7 +48,9 @@ impl Store {
             | Event::Step { .. }
             | Event::StepDeclined { .. }
             | Event::Paused { .. }
-            | Event::Resumed { .. } => None,
+            | Event::Resumed { .. }
+            | Event::Left { .. }
+            | Event::Returned {} => None,
         });
         let tags = numbers.tags();
         let mut of: BTreeMap<Digest, Vec<PastGroup>> = BTreeMap::new();
