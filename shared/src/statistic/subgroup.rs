@@ -22,6 +22,7 @@ use super::crossed::{Crossed, Place};
 use super::disparity::{Apart, Disparity, Own};
 use super::level_totals::LevelTotals;
 use super::observed_expected::{Expected, ExpectedByLevel, Ratio, ratio_from};
+use super::overlap::nearest_earlier_part;
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
 use crate::numeric::delong::{
     self, BoundedArea, ByScore, Comparison, LevelAreas, Run, areas_by_level,
@@ -365,8 +366,14 @@ impl Group<'_> {
                 found
             })
             .collect();
+        let parted = |event: bool| {
+            let class = |row: usize| self.member(row) && self.set.outcome[row] == event;
+            nearest_earlier_part(self.set, class, |row| self.score[row] >= self.threshold)
+        };
+        let (near_event, near_other) = (parted(true), parted(false));
         let cell = |positive, event| {
             count(&|place: Place| place.positive == positive && place.event == event)
+                .beside(if event { near_event } else { near_other })
         };
         SubgroupRow {
             true_positive: cell(true, true),
