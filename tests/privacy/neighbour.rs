@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use harness::path;
 use harness::random::{self, Draw, Row};
 use serde_json::Value;
+use shared::study::plan::StatisticKind;
 
 use crate::attack::{THRESHOLDS, site};
 
@@ -178,7 +179,7 @@ fn a_changed_patient_shows_only_where_it_may() {
 #[test]
 fn a_refusal_says_nothing_of_a_patient_but_at_its_border() {
     let (mut refused, mut border) = (0, 0);
-    for seed in 0..if crate::is_long() { 10_000 } else { 120 } {
+    for seed in 0..if crate::is_long() { 10_000 } else { 600 } {
         let (mut rows, levels) = site(40_000 + seed, false);
         rows.truncate(40 + (seed % 25) as usize);
         let of = |rows: &[Row]| {
@@ -189,10 +190,11 @@ fn a_refusal_says_nothing_of_a_patient_but_at_its_border() {
                 events as i64 - 10,
                 others as i64 - 10,
             ];
-            (
-                cells(rows, &levels).is_some(),
-                slack.into_iter().min().unwrap(),
-            )
+            let protocol = random::protocol(&levels, &THRESHOLDS);
+            let cases = random::cases(&protocol, rows);
+            let flow = [StatisticKind::Flow];
+            let bytes = path::bytes_of(&protocol, &cases, &path::standard(), "a", &flow);
+            (bytes.is_some(), slack.into_iter().min().unwrap())
         };
         let (released, slack) = of(&rows);
         let mut draw = Draw(seed);

@@ -108,18 +108,21 @@ fn alike(set: &AnalysisSet<'_>, comparison: Option<&Comparison>) -> Vec<Basis> {
 /// The patients of the smaller class whose score is not the one that more than half of the cases
 /// have; no bound where there is none such.
 fn unlike_one_number(set: &AnalysisSet<'_>, model: usize) -> Basis {
-    let (score, order) = (&set.score[model], set.ascending(model));
+    let score = &set.score[model];
     let free = Basis::of(u64::MAX);
-    // More than half of the cases: the one in the middle is among them.
-    let Some(middle) = order.get(order.len() / 2).map(|row| score[*row].to_bits()) else {
-        return free;
-    };
-    let other = |row: &usize| score[*row].to_bits() != middle;
-    let others = order.iter().filter(|row| other(row)).count();
-    if others == 0 || 2 * others >= order.len() {
+    if score.is_empty() {
         return free;
     }
-    let of = |event: bool| set.patients(|row| set.outcome[row] == event && other(&row));
+    // More than half of the cases: the one in the middle is among them.
+    let mut all: Vec<u64> = score.iter().map(|value| value.to_bits()).collect();
+    let half = all.len() / 2;
+    let middle = *all.select_nth_unstable(half).1;
+    let other = |row: usize| score[row].to_bits() != middle;
+    let others = all.iter().filter(|bits| **bits != middle).count();
+    if others == 0 || 2 * others >= all.len() {
+        return free;
+    }
+    let of = |event: bool| set.patients(|row| set.outcome[row] == event && other(row));
     Basis::of(of(true).min(of(false)))
 }
 

@@ -154,7 +154,7 @@ fn quarters(found: &mut Vec<Group>, set: &AnalysisSet<'_>, says: &dyn Says) {
             let part = format!(" {} {name} {} {threshold}", axis.id, model.id);
             for event in [true, false] {
                 cut(found, set, &part, event, |row| {
-                    level[row] == index && set.score[place][row] >= *threshold
+                    usize::from(level[row]) == index && set.score[place][row] >= *threshold
                 });
             }
         }
