@@ -11,13 +11,13 @@ use shared::disclosure::{
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::statistic::calibration_block::{self, StepFault};
-use shared::statistic::{AnalysisSet, measure};
+use shared::statistic::{AnalysisSet, measure, spoken};
 use shared::study::plan::StatisticKind;
 use shared::study::step::Step;
 use shared::study::{ExchangeId, RoundId, SiteSlug, StudyProtocol, Timestamp, job};
 
 use crate::cohort::{self, Finding, Kept, Means, TableSource};
-use crate::spoken::{self, Past, Spoken};
+use crate::spoken::{NO_LEVEL, Past, Spoken};
 
 /// What is measured, for whom.
 pub struct Question<'a> {
@@ -130,18 +130,36 @@ pub fn run(
     let ask = |axes: Axes| {
         let exact = measure::measure(protocol, &loaded.cases, question.kinds);
         let reviewed = review(&policy, protocol, exact, (clustered, axes));
-        let groups = spoken::groups(protocol, &loaded.cases, &reviewed, &policy);
+        let groups = spoken::groups(protocol, &loaded.cases, &reviewed, policy.min_cell());
         let follows = past.follows(people, &groups, &policy);
         (reviewed, groups, follows)
     };
-    let (mut reviewed, mut groups, mut follows) = ask(Axes::ByRule);
-    if let Some(why) = follows.clone().or(changed.levels) {
-        // Levels would say too much: the sets as a whole may still be spoken about.
-        let what = "no level of any axis is shown";
-        loaded.findings.push(Finding::table(what, 0, why));
-        (reviewed, groups, follows) = ask(Axes::Hidden);
+    let mut remarks: Vec<(&str, String)> = Vec::new();
+    let mut shown = Axes::BY_RULE;
+    if let Some(why) = changed.levels {
+        let (hidden, what) = NO_LEVEL;
+        remarks.push((what, why));
+        shown = shown.and(hidden);
     }
-    let objection = changed.sets.or(follows);
+    let (mut reviewed, mut groups, mut follows) = ask(shown);
+    // Parts would say too much: the sets as a whole may still be spoken about.
+    while let Some(found) = follows.take() {
+        let mut more = found
+            .hide
+            .iter()
+            .map(|(hide, what)| (shown.and(*hide), *what));
+        let Some((next, what)) = more.find(|(next, _)| *next != shown) else {
+            follows = Some(found);
+            break;
+        };
+        remarks.push((what, found.why));
+        shown = next;
+        (reviewed, groups, follows) = ask(shown);
+    }
+    let remarks = remarks.into_iter();
+    let remarks = remarks.map(|(what, why)| Finding::table(what, 0, why));
+    loaded.findings.extend(remarks);
+    let objection = changed.sets.or(follows.map(|follows| follows.why));
     let items = std::mem::take(&mut reviewed.items);
     let decision = reviewed.decision.clone();
     let header = header(question, policy.stamp(), clustered, loaded.fingerprint)?;
@@ -204,7 +222,7 @@ pub fn step(
         Ok(blocks) => blocks,
         Err(fault) => return Ok(Stepped::Refused(fault)),
     };
-    let reviewed = review(&policy, protocol, blocks, (clustered, Axes::ByRule));
+    let reviewed = review(&policy, protocol, blocks, (clustered, Axes::BY_RULE));
     let decision = reviewed.decision.clone();
     let mut header = header(question, policy.stamp(), clustered, loaded.fingerprint)?;
     header.exchange = step.exchange.clone();

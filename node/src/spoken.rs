@@ -13,10 +13,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use shared::disclosure::atoms::exposures;
-use shared::disclosure::{Policy, Reviewed};
+use shared::disclosure::{Axes, Policy};
 use shared::identity::Digest;
-use shared::statistic::cases::{Cases, Earlier};
-use shared::statistic::spoken::{self, Group};
+use shared::statistic::cases::Earlier;
+use shared::statistic::spoken::Group;
 use shared::study::{RoundId, StudyProtocol, StudySlug, Timestamp};
 
 use crate::cohort::{People, Sha256, Tag};
@@ -131,12 +131,33 @@ pub(crate) fn digest(groups: &[PastGroup], tags: &[Option<Tag>]) -> Option<Diges
 /// Whether numbers of a group's patients add up with those of others: not those of parts of a set in
 /// which patients stand several times.
 fn adds_up(name: &str) -> bool {
-    !name.starts_with('*')
+    !name.trim_start_matches(['@', '-']).starts_with('*')
 }
 
-/// The endpoint of a group's name, its axis and level, and its class.
+/// What kind of group a name is of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    /// An endpoint's set, a level, or a class of them.
+    Set,
+    /// Those who were left out for a reason.
+    LeftOut,
+    /// A class at or above a score.
+    Cut,
+}
+
+impl Kind {
+    fn of(name: &str) -> Self {
+        match name.chars().next() {
+            Some('@') => Self::Cut,
+            Some('-') => Self::LeftOut,
+            Some(_) | None => Self::Set,
+        }
+    }
+}
+
+/// The endpoint of a group's name, its axis and level, its reason, or where it is cut, and its class.
 fn parts(name: &str) -> (&str, &str, &str) {
-    let name = name.strip_prefix('*').unwrap_or(name);
+    let name = name.trim_start_matches(['@', '-', '*']);
     let class = [", event", ", no event"];
     let class = class.into_iter().find(|class| name.ends_with(class));
     let class = class.unwrap_or_default();
@@ -166,6 +187,51 @@ pub(crate) fn everybody(groups: &[PastGroup]) -> BTreeSet<u32> {
     let sets = groups.iter().filter(|group| is_cohort(&group.name));
     sets.flat_map(|group| group.member.iter().copied())
         .collect()
+}
+
+/// A group as rule L3 looks at it.
+struct Stated<'a> {
+    /// The level or the reason, or of a cut all but the score; nothing of a set.
+    key: &'a str,
+    kind: Kind,
+    member: Vec<u32>,
+}
+
+impl<'a> Stated<'a> {
+    fn new(name: &'a str, member: Vec<u32>) -> Self {
+        let (_, level, _) = parts(name);
+        let kind = Kind::of(name);
+        let key = level.rsplit_once(' ').filter(|_| kind == Kind::Cut);
+        let key = key.map_or(level, |(rest, _)| rest);
+        Self { key, kind, member }
+    }
+}
+
+/// What would follow from earlier releases and a new one together.
+pub(crate) struct Follows {
+    /// Why it may not, for staff.
+    pub(crate) why: String,
+    /// What may be hidden for another try, the first first, and what staff read of that.
+    pub(crate) hide: &'static [(Axes, &'static str)],
+}
+
+/// No level of any axis, and what staff read of that.
+pub(crate) const NO_LEVEL: (Axes, &str) = (Axes::NO_LEVEL, "no level of any axis is shown");
+const NO_REASON: (Axes, &str) = (
+    Axes::NO_REASON,
+    "how many were left out for which reason is not shown",
+);
+const NO_CUT: (Axes, &str) = (Axes::NO_CUT, "no threshold and no histogram is shown");
+
+impl Kind {
+    /// What hiding may help where groups up to this kind say too much together.
+    fn hide(self) -> &'static [(Axes, &'static str)] {
+        match self {
+            Self::Set => &[NO_LEVEL],
+            Self::LeftOut => &[NO_REASON, NO_LEVEL],
+            Self::Cut => &[NO_CUT, NO_REASON, NO_LEVEL],
+        }
+    }
 }
 
 /// Why a table that was changed since an earlier release may not be spoken about.
@@ -282,7 +348,9 @@ impl Past {
                     patient.is_some_and(|patient| {
                         common.iter().any(|(before, after)| {
                             let before = cohort.version.get(at * then + before);
-                            before != people.version.get(patient * now + after)
+                            let after = people.version.get(patient * now + after);
+                            // Of those who are left out now nothing is said.
+                            after.is_some() && before != after
                         })
                     })
                 };
@@ -298,7 +366,11 @@ impl Past {
                 for group in told
                     .groups
                     .iter()
-                    .filter(|one| parts(&one.name).0 == endpoint)
+                    // Of cuts and those left out it is said who they are, which L2 compares, and
+                    // nothing else.
+                    .filter(|one| {
+                        parts(&one.name).0 == endpoint && Kind::of(&one.name) == Kind::Set
+                    })
                 {
                     let both = group.member.iter().filter(|one| changed.contains(one));
                     let count = both.count() as u64;
@@ -321,61 +393,41 @@ impl Past {
     }
 
     /// L3: why the groups of a release may not be spoken about after the earlier ones. It is asked
-    /// among the sets of the endpoints, among these and the groups of each single level, and among
-    /// all: what follows from some of the groups is found more surely without the others, which only
-    /// divide the patients further.
+    /// among the sets of the endpoints and the groups of each single level, and among all levels; then
+    /// also with those who were left out; and, once there is an earlier release, among the sets and
+    /// the cuts of each model, and among all groups. What follows from some of the groups is found
+    /// more surely without the others, which only divide the patients further.
+    ///
+    /// What followed before is not held against what is asked now; nor is what follows from the cuts
+    /// of one release alone, which the rules of one release judge.
     pub(crate) fn follows(
         &self,
         people: &People,
         groups: &[Group],
         policy: &Policy,
-    ) -> Option<String> {
+    ) -> Option<Follows> {
         if !policy.protects() {
             return None;
         }
-        let k = policy.min_cell();
         let numbers = self.numbered(people);
         let before = self.told.iter().flat_map(|told| &told.groups);
-        let before: Vec<(&str, Vec<u32>)> = before
+        let before: Vec<Stated<'_>> = before
             .filter(|group| adds_up(&group.name))
-            .map(|group| (parts(&group.name).1, group.member.clone()))
+            .map(|group| Stated::new(&group.name, group.member.clone()))
             .collect();
-        let known: BTreeSet<&[u32]> = before.iter().map(|(_, set)| set.as_slice()).collect();
         let new = groups.iter().filter(|group| adds_up(&group.name));
-        let new = new.map(|group| (parts(&group.name).1, members(group, &numbers)));
-        let new: Vec<(&str, Vec<u32>)> = new
-            .filter(|(_, set)| !known.contains(set.as_slice()))
+        let new: Vec<Stated<'_>> = new
+            .map(|group| Stated::new(&group.name, members(group, &numbers)))
             .collect();
-        if new.is_empty() {
-            return None;
-        }
-        let levels: BTreeSet<&str> = new.iter().map(|(level, _)| *level).collect();
-        // What followed before is not held against what is asked now.
-        let worse = |wanted: &dyn Fn(&str) -> bool| -> Option<String> {
-            let of = |sets: &[(&str, Vec<u32>)]| -> Vec<Vec<u32>> {
-                let chosen = sets.iter().filter(|(level, _)| wanted(level));
-                chosen.map(|(_, set)| set.clone()).collect()
-            };
-            let (mut all, fresh) = (of(&before), of(&new));
-            let followed = exposures(&all, k).map(|few| few.len());
-            all.extend(fresh);
-            match (exposures(&all, k), followed) {
-                (Some(few), Some(followed)) if few.len() <= followed => None,
-                (Some(few), _) => few.into_iter().min().map(|patients| {
-                    format!(
-                        "rule L3: with the groups of earlier releases, something about {patients} \
-                         patients would follow by sums and differences; the policy asks for {k}"
-                    )
-                }),
-                (None, _) => Some(
-                    "rule L3: there are too many earlier groups to tell what follows from them"
-                        .to_owned(),
-                ),
-            }
+        let asked = Asked {
+            before: &before,
+            new: &new,
+            k: policy.min_cell(),
         };
-        let each = levels.iter();
-        let mut each = each.map(|one| worse(&|level| level.is_empty() || level == *one));
-        each.find_map(|found| found).or_else(|| worse(&|_| true))
+        asked
+            .of_sets()
+            .or_else(|| asked.of_left_out())
+            .or_else(|| asked.of_cuts())
     }
 
     /// By index of a table's patients: the number, or a new one where there is none yet.
@@ -388,6 +440,97 @@ impl Past {
             })
         });
         each.collect()
+    }
+}
+
+/// What was told, what would be, and how many patients may be told of.
+struct Asked<'a> {
+    before: &'a [Stated<'a>],
+    new: &'a [Stated<'a>],
+    k: u64,
+}
+
+impl Asked<'_> {
+    /// The keys of the new groups of this kind that nobody was told of.
+    fn fresh(&self, kind: Kind) -> BTreeSet<&str> {
+        let told = self.before.iter().map(|one| one.member.as_slice());
+        let told: BTreeSet<&[u32]> = told.collect();
+        let new = self.new.iter().filter(|one| one.kind == kind);
+        let new = new.filter(|one| !told.contains(one.member.as_slice()));
+        new.map(|one| one.key).collect()
+    }
+
+    fn has(&self, kind: Kind) -> bool {
+        let mut all = self.before.iter().chain(self.new);
+        all.any(|one| one.kind == kind)
+    }
+
+    fn of_sets(&self) -> Option<Follows> {
+        let levels = self.fresh(Kind::Set);
+        let each = |level: &&str| {
+            let wanted = |one: &Stated<'_>| one.key.is_empty() || one.key == *level;
+            self.worse(Kind::Set, &|one| one.kind == Kind::Set && wanted(one))
+        };
+        let found = levels.iter().find_map(each);
+        let all = || self.worse(Kind::Set, &|one| one.kind == Kind::Set);
+        found.or_else(|| all().filter(|_| !levels.is_empty()))
+    }
+
+    fn of_left_out(&self) -> Option<Follows> {
+        let fresh = [Kind::Set, Kind::LeftOut].map(|kind| self.fresh(kind));
+        if !self.has(Kind::LeftOut) || fresh.iter().all(BTreeSet::is_empty) {
+            return None;
+        }
+        let whole = |one: &Stated<'_>| one.kind == Kind::LeftOut || one.key.is_empty();
+        let found = self.worse(Kind::LeftOut, &whole);
+        found.or_else(|| self.worse(Kind::LeftOut, &|one| one.kind != Kind::Cut))
+    }
+
+    fn of_cuts(&self) -> Option<Follows> {
+        let kinds = [Kind::Set, Kind::LeftOut, Kind::Cut];
+        let fresh = kinds.iter().any(|kind| !self.fresh(*kind).is_empty());
+        if self.before.is_empty() || !self.has(Kind::Cut) || !fresh {
+            return None;
+        }
+        // A key without a space is a model alone.
+        let chains = self.fresh(Kind::Cut);
+        let mut chains = chains.iter().filter(|key| !key.contains(' '));
+        let one = |chain: &&str| {
+            self.worse(Kind::Cut, &|one| match one.kind {
+                Kind::Cut => one.key == *chain,
+                Kind::Set => one.key.is_empty(),
+                Kind::LeftOut => false,
+            })
+        };
+        let found = chains.find_map(one);
+        found.or_else(|| self.worse(Kind::Cut, &|_| true))
+    }
+
+    /// What would follow from the groups that are `wanted`, which go up to this kind, and did not
+    /// before; nor, where they are cuts, does from the new ones alone.
+    fn worse(&self, kind: Kind, wanted: &dyn Fn(&Stated<'_>) -> bool) -> Option<Follows> {
+        let of = |sets: &[Stated<'_>]| -> Vec<Vec<u32>> {
+            let chosen = sets.iter().filter(|one| wanted(one));
+            chosen.map(|one| one.member.clone()).collect()
+        };
+        let (before, new) = (of(self.before), of(self.new));
+        let all: Vec<Vec<u32>> = before.iter().chain(&new).cloned().collect();
+        let mut tolerated = vec![before.as_slice()];
+        tolerated.extend((kind == Kind::Cut).then_some(new.as_slice()));
+        let why = match exposures(&all, &tolerated, self.k) {
+            Some(few) => {
+                let patients = few.into_iter().min()?;
+                format!(
+                    "rule L3: with the groups of earlier releases, something about {patients} \
+                     patients would follow by sums and differences; the policy asks for {}",
+                    self.k
+                )
+            }
+            None => "rule L3: there are too many earlier groups to tell what follows from them"
+                .to_owned(),
+        };
+        let hide = kind.hide();
+        Some(Follows { why, hide })
     }
 }
 
@@ -408,18 +551,6 @@ pub(crate) fn members(group: &Group, numbers: &[u32]) -> Vec<u32> {
     members
 }
 
-/// What a release of these cases speaks about.
-pub(crate) fn groups(
-    protocol: &StudyProtocol,
-    cases: &Cases,
-    reviewed: &Reviewed,
-    policy: &Policy,
-) -> Vec<Group> {
-    let says: spoken::Says<'_> =
-        &|endpoint, axis, level, by_class| reviewed.speaks_of(endpoint, axis, level, by_class);
-    spoken::groups(protocol, cases, says, policy.min_cell())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -432,6 +563,21 @@ mod tests {
         assert_eq!(parts(level), ("disease", "sex not recorded", ", no event"));
         assert_eq!(parts("*disease, event"), ("disease", "", ", event"));
         assert!(!adds_up("*disease, event") && adds_up("disease, event"));
+        let cut = "@disease sex female p_b 0.5, event";
+        assert_eq!(parts(cut), ("disease", "sex female p_b 0.5", ", event"));
+        assert_eq!(Kind::of(cut), Kind::Cut);
+        assert!(adds_up(cut) && !adds_up("@*disease p_b 0.5, event"));
+        let left = "-disease not: age is at least 18";
+        assert_eq!(
+            (Kind::of(left), parts(left).1),
+            (Kind::LeftOut, "not: age is at least 18")
+        );
+        assert_eq!(Stated::new(cut, Vec::new()).key, "sex female p_b");
+        assert_eq!(
+            Stated::new("@disease p_b 0.5, event", Vec::new()).key,
+            "p_b"
+        );
+        assert_eq!(Stated::new(level, Vec::new()).key, "sex not recorded");
         assert!(is_cohort("disease") && !is_cohort("disease, event") && !is_cohort(level));
     }
 

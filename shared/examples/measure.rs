@@ -57,12 +57,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 patients: rows.into(),
             },
             excluded: Vec::new(),
+            left: Vec::new(),
         },
     };
     let start = Instant::now();
     let statistics = measure(&protocol, &cases, &plan::kinds(&protocol));
     let measured = start.elapsed();
-    let reviewed = review(&policy, &protocol, statistics, (false, Axes::ByRule));
+    let reviewed = review(&policy, &protocol, statistics, (false, Axes::BY_RULE));
     let all = start.elapsed();
     eprintln!(
         "{rows} rows: measured in {measured:.1?}, with review {all:.1?}, {} items",

@@ -62,6 +62,7 @@ fn cases(protocol: &StudyProtocol, rows: usize) -> Cases {
         intake: Intake {
             records: all,
             excluded: Vec::new(),
+            left: Vec::new(),
         },
     }
 }
@@ -182,7 +183,7 @@ fn release(criterion: &mut Criterion<Cpu>) {
             |bench, _| {
                 bench.iter(|| {
                     let exact = measure(&protocol, &cases, &kinds);
-                    review(&policy, &protocol, exact, (false, Axes::ByRule))
+                    review(&policy, &protocol, exact, (false, Axes::BY_RULE))
                         .items
                         .len()
                 });

@@ -65,7 +65,7 @@ pub fn bytes_of(
         policy,
         protocol,
         statistics,
-        (set.clustered(), Axes::ByRule),
+        (set.clustered(), Axes::BY_RULE),
     );
     let released = reviewed.release(header(policy, site))?;
     Some(wire::encode(&released).unwrap().bytes().to_vec())

@@ -247,6 +247,7 @@ pub fn cases(protocol: &StudyProtocol, rows: &[Row]) -> Cases {
                 patients: names.len() as u64,
             },
             excluded: Vec::new(),
+            left: Vec::new(),
         },
     }
 }

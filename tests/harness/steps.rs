@@ -53,7 +53,7 @@ pub fn answer(
     header.exchange = step.exchange.clone();
     header.step = step.step;
     header.input = Some(Digest::of(format!("step {}", step.step).as_bytes()));
-    let released = review(policy, protocol, blocks, (false, Axes::ByRule)).release(header);
+    let released = review(policy, protocol, blocks, (false, Axes::BY_RULE)).release(header);
     Ok(released
         .map(|released| ReceivedRelease::read(wire::encode(&released).unwrap().bytes()).unwrap()))
 }

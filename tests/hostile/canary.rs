@@ -1,10 +1,21 @@
-//! Strings that exist nowhere but in a hospital's table, its column names, its paths and its
-//! staff's remarks are found nowhere outside the hospital, and not in its node's log either.
+//! Strings that exist nowhere but in a hospital's table, its column names, its paths, the names in its
+//! node's configuration and its staff's remarks are found nowhere outside the hospital, and not in its
+//! node's log either: not in what travels, nor in what a coordinator keeps, nor in a report.
 
 use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
 
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+
+use coordinator::link::system_now;
 use harness::{Federation, Mode, Site};
 use shared::disclosure::policy::STANDARD;
+use shared::identity::Digest;
+use shared::study::SiteState;
+use shared::wire::NodeRequest;
+
+use crate::{Lair, jobs, locked};
 
 const SITE: &str = "va";
 const MARK: &str = "canary";
@@ -50,18 +61,76 @@ fn mark(site: &mut Site, broken: bool) {
     );
 }
 
-/// The site's table moves to a marked path with a marked key column.
-fn move_table(federation: &Federation) {
-    let home = federation.path(SITE);
+/// How the site keeps its table.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kept {
+    Csv,
+    Parquet,
+}
+
+impl Kept {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Csv => "canaryfolder/canaryfile.csv",
+            Self::Parquet => "canaryfolder/canaryfile.parquet",
+        }
+    }
+}
+
+/// The same columns in a Parquet file that says who wrote it.
+fn as_parquet(table: &str, path: &Path) {
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    let names: Vec<String> = reader
+        .headers()
+        .unwrap()
+        .iter()
+        .map(str::to_owned)
+        .collect();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let column = |place: usize| -> ArrayRef {
+        let cells = || {
+            rows.iter()
+                .map(|row| Some(&row[place]).filter(|cell| !cell.is_empty()))
+        };
+        let numbers = cells().map(|cell| cell.map(str::parse::<f64>).transpose());
+        match numbers.collect::<Result<Float64Array, _>>() {
+            Ok(numbers) => Arc::new(numbers),
+            Err(_) => Arc::new(cells().collect::<StringArray>()),
+        }
+    };
+    let columns = names.iter().enumerate();
+    let columns = columns.map(|(place, name)| (name.as_str(), column(place), true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    let said =
+        parquet::file::metadata::KeyValue::new("canarykey".to_owned(), "canarysaid".to_owned());
+    let properties = parquet::file::properties::WriterProperties::builder()
+        .set_created_by("canarywriter".to_owned())
+        .set_key_value_metadata(Some(vec![said]))
+        .build();
+    let file = std::fs::File::create(path).unwrap();
+    let schema = batch.schema();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, schema, Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+/// The site's table moves to a marked path with a marked key column; its policy, state and identity
+/// get marked names.
+fn move_table(home: &Path, kept: Kept) {
     std::fs::create_dir_all(home.join("canaryfolder")).unwrap();
-    std::fs::rename(
-        home.join("predictions.csv"),
-        home.join("canaryfolder/canaryfile.csv"),
-    )
-    .unwrap();
+    let table = std::fs::read_to_string(home.join("predictions.csv")).unwrap();
+    std::fs::remove_file(home.join("predictions.csv")).unwrap();
+    match kept {
+        Kept::Csv => std::fs::write(home.join(kept.path()), table).unwrap(),
+        Kept::Parquet => as_parquet(&table, &home.join(kept.path())),
+    }
+    std::fs::rename(home.join("policy.toml"), home.join("canarypolicy.toml")).unwrap();
+    std::fs::rename(home.join("identity"), home.join("canaryidentity")).unwrap();
     let config = std::fs::read_to_string(home.join("node.toml")).unwrap();
     let config = config
-        .replace("\"predictions.csv\"", "\"canaryfolder/canaryfile.csv\"")
+        .replace("\"predictions.csv\"", &format!("\"{}\"", kept.path()))
+        .replace("\"policy.toml\"", "\"canarypolicy.toml\"")
+        .replace("\"identity\"", "\"canaryidentity\"")
         .replace("key = \"case_id\"", "key = \"canarycolcase_id\"");
     std::fs::write(home.join("node.toml"), config).unwrap();
 }
@@ -86,8 +155,15 @@ fn assert_absent(places: impl IntoIterator<Item = (String, Vec<u8>)>) {
 fn nothing_of_a_table_but_its_released_statistics_leaves_the_hospital() {
     let federation = Federation::enrolled(harness::programs!(), Site::all());
     let template = federation.into_template();
-    let mut federation = template.copy(|site| mark(site, false));
-    move_table(&federation);
+    for kept in [Kept::Csv, Kept::Parquet] {
+        a_released_table_is_not_told(template.copy(|site| mark(site, false)), kept);
+    }
+    // The same with a table that the data check refuses, where messages quote most.
+    a_refused_table_is_not_told(template.copy(|site| mark(site, true)));
+}
+
+fn a_released_table_is_not_told(mut federation: Federation, kept: Kept) {
+    move_table(&federation.path(SITE), kept);
     federation.start();
     federation.launch();
     federation.wait_state(SITE, "waiting-approval");
@@ -96,11 +172,8 @@ fn nothing_of_a_table_but_its_released_statistics_leaves_the_hospital() {
         .expect(0)
         .data();
     // The marks are really there: the staff's own screens may name columns.
-    assert!(
-        std::fs::read_to_string(federation.path("va/canaryfolder/canaryfile.csv"))
-            .unwrap()
-            .contains("canaryid")
-    );
+    let table = std::fs::read(federation.path(SITE).join(kept.path())).unwrap();
+    assert!(String::from_utf8_lossy(&table).contains("canaryid"));
     let bytes = serde_json::to_vec(&preview["document"]).unwrap();
     assert_absent([("the release".to_owned(), bytes)]);
     let decision = node::release::Verb::Approve {
@@ -116,10 +189,10 @@ fn nothing_of_a_table_but_its_released_statistics_leaves_the_hospital() {
     let report = federation.report("report");
     assert_absent(federation.outside());
     assert_absent(harness::files(&report));
+}
 
-    // The same with a table that the data check refuses, where messages quote most.
-    let mut federation = template.copy(|site| mark(site, true));
-    move_table(&federation);
+fn a_refused_table_is_not_told(mut federation: Federation) {
+    move_table(&federation.path(SITE), Kept::Csv);
     federation.start();
     federation.launch();
     let job = federation.wait_state(SITE, "precheck-failed");
@@ -140,4 +213,54 @@ fn nothing_of_a_table_but_its_released_statistics_leaves_the_hospital() {
     federation.report("report");
     assert_absent(federation.outside());
     assert_absent(harness::files(&federation.path("report")));
+}
+
+/// Everything that a node says to a coordinator, as it arrives: one table that leaves as statistics
+/// and one that the data check refuses.
+#[tokio::test]
+async fn no_request_of_a_node_says_a_word_of_its_table() {
+    for broken in [false, true] {
+        let mut lair = Lair::open().await;
+        let all = Site::all();
+        let mut site = all.into_iter().find(|site| site.slug == SITE).unwrap();
+        mark(&mut site, broken);
+        let config = std::fs::read_to_string(lair.path("node.toml")).unwrap();
+        std::fs::write(lair.path("node.toml"), config + &site.more).unwrap();
+        std::fs::write(lair.path("policy.toml"), STANDARD).unwrap();
+        std::fs::write(lair.path("predictions.csv"), &site.table).unwrap();
+        move_table(&lair.path(""), Kept::Csv);
+        let consortium = Arc::clone(&lair.hostile.consortium);
+        let study = locked(&consortium, system_now());
+        lair.publish(Digest::of(&study), study.clone());
+        let job = jobs::job(Digest::of(&study), "heart-disease.r1", system_now());
+        lair.offer(jobs::sign(job, &consortium.signing));
+        lair.start();
+        if broken {
+            let waits = |request: &NodeRequest| {
+                matches!(
+                    request,
+                    NodeRequest::Progress {
+                        state: SiteState::WaitingApproval,
+                        ..
+                    }
+                )
+            };
+            lair.until("waiting", |heard| heard.iter().any(waits)).await;
+        } else {
+            let sent = |request: &NodeRequest| matches!(request, NodeRequest::Deliver { .. });
+            lair.until("a delivery", |heard| heard.iter().any(sent))
+                .await;
+            assert_eq!(lair.deliveries().len(), 1);
+        }
+        let mut words = format!("{:?}", lair.heard()).into_bytes();
+        lair.deliveries()
+            .iter()
+            .for_each(|bytes| words.extend(bytes));
+        let log = lair.node.as_ref().unwrap().words().into_bytes();
+        for (name, bytes) in [("requests", words), ("the node's log", log)] {
+            assert!(bytes.len() > 30, "{name}");
+            let text = String::from_utf8_lossy(&bytes).to_lowercase();
+            assert!(!text.contains(MARK), "{name}: {text}");
+        }
+    }
 }

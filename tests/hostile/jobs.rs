@@ -13,7 +13,7 @@ use shared::wire::Refusal;
 use crate::{Lair, SITE, is_harmless, key, locked, protocol, refusals, serial, signoffs};
 
 /// The honest job, for a round of its own.
-fn job(protocol: Digest, round: &str, issued_at: Timestamp) -> Job {
+pub(super) fn job(protocol: Digest, round: &str, issued_at: Timestamp) -> Job {
     Job::measure(
         &crate::protocol(),
         protocol,
@@ -24,7 +24,7 @@ fn job(protocol: Digest, round: &str, issued_at: Timestamp) -> Job {
     )
 }
 
-fn sign(job: Job, key: &CertifiedKey) -> Vec<u8> {
+pub(super) fn sign(job: Job, key: &CertifiedKey) -> Vec<u8> {
     job.sign(&key.key, key.certificate.clone()).unwrap()
 }
 

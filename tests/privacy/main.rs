@@ -6,9 +6,20 @@
 //! From: `harness::random`.
 //! To: nothing.
 
+mod adaptive;
 mod attack;
 mod bound;
 mod effect;
+mod hospital;
+mod named;
+mod neighbour;
+mod question;
 mod said;
 mod seam;
 mod sequence;
+mod solver;
+
+/// Whether the long forms are asked for: 10^5 attackers, 10^4 neighbours, 10^3 repetitions.
+fn is_long() -> bool {
+    std::env::var_os("FEDVAL_LONG").is_some()
+}

@@ -261,6 +261,24 @@ const NO_PROMISE: [&str; 4] = [
     "## Sources",
 ];
 
+/// Words by which other pages promise something about privacy.
+const PROMISES: [&str; 11] = [
+    "never leaves",
+    "is ever sent",
+    "leaves the hospital",
+    "nothing leaves",
+    "stays with you",
+    "more than its site's policy allows",
+    "releases nothing",
+    "sends nothing",
+    "is not told",
+    "opens no network",
+    "unseen",
+];
+
+/// Pages that people read before they trust the program; `disclosure.md` has a stricter rule.
+const TRUSTED: [&str; 3] = ["README.md", "docs/how-to/", "docs/explanation/"];
+
 /// Lines of a page that promise something, each with the tests that prove it.
 fn promises(page: &str) -> Vec<(&str, Vec<&str>)> {
     let mut section = "";
@@ -298,21 +316,60 @@ fn every_promise_about_privacy_names_a_test_that_exists() {
             findings.push(format!("no test is named: {start}"));
         }
         for test in tests {
-            let declared = format!("fn {test}(");
-            let is_test = |file: &Text| {
-                let before = file.text.split(&declared).next();
-                file.text.contains(&declared)
-                    && before.is_some_and(|text| {
-                        let last: Vec<&str> = text.lines().rev().take(4).collect();
-                        last.iter().any(|line| line.contains("test"))
-                    })
-            };
-            if !rust.iter().any(is_test) {
+            if !rust.iter().any(|file| declares(file, test)) {
                 findings.push(format!("{test} is no test: {start}"));
             }
         }
     }
     report("What a hospital is promised is proved.", &findings);
+}
+
+/// The tests that a line names as its proof.
+fn proofs(line: &str) -> Vec<&str> {
+    let named = line.split("Proved by ").skip(1);
+    let each = named.flat_map(|text| text.split('`').skip(1).step_by(2));
+    each.collect()
+}
+
+#[test]
+fn other_pages_that_promise_privacy_name_tests_that_exist() {
+    let rust = tree::rust();
+    let (mut findings, mut promised) = (Vec::new(), 0);
+    for page in pages() {
+        if !TRUSTED.iter().any(|start| page.path.starts_with(start))
+            || page.path.ends_with("disclosure.md")
+        {
+            continue;
+        }
+        for line in page.text.lines() {
+            let low = line.to_lowercase();
+            let promises = PROMISES.iter().any(|words| low.contains(words));
+            let tests = proofs(line);
+            promised += usize::from(promises);
+            let start: String = line.chars().take(60).collect();
+            if promises && tests.is_empty() && !line.starts_with('#') {
+                findings.push(format!("{}: no test is named: {start}", page.path));
+            }
+            for test in tests {
+                if !rust.iter().any(|file| declares(file, test)) {
+                    findings.push(format!("{}: {test} is no test: {start}", page.path));
+                }
+            }
+        }
+    }
+    assert!(promised >= 12, "{promised}");
+    report("What other pages promise is proved too.", &findings);
+}
+
+/// Whether a file declares a test of this name.
+fn declares(file: &Text, test: &str) -> bool {
+    let declared = format!("fn {test}(");
+    let before = file.text.split(&declared).next();
+    file.text.contains(&declared)
+        && before.is_some_and(|text| {
+            let last: Vec<&str> = text.lines().rev().take(4).collect();
+            last.iter().any(|line| line.contains("test"))
+        })
 }
 
 #[test]
@@ -323,4 +380,7 @@ fn promises_are_told_from_explanations() {
     assert_eq!(found.len(), 2);
     assert_eq!(found[0].1, ["a", "b"]);
     assert!(found[1].1.is_empty());
+    let row = "| x | y | Proved by `a`, `b`. | `c` Proved by `d`.";
+    assert_eq!(proofs(row), ["a", "b", "c", "d"]);
+    assert!(proofs("`a` proves nothing").is_empty());
 }

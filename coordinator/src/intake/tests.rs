@@ -104,6 +104,7 @@ fn cases(protocol: &StudyProtocol, site: &str) -> Cases {
         intake: Intake {
             records: tally,
             excluded: Vec::new(),
+            left: Vec::new(),
         },
     }
 }
@@ -154,7 +155,7 @@ fn delivered_of(
         clustered,
         software: "fedval-node 0.1.0".into(),
     };
-    let released = review(&policy, protocol, exact, (clustered, Axes::ByRule)).release(header)?;
+    let released = review(&policy, protocol, exact, (clustered, Axes::BY_RULE)).release(header)?;
     Some(encode(&released).unwrap().bytes().to_vec())
 }
 

@@ -11,7 +11,7 @@ use super::formula;
 use super::precheck::Typed;
 use super::raw::{Examples, RawTable};
 
-/// Builds the analysis table from `rows`.
+/// Builds the analysis table from `rows`, whose patients are numbered by `number`.
 ///
 /// # Errors
 /// `FV-DATA-007` when an eligible value lies outside every declared band; `FV-STUDY-002` when
@@ -20,8 +20,8 @@ pub(crate) fn build(
     study: &StudyProtocol,
     table: &RawTable,
     typed: &Typed,
-    rows: &[usize],
-    intake: Intake,
+    (rows, number): (&[usize], &[u32]),
+    mut intake: Intake,
 ) -> Result<Cases, Vec<Fault>> {
     let builder = Builder {
         study,
@@ -29,7 +29,13 @@ pub(crate) fn build(
         typed,
         rows,
     };
-    let (patient, patients) = builder.patients();
+    let of = |patient: u32| number[patient as usize];
+    for left in &mut intake.left {
+        left.iter_mut().for_each(|patient| *patient = of(*patient));
+        left.sort_unstable();
+    }
+    let patient: Vec<u32> = rows.iter().map(|row| of(typed.patient[*row])).collect();
+    let patients = patient.iter().max().map_or(0, |last| last + 1);
     let mut faults = Vec::new();
     let mut keep = |result: Result<Vec<Option<f64>>, Fault>| {
         result.unwrap_or_else(|fault| {
@@ -105,24 +111,24 @@ struct Builder<'a> {
     rows: &'a [usize],
 }
 
-impl Builder<'_> {
-    /// Patients of the eligible rows, numbered by first appearance among them.
-    fn patients(&self) -> (Vec<u32>, u32) {
-        let mut number: Vec<Option<u32>> = vec![None; self.typed.patients as usize];
-        let mut count = 0;
-        let patient = self
-            .rows
-            .iter()
-            .map(|&row| {
-                *number[self.typed.patient[row] as usize].get_or_insert_with(|| {
-                    count += 1;
-                    count - 1
-                })
-            })
-            .collect();
-        (patient, count)
+/// By patient of the table, the number that its cases have: those of the eligible rows by first appearance among
+/// them, then those who were only left out.
+pub(crate) fn numbers(typed: &Typed, rows: &[usize]) -> Vec<u32> {
+    let mut number: Vec<Option<u32>> = vec![None; typed.patients as usize];
+    let mut count = 0;
+    let mut next = |slot: &mut Option<u32>| {
+        *slot.get_or_insert_with(|| {
+            count += 1;
+            count - 1
+        })
+    };
+    for row in rows {
+        next(&mut number[typed.patient[*row] as usize]);
     }
+    number.iter_mut().map(next).collect()
+}
 
+impl Builder<'_> {
     fn find(&self, name: &FieldName) -> Result<(&Field, &Column), Fault> {
         self.study
             .field
@@ -260,7 +266,8 @@ mod tests {
         let (table, selection) = fixture::table(text, &source, &study);
         let typed =
             super::super::precheck::check(&study, &source, &table, &selection, &mut vec![])?;
-        build(&study, &table, &typed, rows, Intake::default())
+        let number = numbers(&typed, rows);
+        build(&study, &table, &typed, (rows, &number), Intake::default())
     }
 
     const TABLE: &str = "patient,age,sex,ca,y,p_a,p_b\n\

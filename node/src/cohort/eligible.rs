@@ -5,7 +5,7 @@
 //! caught by an exclusion term. Only `missing` is true of an absent value.
 //!
 //! From: `precheck`.
-//! To: `build`; the counts go to the participant flow.
+//! To: `build`, which numbers the patients; the counts go to the participant flow.
 
 use shared::fault::{Code, Fault};
 use shared::statistic::cases::{Column, Exclusion, Intake, Tally};
@@ -41,12 +41,20 @@ pub(crate) fn select(study: &StudyProtocol, typed: &Typed) -> Result<(Vec<usize>
         reasons.push(Exclusion::Excluded(index));
     }
     let tally = |wanted: &dyn Fn(usize) -> bool| tally(typed, rows, wanted);
+    let left = |one: &Exclusion| {
+        let rows = (0..rows).filter(|&row| reason[row] == Some(*one));
+        let mut patients: Vec<u32> = rows.map(|row| typed.patient[row]).collect();
+        patients.sort_unstable();
+        patients.dedup();
+        patients
+    };
     let intake = Intake {
         records: tally(&|_| true),
         excluded: reasons
-            .into_iter()
-            .map(|one| (one, tally(&|row| reason[row] == Some(one))))
+            .iter()
+            .map(|one| (*one, tally(&|row| reason[row] == Some(*one))))
             .collect(),
+        left: reasons.iter().map(left).collect(),
     };
     let kept = (0..rows).filter(|&row| reason[row].is_none()).collect();
     Ok((kept, intake))

@@ -96,7 +96,8 @@ pub fn load(
         *column = acquired.unwrap_or_else(|| std::mem::replace(column, Column::Withheld));
     }
     let (rows, intake) = eligible::select(study, &typed).map_err(one)?;
-    let mut cases = build::build(study, &table, &typed, &rows, intake)?;
+    let number = build::numbers(&typed, &rows);
+    let mut cases = build::build(study, &table, &typed, (&rows, &number), intake)?;
     let measured = images::masks(study, &images, &rows, means, &mut findings).map_err(one)?;
     let mut kept = None;
     let (mut files, mut digests) = (Vec::new(), Vec::new());
@@ -117,7 +118,7 @@ pub fn load(
         },
         &typed,
         (&rows, &cases.patient, cases.patients),
-        &digests,
+        (&number, &digests),
     );
     Ok(Loaded {
         cases,

@@ -15,12 +15,12 @@ use super::identifier::essential;
 use super::precheck::Typed;
 use super::raw::TextColumn;
 
-/// The patients of the eligible cases, as `Cases` numbers them.
+/// The patients of the eligible cases, as `Cases` numbers them; beyond, those who were left out.
 #[derive(Default)]
 pub struct People {
     /// Of each patient's key.
     pub(crate) tag: Vec<Tag>,
-    /// By patient, what each declared field says of them, as one number; patient by patient, in the
+    /// By patient of the eligible cases, what each declared field says of them, as one number; patient by patient, in the
     /// order of `field`.
     pub(crate) version: Vec<u64>,
     /// The declared fields, by name and kind: only the same field's numbers can be compared.
@@ -36,7 +36,8 @@ pub(super) struct Keys<'a> {
     pub(super) case: &'a TextColumn,
 }
 
-/// The patients of `rows`; `patient` is each row's, `files` the digests of each row's files. Nobody
+/// The patients of the table as `number` numbers them. Those of `rows`, the eligible ones, come first:
+/// `patient` is each row's, `patients` how many there are, and `files` the digests of each row's files. Nobody
 /// where there is no secret: then there is no ledger that would know them.
 pub(super) fn people(
     salt: &[u8],
@@ -44,25 +45,33 @@ pub(super) fn people(
     keys: &Keys<'_>,
     typed: &Typed,
     (rows, patient, patients): (&[usize], &[u32], u32),
-    files: &[Vec<Option<Digest>>],
+    (number, files): (&[u32], &[Vec<Option<Digest>>]),
 ) -> People {
     if salt.is_empty() {
         return People::default();
     }
     let secret = hmac::Key::new(hmac::HMAC_SHA256, salt);
     let fields = study.field.len();
-    let mut tag = vec![Tag::default(); patients as usize];
+    let sign = |row: usize| {
+        let text: String = essential(keys.patient.cell(row)).collect();
+        let mut sign = hmac::Context::with_key(&secret);
+        sign.update(b"patient\0");
+        sign.update(text.as_bytes());
+        let mut tag = Tag::default();
+        tag.copy_from_slice(&sign.sign().as_ref()[..16]);
+        tag
+    };
+    let mut tag = vec![Tag::default(); number.len()];
+    for (row, patient) in typed.patient.iter().enumerate() {
+        let tag = &mut tag[number[*patient as usize] as usize];
+        if *tag == Tag::default() {
+            *tag = sign(row);
+        }
+    }
     let mut version = vec![0_u64; fields * patients as usize];
     let words: Vec<Vec<[u8; 8]>> = study.field.iter().map(words).collect();
     for (at, (row, patient)) in rows.iter().zip(patient).enumerate() {
         let patient = *patient as usize;
-        if tag[patient] == Tag::default() {
-            let text: String = essential(keys.patient.cell(*row)).collect();
-            let mut sign = hmac::Context::with_key(&secret);
-            sign.update(b"patient\0");
-            sign.update(text.as_bytes());
-            tag[patient].copy_from_slice(&sign.sign().as_ref()[..16]);
-        }
         let case = fold(BASIS, keys.case.cell(*row).as_bytes());
         for (index, (column, words)) in typed.column.iter().zip(&words).enumerate() {
             let value = match column {

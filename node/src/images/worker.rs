@@ -106,3 +106,50 @@ fn confine(allowance: &Allowance) -> Option<()> {
     let program: BpfProgram = filter.ok()?.try_into().ok()?;
     seccompiler::apply_filter(&program).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+    use std::process::Command;
+
+    use super::*;
+
+    const WHERE: &str = "FEDVAL_TEST_CONFINED";
+
+    /// Limits hold for a whole process, so the test runs itself again as the reader.
+    #[test]
+    fn a_confined_reader_reaches_no_network_starts_nothing_and_writes_nothing() {
+        if let Ok(place) = std::env::var(WHERE) {
+            let (address, file) = place.split_once(' ').unwrap();
+            TcpStream::connect(address).unwrap();
+            confine(&Allowance::default()).unwrap();
+            let denied = TcpStream::connect(address).unwrap_err();
+            assert_eq!(denied.raw_os_error(), Some(libc::EPERM));
+            let denied = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap_err();
+            assert_eq!(denied.raw_os_error(), Some(libc::EPERM));
+            Command::new("true").spawn().unwrap_err();
+            // The last word: who tries to write ends here, or is told that it may not.
+            let written = std::fs::write(file, "a row of a table");
+            println!("confined {}", written.is_err());
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("told");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let name = "a_confined_reader_reaches_no_network_starts_nothing_and_writes_nothing";
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        again.args([
+            &format!("images::worker::tests::{name}"),
+            "--exact",
+            "--nocapture",
+        ]);
+        again.env(WHERE, format!("{address} {}", file.display()));
+        let answer = again.output().unwrap();
+        let said = String::from_utf8_lossy(&answer.stdout);
+        let ended = answer.status.code().is_none();
+        let told = String::from_utf8_lossy(&answer.stderr);
+        assert!(ended || said.contains("confined true"), "{said} {told}");
+        assert_eq!(std::fs::metadata(&file).map_or(0, |file| file.len()), 0);
+    }
+}

@@ -19,9 +19,10 @@ const PRIME: u64 = (1 << 61) - 1;
 /// Most cells of the matrix that is reduced; beyond, nobody can say, and nothing is released.
 const CELLS: usize = 40_000_000;
 
-/// The independent statements about fewer than `k` patients that follow from `groups`, each by its
-/// number of patients; `None` when there are too many groups to say.
-pub fn exposures(groups: &[Vec<u32>], k: u64) -> Option<Vec<u64>> {
+/// The independent statements about fewer than `k` patients that follow from `groups`, and from none
+/// of the parts of them in `tolerated` alone, each by its number of patients; `None` when there are
+/// too many groups to say. Groups are ascending.
+pub fn exposures(groups: &[Vec<u32>], tolerated: &[&[Vec<u32>]], k: u64) -> Option<Vec<u64>> {
     let groups: BTreeSet<&[u32]> = groups.iter().map(Vec::as_slice).collect();
     let mut membership: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for (group, patients) in (0_u32..).zip(&groups) {
@@ -41,19 +42,60 @@ pub fn exposures(groups: &[Vec<u32>], k: u64) -> Option<Vec<u64>> {
     }
     let mut atoms: Vec<(Vec<u32>, u64)> = atoms.into_iter().collect();
     atoms.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let mut rows = vec![vec![0_u64; atoms.len()]; groups.len()];
-    for (column, (groups, _)) in atoms.iter().enumerate() {
-        for group in groups {
-            rows[*group as usize][column] = 1;
+    let span = |wanted: &dyn Fn(&[u32]) -> bool| {
+        let mut rows = vec![vec![0_u64; atoms.len()]; groups.len()];
+        for (column, (groups, _)) in atoms.iter().enumerate() {
+            for group in groups {
+                rows[*group as usize][column] = 1;
+            }
         }
-    }
-    reduce(&mut rows);
+        let mut chosen = groups.iter().map(|group| wanted(group));
+        rows.retain(|_| chosen.next() == Some(true));
+        reduce(&mut rows);
+        rows
+    };
     let about = |row: &Vec<u64>| -> u64 {
         let each = row.iter().zip(&atoms).filter(|(value, _)| **value != 0);
         each.map(|(_, atom)| atom.1).sum()
     };
-    let few = rows.iter().map(about);
-    Some(few.filter(|patients| (1..k).contains(patients)).collect())
+    let mut few = span(&|_| true);
+    few.retain(|row| (1..k).contains(&about(row)));
+    for part in tolerated {
+        if few.is_empty() {
+            break;
+        }
+        let part: BTreeSet<&[u32]> = part.iter().map(Vec::as_slice).collect();
+        let known = span(&|group| part.contains(group));
+        few.retain(|row| !lies_in(&known, row));
+    }
+    Some(few.iter().map(about).collect())
+}
+
+/// Whether a vector lies in the span of rows in reduced echelon form.
+fn lies_in(rows: &[Vec<u64>], vector: &[u64]) -> bool {
+    let mut left = vector.to_vec();
+    for row in rows {
+        let Some(pivot) = row.iter().position(|value| *value != 0) else {
+            continue;
+        };
+        let factor = left[pivot];
+        if factor != 0 {
+            subtract(&mut left, row, factor);
+        }
+    }
+    left.iter().all(|value| *value == 0)
+}
+
+/// `left - factor * right`, place by place.
+fn subtract(left: &mut [u64], right: &[u64], factor: u64) {
+    for (value, right) in left.iter_mut().zip(right) {
+        let less = times(*right, factor);
+        *value = if *value >= less {
+            *value - less
+        } else {
+            *value + PRIME - less
+        };
+    }
 }
 
 /// Brings the rows into reduced echelon form: then a unit vector lies in their span exactly when
@@ -76,16 +118,8 @@ fn reduce(rows: &mut [Vec<u64>]) {
         };
         for row in before.iter_mut().chain(after) {
             let factor = row[column];
-            if factor == 0 {
-                continue;
-            }
-            for (value, pivot) in row[column..].iter_mut().zip(&pivot[column..]) {
-                let less = times(*pivot, factor);
-                *value = if *value >= less {
-                    *value - less
-                } else {
-                    *value + PRIME - less
-                };
+            if factor != 0 {
+                subtract(&mut row[column..], &pivot[column..], factor);
             }
         }
         done += 1;
@@ -144,7 +178,7 @@ mod tests {
         let young: Vec<u32> = range(0, 50).into_iter().chain(range(52, 80)).collect();
         let old: Vec<u32> = range(50, 52).into_iter().chain(range(80, 100)).collect();
         let groups = [range(0, 100), women, men, young, old];
-        assert_eq!(exposures(&groups, 10), none());
+        assert_eq!(exposures(&groups, &[], 10), none());
     }
 
     #[test]
@@ -158,8 +192,8 @@ mod tests {
             let apart = 2 * both.len() - one.len() - two.len();
             assert!(apart >= 10);
         }
-        assert_eq!(exposures(&[a.clone(), b.clone()], 10), none());
-        assert_eq!(exposures(&[a, b, c], 10), Some(vec![1]));
+        assert_eq!(exposures(&[a.clone(), b.clone()], &[], 10), none());
+        assert_eq!(exposures(&[a, b, c], &[], 10), Some(vec![1]));
     }
 
     #[test]
@@ -170,15 +204,34 @@ mod tests {
         let (b, c) = (range(0, 40), range(46, 66));
         let women: Vec<u32> = (0..66).step_by(2).collect();
         let smokers: Vec<u32> = (0..66).step_by(3).collect();
-        assert_eq!(exposures(&[a, b, c, women, smokers], 10), Some(vec![6]));
+        assert_eq!(
+            exposures(&[a, b, c, women, smokers], &[], 10),
+            Some(vec![6])
+        );
     }
 
     #[test]
     fn equal_groups_add_nothing_and_no_group_says_nothing() {
-        assert_eq!(exposures(&[], 10), none());
+        assert_eq!(exposures(&[], &[], 10), none());
         let groups = [range(0, 30), range(0, 30)];
-        assert_eq!(exposures(&groups, 10), none());
-        assert_eq!(exposures(&[range(0, 3)], 10), Some(vec![3]));
+        assert_eq!(exposures(&groups, &[], 10), none());
+        assert_eq!(exposures(&[range(0, 3)], &[], 10), Some(vec![3]));
+    }
+
+    #[test]
+    fn what_was_known_before_is_not_held_against_what_is_new() {
+        // A few of the old groups followed already; the new group adds others.
+        let old = [range(0, 30), range(0, 26)];
+        let new = [range(50, 90), range(50, 84)];
+        let all: Vec<Vec<u32>> = old.iter().chain(&new).cloned().collect();
+        let few = |tolerated: &[&[Vec<u32>]]| exposures(&all, tolerated, 10);
+        assert_eq!(few(&[]), Some(vec![6, 4]));
+        assert_eq!(few(&[&old]), Some(vec![6]));
+        assert_eq!(few(&[&old, &new]), none());
+        // What only both together give is not known from either.
+        let (before, after) = ([range(0, 40)], [range(0, 34), range(100, 120)]);
+        let all: Vec<Vec<u32>> = before.iter().chain(&after).cloned().collect();
+        assert_eq!(exposures(&all, &[&before, &after], 10), Some(vec![6]));
     }
 
     /// Whether the unit vector is a rational combination, by exact fractions of small tables.
@@ -226,7 +279,7 @@ mod tests {
             let groups: Vec<Vec<u32>> = (0..4)
                 .map(|_| (0..14).filter(|_| draws.below(3) > 0).collect())
                 .collect();
-            let found = exposures(&groups, 3).is_some_and(|few| !few.is_empty());
+            let found = exposures(&groups, &[], 3).is_some_and(|few| !few.is_empty());
             if by_search(&groups, 14, 3) {
                 assert!(found, "{groups:?}");
                 exposed += 1;

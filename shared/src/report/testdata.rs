@@ -77,7 +77,7 @@ fn release(protocol: &StudyProtocol, site: &str, text: &str) -> ReceivedRelease 
         clustered: false,
         software: "fedval-node 0".to_owned(),
     };
-    let reviewed = review(&policy, protocol, statistics, (false, Axes::ByRule));
+    let reviewed = review(&policy, protocol, statistics, (false, Axes::BY_RULE));
     let bytes = reviewed.release(header).unwrap().encode().unwrap();
     ReceivedRelease::read(bytes.bytes()).unwrap()
 }
@@ -180,6 +180,7 @@ fn cases(protocol: &StudyProtocol, text: &str) -> Cases {
         intake: Intake {
             records: tally,
             excluded: Vec::new(),
+            left: Vec::new(),
         },
     }
 }

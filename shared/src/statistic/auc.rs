@@ -88,7 +88,9 @@ impl Areas {
 
 /// Two scores that differ for a few patients only tell, by subtraction, about these patients
 /// (decision P3): at least k patients of each class must change, and none may carry most of the
-/// change. The index model comes first; a comparator answers for its likeness to it.
+/// change. The index model comes first; a comparator answers for its likeness to it. Every score
+/// answers for its likeness to one number for everybody: a score that tells a few patients from all
+/// others asks for the outcomes of these few.
 fn alike(set: &AnalysisSet<'_>, comparison: Option<&Comparison>) -> Vec<Basis> {
     let models = set.score.len();
     let role = |model: usize| set.protocol.model.get(model).map(|model| model.role);
@@ -98,9 +100,30 @@ fn alike(set: &AnalysisSet<'_>, comparison: Option<&Comparison>) -> Vec<Basis> {
             let before = (0..models).filter(|other| rank(*other) < rank(model));
             before
                 .map(|other| change_basis(set, comparison, model, other))
-                .fold(Basis::of(u64::MAX), Basis::and)
+                .fold(unlike_one_number(set, model), Basis::and)
         })
         .collect()
+}
+
+/// The patients of the smaller class whose score is not the one that more than half of the cases
+/// have; no bound where there is none such.
+fn unlike_one_number(set: &AnalysisSet<'_>, model: usize) -> Basis {
+    let score = &set.score[model];
+    let free = Basis::of(u64::MAX);
+    if score.is_empty() {
+        return free;
+    }
+    // More than half of the cases: the one in the middle is among them.
+    let mut all: Vec<u64> = score.iter().map(|value| value.to_bits()).collect();
+    let half = all.len() / 2;
+    let middle = *all.select_nth_unstable(half).1;
+    let other = |row: usize| score[row].to_bits() != middle;
+    let others = all.iter().filter(|bits| **bits != middle).count();
+    if others == 0 || 2 * others >= all.len() {
+        return free;
+    }
+    let of = |event: bool| set.patients(|row| set.outcome[row] == event && other(row));
+    Basis::of(of(true).min(of(false)))
 }
 
 fn change_basis(

@@ -90,6 +90,9 @@ pub struct Intake {
     pub records: Tally,
     /// Rows left out, in the order the reasons apply; each row counts once.
     pub excluded: Vec<(Exclusion, Tally)>,
+    /// For each of them the distinct patients, ascending: a patient of eligible rows as these number
+    /// them, others beyond. Empty where nobody keeps who was left out.
+    pub left: Vec<Vec<u32>>,
 }
 
 /// Rows and the distinct patients they belong to.

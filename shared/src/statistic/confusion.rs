@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, LEVEL};
+use super::overlap::nearest_earlier_part;
 use super::sampling::{Weights, weighted_share};
 use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
 use crate::numeric::{Interval, proportion};
@@ -210,8 +211,15 @@ impl Confusion<Exact> {
     pub fn measure(set: &AnalysisSet<'_>, model: usize, threshold: f64) -> Option<Self> {
         let id = set.protocol.model.get(model)?.id.clone();
         let score = set.score.get(model)?;
+        let near = |event: bool| {
+            let class = |row: usize| set.outcome[row] == event;
+            nearest_earlier_part(set, class, |row| score[row] >= threshold)
+        };
+        let (near_event, near_other) = (near(true), near(false));
         let cell = |positive: bool, event: bool| {
+            let near = if event { near_event } else { near_other };
             set.count(|row| (score[row] >= threshold) == positive && set.outcome[row] == event)
+                .beside(near)
         };
         let rates = RateMeasure::ALL
             .iter()

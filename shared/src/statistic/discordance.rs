@@ -23,6 +23,7 @@ use super::analysis_set::{AnalysisSet, clustered_variance};
 use super::estimate::{Estimate, EstimateKey, Found};
 use super::metric::{Metric, Scale};
 use super::net_benefit::{Whole, crossed, largest_shares};
+use super::overlap::nearest_earlier_part;
 use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
 use crate::numeric::dominance::Dominance;
 use crate::numeric::mcnemar::Discordant;
@@ -147,12 +148,19 @@ fn at(
         estimate(Metric::SensitivityDifference, true, &events),
         estimate(Metric::SpecificityDifference, false, &non_events),
     ];
+    let near = |event: bool| {
+        let class = |row: usize| set.outcome[row] == event;
+        let positive = |row: usize| (first[row] >= threshold, second[row] >= other);
+        let of = |wanted| nearest_earlier_part(set, class, |row| positive(row) == wanted);
+        let each = [(true, true), (true, false), (false, true), (false, false)].map(of);
+        each.into_iter().min().unwrap_or(u64::MAX)
+    };
     let table = Discordance {
         endpoint: set.endpoint.clone(),
         threshold,
         comparator_threshold: other,
-        events: class(set, events, true, smallest)?,
-        non_events: class(set, non_events, false, smallest)?,
+        events: class(set, events, true, (smallest, near(true)))?,
+        non_events: class(set, non_events, false, (smallest, near(false)))?,
         model: ids.0,
         comparator: ids.1,
     };
@@ -164,9 +172,10 @@ fn class(
     set: &AnalysisSet<'_>,
     counts: Vec<ExactCount>,
     event: bool,
-    smallest: u64,
+    (smallest, near): (u64, u64),
 ) -> Option<Crossed<Exact>> {
-    let [both, model_only, comparator_only, neither] = <[ExactCount; 4]>::try_from(counts).ok()?;
+    let counts = <[ExactCount; 4]>::try_from(counts).ok()?;
+    let [both, model_only, comparator_only, neither] = counts.map(|one| one.beside(near));
     let (up, down) = (model_only.rows, comparator_only.rows);
     let (first, second) = if event { (up, down) } else { (down, up) };
     let pairs = Discordant { first, second };

@@ -67,15 +67,26 @@ impl Flow<Exact> {
     pub fn measure(protocol: &StudyProtocol, cases: &Cases, endpoint: usize) -> Option<Self> {
         let set = AnalysisSet::of(protocol, cases, endpoint)?;
         let eligible = |holds: &dyn Fn(usize) -> bool| count(&cases.patient, cases.patients, holds);
+        let absent = |holds: &dyn Fn(usize) -> bool| {
+            let near = overlap::nearest_earlier(&cases.earlier, &patients_of(cases, holds));
+            eligible(holds).beside(near)
+        };
         let truth = |row: usize| cases.truth(endpoint, row);
         let predicted = |row: usize| cases.is_predicted(endpoint, row);
         let excluded = cases
             .intake
             .excluded
             .iter()
-            .map(|(reason, tally)| Excluded {
-                reason: reason_words(protocol, *reason),
-                count: ExactCount::new(tally.rows, tally.patients),
+            .enumerate()
+            .map(|(index, (reason, tally))| {
+                let left = cases.intake.left.get(index);
+                let near = left.map_or(u64::MAX, |left| {
+                    overlap::nearest_earlier(&cases.earlier, left)
+                });
+                Excluded {
+                    reason: reason_words(protocol, *reason),
+                    count: ExactCount::new(tally.rows, tally.patients).beside(near),
+                }
             })
             .collect();
         let patients = set.count(|_| true).patients;
@@ -84,8 +95,8 @@ impl Flow<Exact> {
             records: ExactCount::new(cases.intake.records.rows, cases.intake.records.patients),
             excluded,
             eligible: eligible(&|_| true),
-            without_reference: eligible(&|row| truth(row).is_none()),
-            without_prediction: eligible(&|row| truth(row).is_some() && !predicted(row)),
+            without_reference: absent(&|row| truth(row).is_none()),
+            without_prediction: absent(&|row| truth(row).is_some() && !predicted(row)),
             analysed: set
                 .count(|_| true)
                 .beside(overlap::nearest_endpoint(cases, endpoint))
@@ -96,6 +107,42 @@ impl Flow<Exact> {
         })
     }
 }
+
+/// Distinct patients, ascending, of the eligible rows for which `holds`.
+fn patients_of(cases: &Cases, holds: impl Fn(usize) -> bool) -> Vec<u32> {
+    let rows = (0..cases.patient.len()).filter(|row| holds(*row));
+    let mut patients: Vec<u32> = rows.map(|row| cases.patient[row]).collect();
+    patients.sort_unstable();
+    patients.dedup();
+    patients
+}
+
+/// Who was not analysed: for each reason, in the order of the flow, its words and patients.
+pub(crate) fn left_out(
+    protocol: &StudyProtocol,
+    cases: &Cases,
+    endpoint: usize,
+) -> Vec<(String, Vec<u32>)> {
+    let reasons = cases.intake.excluded.iter().zip(&cases.intake.left);
+    let mut found: Vec<(String, Vec<u32>)> = reasons
+        .map(|((reason, _), left)| (reason_words(protocol, *reason), left.clone()))
+        .collect();
+    let truth = |row: usize| cases.truth(endpoint, row);
+    let absent = |row: usize| truth(row).is_some() && !cases.is_predicted(endpoint, row);
+    found.extend([
+        (
+            NO_REFERENCE.to_owned(),
+            patients_of(cases, |row| truth(row).is_none()),
+        ),
+        (NO_PREDICTION.to_owned(), patients_of(cases, absent)),
+    ]);
+    found
+}
+
+/// Why an eligible case is not analysed.
+pub(crate) const NO_REFERENCE: &str = "eligible, without reference standard";
+/// Why one with a reference standard is not.
+pub(crate) const NO_PREDICTION: &str = "eligible, without prediction";
 
 /// An exclusion in the protocol's words; never a value of the site's.
 fn reason_words(protocol: &StudyProtocol, reason: Exclusion) -> String {

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::analysis_set::AnalysisSet;
+use super::overlap::nearest_earlier_edges;
 use super::stage::{Exact, ExactCount, Stage};
 use crate::study::{EndpointId, ModelId};
 
@@ -72,21 +73,23 @@ impl Histogram<Exact> {
         Some(Self {
             model: id,
             endpoint: set.endpoint.clone(),
-            events: blocks(events)?,
-            non_events: blocks(non_events)?,
+            events: blocks(events, nearest_earlier_edges(set, model, true))?,
+            non_events: blocks(non_events, nearest_earlier_edges(set, model, false))?,
         })
     }
 }
 
-/// One block per bin.
-fn blocks(counts: Vec<ExactCount>) -> Option<Vec<Block<Exact>>> {
-    let block = |(bin, count)| {
+/// One block per bin. What its count says of other groups, `nearest`, is about the class from the
+/// bin's lower edge upwards: that is what an edge between two blocks would tell.
+fn blocks(counts: Vec<ExactCount>, nearest: Vec<u64>) -> Option<Vec<Block<Exact>>> {
+    let block = |(bin, (count, nearest)): (usize, (ExactCount, u64))| {
         let number = u32::try_from(bin).ok()?;
         Some(Block {
             first: number,
             last: number,
-            count,
+            count: count.beside(nearest),
         })
     };
-    counts.into_iter().enumerate().map(block).collect()
+    let each = counts.into_iter().zip(nearest);
+    each.enumerate().map(block).collect()
 }

@@ -7,6 +7,7 @@
 
 use super::analysis_set::AnalysisSet;
 use super::cases::{Cases, Earlier};
+use super::histogram::bin_of;
 use super::stage::ExactCount;
 
 /// For each level of the axis with index `axis`: the fewest distinct patients, within an outcome
@@ -128,6 +129,55 @@ pub(crate) fn nearest_earlier_set(set: &AnalysisSet<'_>) -> u64 {
     each.min().unwrap_or(u64::MAX)
 }
 
+/// Of the cases of one class that `chosen` takes: the fewest patients by which they, or the rest of
+/// the class among `within`, differ from a group of an earlier release.
+pub(crate) fn nearest_earlier_part(
+    set: &AnalysisSet<'_>,
+    within: impl Fn(usize) -> bool,
+    chosen: impl Fn(usize) -> bool,
+) -> u64 {
+    if set.earlier.is_empty() {
+        return u64::MAX;
+    }
+    let parts = members(set, 2, |row| within(row).then(|| usize::from(chosen(row))));
+    let each = parts.iter().filter(|part| !part.is_empty());
+    let each = each.map(|part| nearest_earlier(&set.earlier, part));
+    each.min().unwrap_or(u64::MAX)
+}
+
+/// By bin of the grid: the same of the cases of a class at or above the bin's lower edge, for the
+/// model with index `model`. Where patients repeat no edge is told, and none is looked at.
+pub(crate) fn nearest_earlier_edges(set: &AnalysisSet<'_>, model: usize, event: bool) -> Vec<u64> {
+    let edges = &set.protocol.histogram.edges;
+    let mut nearest = vec![u64::MAX; edges.len() + 1];
+    let Some(score) = set.score.get(model).filter(|_| !set.clustered()) else {
+        return nearest;
+    };
+    let rows: Vec<(usize, usize)> = (0..set.len())
+        .filter(|row| set.outcome[*row] == event)
+        .map(|row| (bin_of(edges, score[row]), set.patient[row] as usize))
+        .collect();
+    for earlier in set.earlier.iter() {
+        let (mut own, mut both) = (vec![0_u64; nearest.len()], vec![0_u64; nearest.len()]);
+        for (bin, patient) in &rows {
+            own[*bin] += 1;
+            both[*bin] += u64::from(earlier.inside.get(*patient) == Some(&true));
+        }
+        let theirs = earlier.patients();
+        let (all, shared) = (rows.len() as u64, both.iter().sum::<u64>());
+        let (mut below, mut shared_below) = (0, 0);
+        for (bin, nearest) in nearest.iter_mut().enumerate().skip(1) {
+            below += own[bin - 1];
+            shared_below += both[bin - 1];
+            let parts = [(below, shared_below), (all - below, shared - shared_below)];
+            for (own, both) in parts {
+                *nearest = apart(own, theirs, both).unwrap_or(u64::MAX).min(*nearest);
+            }
+        }
+    }
+    nearest
+}
+
 /// Everybody, those with the event, those without.
 pub(super) const CLASSES: [Option<bool>; 3] = [None, Some(true), Some(false)];
 
@@ -153,16 +203,20 @@ pub(super) fn members(
 /// The fewest patients, of those whom one group holds and the other not, between `group` and the
 /// groups of earlier releases. As above, a difference as large as one of the groups compares
 /// nothing, and equal groups do not differ.
-fn nearest_earlier(earlier: &[Earlier], group: &[u32]) -> u64 {
-    let own = group.len() as u64;
-    let apart = |other: &Earlier| {
+pub(super) fn nearest_earlier(earlier: &[Earlier], group: &[u32]) -> u64 {
+    let each = earlier.iter().filter_map(|other| {
         let inside = |patient: &&u32| other.inside.get(**patient as usize) == Some(&true);
         let both = group.iter().filter(inside).count() as u64;
-        let theirs = other.patients();
-        let apart = own + theirs - 2 * both;
-        (apart > 0 && apart < own && apart < theirs).then_some(apart)
-    };
-    earlier.iter().filter_map(apart).min().unwrap_or(u64::MAX)
+        apart(group.len() as u64, other.patients(), both)
+    });
+    each.min().unwrap_or(u64::MAX)
+}
+
+/// By how many patients two groups of `own` and `theirs`, of whom `both` stand in both, differ;
+/// nothing where that compares nothing.
+fn apart(own: u64, theirs: u64, both: u64) -> Option<u64> {
+    let apart = own + theirs - 2 * both;
+    (apart > 0 && apart < own && apart < theirs).then_some(apart)
 }
 
 /// Distinct patients by which the analysis set of `endpoint` differs from that of an earlier

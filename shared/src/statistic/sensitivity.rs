@@ -115,6 +115,48 @@ pub(crate) fn spoken<'a>(
     found
 }
 
+/// The sets of the analyses at `thresholds` that differ, cell by cell of the 2x2 table, by at least
+/// `min_cell` patients from the primary set, from each other and from every earlier release: those
+/// whose rates are spoken about.
+pub(crate) fn spoken_at<'a>(
+    protocol: &'a StudyProtocol,
+    cases: &'a Cases,
+    endpoint: usize,
+    primary: &AnalysisSet<'_>,
+    (model, thresholds, min_cell): (usize, &[f64], u64),
+) -> Vec<(&'a SensitivityAnalysis, AnalysisSet<'a>, f64)> {
+    let study = Study {
+        protocol,
+        cases,
+        endpoint,
+        model,
+    };
+    let mut found = Vec::new();
+    for threshold in thresholds {
+        let view = Some(*threshold);
+        let mut seen = vec![study.places(primary, &[], view)];
+        for entry in &protocol.sensitivity {
+            let here = entry
+                .threshold
+                .is_none_or(|one| one.to_bits() == threshold.to_bits());
+            let Some(set) = study.set(entry, view).filter(|_| here) else {
+                continue;
+            };
+            let places = study.places(&set, &study.unverified(entry.kind), view);
+            let apart = seen.iter().map(|other| study.apart(other, &places));
+            let apart = apart.min().unwrap_or(u64::MAX);
+            let apart = apart
+                .min(overlap::nearest_earlier_set(&set))
+                .min(study.nearest_earlier_cut(&set, view));
+            seen.push(places);
+            if apart >= min_cell {
+                found.push((entry, set, *threshold));
+            }
+        }
+    }
+    found
+}
+
 struct Study<'a> {
     protocol: &'a StudyProtocol,
     cases: &'a Cases,
@@ -157,7 +199,8 @@ impl<'a> Study<'a> {
             .map(|earlier| self.apart(earlier, &places))
             .min()
             .unwrap_or(u64::MAX)
-            .min(overlap::nearest_earlier_set(&set));
+            .min(overlap::nearest_earlier_set(&set))
+            .min(self.nearest_earlier_cut(&set, view));
         let estimates = measured
             .into_iter()
             .map(|(metric, found, basis)| {
@@ -171,6 +214,19 @@ impl<'a> Study<'a> {
             })
             .collect();
         (Some(places), estimates)
+    }
+
+    /// The fewest patients by which a cell of the set's 2x2 table differs from a group of an earlier
+    /// release.
+    fn nearest_earlier_cut(&self, set: &AnalysisSet<'_>, view: Option<f64>) -> u64 {
+        let (Some(threshold), Some(score)) = (view, set.score.get(self.model)) else {
+            return u64::MAX;
+        };
+        let near = |event: bool| {
+            let class = |row: usize| set.outcome[row] == event;
+            overlap::nearest_earlier_part(set, class, |row| score[row] >= threshold)
+        };
+        near(true).min(near(false))
     }
 
     fn count(

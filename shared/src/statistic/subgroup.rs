@@ -21,6 +21,7 @@ use super::confusion::{Proportion, RateMeasure, proportion_from};
 use super::crossed::{Crossed, Place};
 use super::disparity::{Apart, Disparity, Own};
 use super::observed_expected::{Expected, Ratio, ratio_from};
+use super::overlap::nearest_earlier_part;
 use super::stage::{Basis, Exact, ExactReal, Form, Stage, Undefined};
 use crate::numeric::delong::{self, BoundedArea, Comparison, LevelAreas};
 use crate::numeric::dominance::Dominance;
@@ -276,8 +277,14 @@ impl Group<'_> {
                 found
             })
             .collect();
+        let parted = |event: bool| {
+            let class = |row: usize| self.member(row) && self.set.outcome[row] == event;
+            nearest_earlier_part(self.set, class, |row| self.score[row] >= self.threshold)
+        };
+        let (near_event, near_other) = (parted(true), parted(false));
         let cell = |positive, event| {
             count(&|place: Place| place.positive == positive && place.event == event)
+                .beside(if event { near_event } else { near_other })
         };
         SubgroupRow {
             true_positive: cell(true, true),

@@ -80,6 +80,7 @@ fn made(protocol: &StudyProtocol) -> Cases {
         intake: Intake {
             records: tally,
             excluded: Vec::new(),
+            left: Vec::new(),
         },
     }
 }

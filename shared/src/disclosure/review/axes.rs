@@ -49,6 +49,12 @@ impl Visible {
         }
     }
 
+    /// Shows no level by predicted class.
+    pub(super) fn hide_quarters(&mut self) {
+        self.quarters.fill(false);
+        self.quarters_whole = false;
+    }
+
     fn all_or_nothing(&mut self, parents: &[Visible]) {
         let every = |whole: fn(&Visible) -> bool| parents.iter().all(whole);
         self.cases_whole &= every(|axis| axis.cases_whole);
@@ -75,6 +81,8 @@ struct Known {
     errors: Vec<Vec<u64>>,
     /// Whether the level differs from every other group by nobody or by enough patients.
     apart: Vec<bool>,
+    /// Whether each of its four cells does.
+    quarters_apart: Vec<bool>,
 }
 
 impl Gate<'_> {
@@ -164,6 +172,12 @@ impl Gate<'_> {
                 ])
             })
             .collect();
+        let k = self.policy.min_cell();
+        let apart = one.rows.iter().map(|row| {
+            let near = row.true_positive.nearest.min(row.false_positive.nearest);
+            near >= k
+        });
+        known.quarters_apart = apart.collect();
         known.compare(self.policy, one.rows.iter().map(|row| &row.n));
     }
 
@@ -231,7 +245,15 @@ impl Known {
         }
         let cases = step(&self.cases, &apart);
         let classes = step(&self.classes, &cases);
-        let quarters = step(&self.errors, &step(&self.quarters, &classes));
+        let mut quarters_apart = self.quarters_apart.clone();
+        quarters_apart.resize(levels, true);
+        let protects = policy.protects();
+        let within: Vec<bool> = classes
+            .iter()
+            .zip(quarters_apart)
+            .map(|(shown, apart)| *shown && (apart || !protects))
+            .collect();
+        let quarters = step(&self.errors, &step(&self.quarters, &within));
         let mut found = Visible {
             cases,
             classes,

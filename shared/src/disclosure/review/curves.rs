@@ -14,7 +14,8 @@ use crate::statistic::stage::{Cell, Disclosed, Exact, ExactCount};
 
 impl Gate<'_> {
     /// D7 with decision P2: a 2x2 table is shown when its four cells are large enough and, between
-    /// it and the last table shown, at least k patients of each class lie or none does.
+    /// it and the last table shown, at least k patients of each class lie or none does; and when each
+    /// of them differs from every group of an earlier release by nobody or by k patients (L2).
     pub(super) fn note_tables(&mut self, statistics: &[Statistic<Exact>]) {
         let mut tables: Vec<&Confusion<Exact>> = Vec::new();
         for statistic in statistics {
@@ -37,8 +38,10 @@ impl Gate<'_> {
                     gap(&other.true_positive, &table.true_positive)
                         && gap(&other.false_positive, &table.false_positive)
                 });
-            let large = cells(table).iter().all(|cell| cell.patients >= k);
-            if !self.policy.protects() || (large && apart) {
+            let large = cells(table)
+                .iter()
+                .all(|cell| cell.patients >= k && cell.nearest >= k);
+            if !self.policy.protects() || (self.cuts && large && apart) {
                 let key = (
                     table.model.to_string(),
                     table.endpoint.to_string(),
@@ -215,10 +218,12 @@ impl Gate<'_> {
         let total: u64 = rows.iter().sum();
         // Distinct patients of merged bins are not the sum of the bins': where patients repeat
         // the class stays one block.
-        let cuts = cuts.filter(|_| !self.clustered);
+        let cuts = cuts.filter(|_| !self.clustered && self.cuts);
         let most = cuts.map_or(1, |_| self.most_blocks(total));
         let cuts = inhabited(&rows, cuts.unwrap_or(&[]));
-        blocks::merge(&rows, &cuts, self.policy.min_cell(), most)
+        let k = self.policy.min_cell();
+        let allowed = |bin: usize| bins.get(bin).is_some_and(|bin| bin.count.nearest >= k);
+        blocks::merge(&rows, &cuts, &allowed, (k, most))
             .into_iter()
             .map(|block| {
                 let rows = rows[block.first..=block.last].iter().sum();

@@ -145,7 +145,12 @@ impl Gate<'_> {
             low,
             high,
             variance,
-            interval: one.interval,
+            // Whether there could be an interval depends on the counts that are hidden.
+            interval: if shown {
+                one.interval
+            } else {
+                IntervalMethod::None
+            },
         }
     }
 

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::policy::Policy;
 use super::rule::support::{Objection, supports};
 use super::rule::{Rule, admission, rounding, small_cell};
+use crate::statistic::spoken::{Part, Says};
 use crate::statistic::stage::{Cell, Disclosed, Exact, ExactCount, ExactReal, Undefined};
 use crate::statistic::{Statistic, flow};
-use crate::study::{AxisId, EndpointId, StudyProtocol};
+use crate::study::{AxisId, EndpointId, ModelId, StudyProtocol};
 
 mod axes;
 mod contingency;
@@ -75,19 +76,55 @@ pub struct Reviewed {
     pub(super) clustered: bool,
     pub(super) policy: Policy,
     axes: BTreeMap<(String, String), axes::Visible>,
+    tables: Vec<(String, String, f64)>,
+    pairs: Vec<pairs::Pair>,
+    edges: Vec<f64>,
     /// Every item with its verdict.
     pub items: Vec<Item>,
     /// Whether anything leaves.
     pub decision: Decision,
 }
 
-/// Whether levels of axes may be shown.
+/// Which parts of the endpoints' sets may be shown, after what earlier releases said.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Axes {
+pub struct Axes {
+    levels: bool,
+    cuts: bool,
+    left_out: bool,
+}
+
+impl Axes {
     /// Those that the rules let pass.
-    ByRule,
-    /// None at all, because of what earlier releases said.
-    Hidden,
+    pub const BY_RULE: Self = Self {
+        levels: true,
+        cuts: true,
+        left_out: true,
+    };
+    /// No level of any axis.
+    pub const NO_LEVEL: Self = Self {
+        levels: false,
+        ..Self::BY_RULE
+    };
+    /// Nothing that cuts along a score: neither 2x2 tables nor blocks of histograms.
+    pub const NO_CUT: Self = Self {
+        cuts: false,
+        ..Self::BY_RULE
+    };
+    /// Not how many were left out for which reason.
+    pub const NO_REASON: Self = Self {
+        left_out: false,
+        ..Self::BY_RULE
+    };
+
+    /// The same without what `other` hides.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            levels: self.levels && other.levels,
+            cuts: self.cuts && other.cuts,
+            left_out: self.left_out && other.left_out,
+        }
+    }
 }
 
 /// Reviews everything one release would say, together. `clustered` says whether patients
@@ -104,6 +141,8 @@ pub fn review(
         protocol,
         clustered,
         items: Vec::new(),
+        cuts: axes.cuts,
+        left_out: axes.left_out,
         shown_cuts: Vec::new(),
         shown_pairs: Vec::new(),
         axes: BTreeMap::new(),
@@ -114,14 +153,18 @@ pub fn review(
     gate.note_pairs(&statistics);
     gate.note_axes(&statistics);
     gate.note_masks(&statistics);
-    if axes == Axes::Hidden {
-        gate.axes.values_mut().for_each(|axis| axis.keep_if(false));
+    for axis in gate.axes.values_mut() {
+        axis.keep_if(axes.levels);
+        if !axes.cuts {
+            axis.hide_quarters();
+        }
     }
     let statistics = statistics
         .into_iter()
         .map(|statistic| gate.statistic(statistic))
         .collect();
     let (items, axes) = (gate.items, gate.axes);
+    let (tables, pairs) = (gate.shown_cuts, gate.shown_pairs);
     let released = if decision == Decision::Release {
         statistics
     } else {
@@ -132,25 +175,79 @@ pub fn review(
         clustered,
         policy: policy.clone(),
         axes,
+        tables,
+        pairs,
+        edges: protocol.histogram.edges.clone(),
         items,
         decision,
     }
 }
 
-impl Reviewed {
-    /// Whether anything is said about the level with this index of an axis: of its cases, or
-    /// `by_class` also of those with and without the event.
-    pub fn speaks_of(
-        &self,
-        endpoint: &EndpointId,
-        axis: &AxisId,
-        level: usize,
-        by_class: bool,
-    ) -> bool {
+/// Under `open-data`, where nothing is compared with the past, no cut is named.
+impl Says for Reviewed {
+    fn level(&self, endpoint: &EndpointId, axis: &AxisId, level: usize, part: Part) -> bool {
         let key = (endpoint.to_string(), axis.to_string());
         let shown = self.axes.get(&key);
-        let shown = shown.map(|axis| if by_class { &axis.classes } else { &axis.cases });
-        shown.is_some_and(|levels| levels.get(level) == Some(&true))
+        let shown = shown.map(|axis| match part {
+            Part::Cases => &axis.cases,
+            Part::Classes => &axis.classes,
+            Part::Quarters => &axis.quarters,
+        });
+        let told = shown.is_some_and(|levels| levels.get(level) == Some(&true));
+        told && (part != Part::Quarters || self.policy.protects())
+    }
+
+    fn cuts(&self, endpoint: &EndpointId, model: &ModelId, event: bool) -> Vec<f64> {
+        if !self.policy.protects() {
+            return Vec::new();
+        }
+        let mut cuts = self.tables(endpoint, model);
+        for statistic in &self.statistics {
+            if let Statistic::Histogram(one) = statistic
+                && one.model == *model
+                && one.endpoint == *endpoint
+            {
+                let blocks = if event { &one.events } else { &one.non_events };
+                let firsts = blocks.iter().filter_map(|block| block.first.checked_sub(1));
+                let edges = firsts.filter_map(|edge| self.edges.get(edge as usize));
+                cuts.extend(edges.copied());
+            }
+        }
+        cuts.sort_by(f64::total_cmp);
+        cuts.dedup();
+        cuts
+    }
+
+    fn tables(&self, endpoint: &EndpointId, model: &ModelId) -> Vec<f64> {
+        if !self.policy.protects() {
+            return Vec::new();
+        }
+        let tables = self.tables.iter();
+        let of = tables.filter(|(m, e, _)| m == model.as_str() && e == endpoint.as_str());
+        let mut found: Vec<f64> = of.map(|(_, _, threshold)| *threshold).collect();
+        found.sort_by(f64::total_cmp);
+        found
+    }
+
+    fn left_out(&self, endpoint: &EndpointId, reason: &str) -> bool {
+        let told = |one: &Statistic<Disclosed>| {
+            let Statistic::Flow(flow) = one else {
+                return false;
+            };
+            let mut reasons = flow.excluded.iter();
+            let told = match reason {
+                flow::NO_REFERENCE => flow.without_reference.number().is_some(),
+                flow::NO_PREDICTION => flow.without_prediction.number().is_some(),
+                _ => reasons.any(|one| one.reason == reason && one.count.number().is_some()),
+            };
+            flow.endpoint == *endpoint && told
+        };
+        self.policy.protects() && self.statistics.iter().any(told)
+    }
+
+    fn crossed(&self, endpoint: &EndpointId, [one, other]: [&ModelId; 2]) -> Vec<[f64; 2]> {
+        let models = [one.as_str(), other.as_str()];
+        pairs::thresholds(&self.pairs, endpoint.as_str(), models)
     }
 }
 
@@ -227,6 +324,10 @@ struct Gate<'a> {
     protocol: &'a StudyProtocol,
     clustered: bool,
     items: Vec<Item>,
+    /// Whether anything may be cut along a score.
+    cuts: bool,
+    /// Whether it may be told how many were left out for which reason.
+    left_out: bool,
     /// Per model and endpoint: thresholds whose 2x2 table is shown.
     shown_cuts: Vec<(String, String, f64)>,
     /// Pairs of models and thresholds whose crossed decisions are shown.
@@ -363,16 +464,12 @@ impl Gate<'_> {
             .excluded
             .into_iter()
             .map(|entry| flow::Excluded {
-                count: self.count(&format!("left out: {}", entry.reason), &entry.count),
+                count: self.reason(&format!("left out: {}", entry.reason), &entry.count),
                 reason: entry.reason,
             })
             .collect();
-        let without_reference = self.count(
-            "eligible, without reference standard",
-            &one.without_reference,
-        );
-        let without_prediction =
-            self.count("eligible, without prediction", &one.without_prediction);
+        let without_reference = self.reason(flow::NO_REFERENCE, &one.without_reference);
+        let without_prediction = self.reason(flow::NO_PREDICTION, &one.without_prediction);
         let eligible = self.margin(
             "eligible cases",
             &one.eligible,
@@ -400,6 +497,17 @@ impl Gate<'_> {
             without_reference,
             without_prediction,
             analysed,
+        }
+    }
+
+    /// How many were left out for a reason. It is told unless that would say, beside earlier releases,
+    /// who was not.
+    fn reason(&mut self, name: &str, count: &ExactCount) -> Cell<u64> {
+        let apart = count.nearest >= self.policy.min_cell() && self.left_out;
+        if apart || !self.policy.protects() {
+            self.count(name, count)
+        } else {
+            self.count_if(name, count, false, Rule::Margin)
         }
     }
 

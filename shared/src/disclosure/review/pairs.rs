@@ -32,7 +32,10 @@ impl Gate<'_> {
                     endpoint,
                     table.comparator_threshold,
                 );
-            let large = table.counts().iter().all(|cell| cell.patients >= k);
+            let cells = table.counts();
+            let large = cells
+                .iter()
+                .all(|cell| cell.patients >= k && cell.nearest >= k);
             let gap = |one: &ExactCount, other: &ExactCount| {
                 one.rows == other.rows || one.patients.abs_diff(other.patients) >= k
             };
@@ -109,6 +112,14 @@ impl Gate<'_> {
             mid_p: self.real_if(&format!("{name}: McNemar mid-p"), one.mid_p, rule, shown),
         }
     }
+}
+
+/// The thresholds at which two models' decisions are shown crossed.
+pub(super) fn thresholds(shown: &[Pair], endpoint: &str, models: [&str; 2]) -> Vec<[f64; 2]> {
+    let of = shown
+        .iter()
+        .filter(|pair| pair.endpoint == endpoint && pair.models == models);
+    of.map(|pair| pair.thresholds.map(f64::from_bits)).collect()
 }
 
 /// What tells one table of crossed decisions from another.

@@ -17,11 +17,17 @@ pub struct Merged {
 /// Blocks of at least `least` each, cut at every bin index in `cuts` (a cut at `c` separates bin
 /// `c - 1` from bin `c`), at most `most` of them. `counts` holds one count per bin. Segments
 /// between cuts that are smaller than `least` stay one block: their count is what the tables at
-/// the two thresholds give away already, and the caller has checked those.
-pub fn merge(counts: &[u64], cuts: &[usize], least: u64, most: usize) -> Vec<Merged> {
+/// the two thresholds give away already, and the caller has checked those. `allowed` says of a bin
+/// index whether a cut may lie there at all.
+pub fn merge(
+    counts: &[u64],
+    cuts: &[usize],
+    allowed: &dyn Fn(usize) -> bool,
+    (least, most): (u64, usize),
+) -> Vec<Merged> {
     let mut least = least;
     loop {
-        let blocks = partition(counts, cuts, least);
+        let blocks = partition(counts, cuts, allowed, least);
         let segments = cuts.len() + 1;
         if blocks.len() <= most.max(segments) {
             return blocks;
@@ -30,7 +36,12 @@ pub fn merge(counts: &[u64], cuts: &[usize], least: u64, most: usize) -> Vec<Mer
     }
 }
 
-fn partition(counts: &[u64], cuts: &[usize], least: u64) -> Vec<Merged> {
+fn partition(
+    counts: &[u64],
+    cuts: &[usize],
+    allowed: &dyn Fn(usize) -> bool,
+    least: u64,
+) -> Vec<Merged> {
     let size = counts.len().next_power_of_two().max(1);
     let mut edges = vec![0];
     edges.extend(
@@ -43,6 +54,7 @@ fn partition(counts: &[u64], cuts: &[usize], least: u64) -> Vec<Merged> {
     for pair in edges.windows(2) {
         let tree = Tree {
             counts,
+            allowed,
             least,
             from: pair[0],
             to: pair[1],
@@ -62,6 +74,7 @@ fn partition(counts: &[u64], cuts: &[usize], least: u64) -> Vec<Merged> {
 
 struct Tree<'a> {
     counts: &'a [u64],
+    allowed: &'a dyn Fn(usize) -> bool,
     least: u64,
     from: usize,
     to: usize,
@@ -82,7 +95,7 @@ impl Tree<'_> {
         }
         let half = size / 2;
         let middle = (start + half).clamp(self.from, self.to);
-        let inside = middle > low && middle < high;
+        let inside = middle > low && middle < high && (self.allowed)(middle);
         if inside && self.sum(low, middle) >= self.least && self.sum(middle, high) >= self.least {
             edges.push(middle);
             self.split(start, half, low, middle, edges);
@@ -102,6 +115,10 @@ impl Tree<'_> {
 mod tests {
     use super::*;
 
+    fn everywhere(_: usize) -> bool {
+        true
+    }
+
     fn sums(counts: &[u64], blocks: &[Merged]) -> Vec<u64> {
         blocks
             .iter()
@@ -112,7 +129,7 @@ mod tests {
     #[test]
     fn blocks_cover_every_bin_once_and_are_large_enough() {
         let counts: Vec<u64> = (0..129).map(|bin| (bin * 7) % 5).collect();
-        let blocks = merge(&counts, &[64], 10, 32);
+        let blocks = merge(&counts, &[64], &everywhere, (10, 32));
         assert_eq!(blocks.first().unwrap().first, 0);
         assert_eq!(blocks.last().unwrap().last, 128);
         assert!(
@@ -128,7 +145,7 @@ mod tests {
     #[test]
     fn edges_lie_on_the_fixed_tree() {
         let counts = [30, 0, 0, 0, 0, 0, 0, 30];
-        let blocks = merge(&counts, &[], 10, 32);
+        let blocks = merge(&counts, &[], &everywhere, (10, 32));
         assert_eq!(sums(&counts, &blocks), [30, 30]);
         assert_eq!(blocks[1].first, 4);
     }
@@ -136,12 +153,21 @@ mod tests {
     #[test]
     fn too_few_for_two_blocks_is_one_block() {
         let counts = [3, 3, 3, 3, 3, 0, 0];
-        assert_eq!(merge(&counts, &[], 10, 32), [Merged { first: 0, last: 6 }]);
+        let one = merge(&counts, &[], &everywhere, (10, 32));
+        assert_eq!(one, [Merged { first: 0, last: 6 }]);
     }
 
     #[test]
     fn no_more_blocks_than_allowed() {
         let counts = vec![100; 128];
-        assert!(merge(&counts, &[], 10, 7).len() <= 7);
+        assert!(merge(&counts, &[], &everywhere, (10, 7)).len() <= 7);
+    }
+
+    #[test]
+    fn no_block_begins_where_none_may() {
+        let counts = vec![100; 16];
+        let blocks = merge(&counts, &[], &|bin| bin % 8 != 0, (10, 32));
+        assert!(blocks.len() > 4);
+        assert!(blocks.iter().skip(1).all(|block| block.first % 8 != 0));
     }
 }
