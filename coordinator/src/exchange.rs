@@ -6,6 +6,7 @@
 //! To: `dispatch` (the next step), `round::view`, `bundle` (the pool's input).
 
 use shared::disclosure::document::ReceivedRelease;
+use shared::disclosure::policy::Profile;
 use shared::fault::Fault;
 use shared::identity::Digest;
 use shared::pool::one_stage::{self, Broken, Exchange};
@@ -209,13 +210,22 @@ fn broken(
         } else if matches!(standing, Some(Standing::Revoked | Standing::Suspended)) {
             Some(Broken::NoAnswer)
         } else {
-            refusal.map(said)
+            refusal.map(said).or_else(|| never(&measured, site))
         };
         if let Some(why) = why {
             return Ok(Some((site.clone(), why)));
         }
     }
     Ok(None)
+}
+
+/// Whether a site's policy, as its release of the first exchange states it, releases no blocks: then
+/// nobody is asked for one in vain.
+fn never(measured: &[InboxItem], site: &SiteSlug) -> Option<Broken> {
+    let own = |item: &&InboxItem| item.site == *site && item.status == InboxStatus::Accepted;
+    let release = ReceivedRelease::read(&measured.iter().find(own)?.bytes).ok()?;
+    let profile = Profile::parse(&release.header.policy.profile)?;
+    (!profile.allows_blocks()).then_some(Broken::NotReleased)
 }
 
 /// Looks, and makes the next step if it is due: every site has delivered the first exchange and

@@ -130,6 +130,14 @@ impl Profile {
         Self::ALL.into_iter().find(|one| one.as_str() == word)
     }
 
+    /// Whether exact sums of a several-step job may leave in the clear (decision P4).
+    pub fn allows_blocks(self) -> bool {
+        match self {
+            Self::OpenData | Self::Dua => true,
+            Self::Standard | Self::Strict | Self::Nhs | Self::Network => false,
+        }
+    }
+
     /// The text of the policy that is shipped for it.
     pub fn shipped(self) -> &'static str {
         match self {
@@ -244,10 +252,7 @@ impl Policy {
 
     /// Whether exact sums of a several-step job may leave in the clear (decision P4).
     pub fn allows_blocks(&self) -> bool {
-        match self.file.profile {
-            Profile::OpenData | Profile::Dua => true,
-            Profile::Standard | Profile::Strict | Profile::Nhs | Profile::Network => false,
-        }
+        self.file.profile.allows_blocks()
     }
 
     /// Distinct people who must approve a release.
