@@ -6,6 +6,7 @@
 
 use harness::path;
 use harness::random::{self, Row};
+use shared::disclosure::policy::{NETWORK, OPEN_DATA, Policy};
 use shared::statistic::metric::Leaves;
 use shared::statistic::{Disclosed, Metric, Statistic};
 
@@ -205,4 +206,62 @@ fn no_block_is_empty() {
         }
     }
     assert!(shown >= 2, "both thresholds are shown");
+}
+
+/// Under `network` a level may be shown with five events and five others; a line through ten
+/// patients may not (D14).
+#[test]
+fn a_line_through_few_patients_stays_where_its_counts_leave() {
+    let mut rows = Vec::new();
+    for (level, events, others) in [(0, 7, 7), (1, 60, 60), (2, 70, 70)] {
+        patients(&mut rows, events, true, &[level]);
+        patients(&mut rows, others, false, &[level]);
+    }
+    let protocol = random::protocol(&[3], &[0.5]);
+    let cases = random::cases(&protocol, &rows);
+    let policy = Policy::parse(NETWORK).unwrap();
+    let release = path::release(&protocol, &cases, &policy, "a").unwrap();
+    let shown = |metric: Metric| -> Vec<(bool, bool)> {
+        let estimates = release.statistics.iter().filter_map(|one| match one {
+            Statistic::Estimate(one) => Some(one),
+            _ => None,
+        });
+        let levels = estimates.filter(|one| one.key.metric == metric && one.key.level.is_some());
+        levels
+            .map(|one| (one.n.number().is_some(), one.value.number().is_some()))
+            .take(3)
+            .collect()
+    };
+    let line = [(true, false), (true, true), (true, true)];
+    assert_eq!(shown(Metric::CalibrationSlope), line);
+    assert_eq!(shown(Metric::Citl), [(true, true); 3]);
+}
+
+/// Order statistics, the largest error over bins and the like are one patient's value, or nearly so
+/// (D10): they leave where the data are public and nowhere else.
+#[test]
+fn what_is_for_public_data_only_stays_at_a_protecting_site() {
+    let mut rows = Vec::new();
+    patients(&mut rows, 150, true, &[0]);
+    patients(&mut rows, 150, false, &[1]);
+    let protocol = random::protocol(&[2], &[0.5]);
+    let cases = random::cases(&protocol, &rows);
+    let shown = |policy: &Policy| -> Vec<Metric> {
+        let release = path::release(&protocol, &cases, policy, "a").unwrap();
+        let estimates = release.statistics.into_iter().filter_map(|one| match one {
+            Statistic::Estimate(one) => Some(one),
+            _ => None,
+        });
+        let for_public = |one: &Metric| one.entry().leaves == Leaves::Unprotected;
+        estimates
+            .filter(|one| one.value.number().is_some())
+            .map(|one| one.key.metric)
+            .filter(for_public)
+            .collect()
+    };
+    let open = shown(&Policy::parse(OPEN_DATA).unwrap());
+    for metric in [Metric::E50, Metric::E90, Metric::Mce] {
+        assert!(open.contains(&metric), "{metric:?}");
+    }
+    assert_eq!(shown(&path::standard()), []);
 }

@@ -69,19 +69,23 @@ fn withheld(rule: Rule, k: u64) -> (String, &'static str) {
         Rule::Estimate => (
             format!(
                 "a class has fewer than {k} patients, or one patient carries more than half of the \
-                 number, or fewer than {k} change between the two it compares"
+                 number or two more than two thirds, or fewer than {k} change between the two it compares"
             ),
             NOTHING,
         ),
         Rule::Moment => (
             "too few patients, or too few without a value, or one patient carries more than half of \
-             the sum"
+             the sum or two more than two thirds"
                 .to_owned(),
             NOTHING,
         ),
         Rule::Block => (
             "exact sums leave public data, or under a contract, only".to_owned(),
             POLICY,
+        ),
+        Rule::Coefficient => (
+            "the line is fitted to fewer than ten patients per coefficient".to_owned(),
+            NOTHING,
         ),
         Rule::CaseValue => (
             format!("values of cases leave in blocks of {k} patients or more, and as means"),

@@ -4,7 +4,7 @@
 //! To: the release's statistics.
 
 use super::{Gate, real_words};
-use crate::disclosure::rule::{Rule, rounding, small_cell};
+use crate::disclosure::rule::{Rule, coefficients, rounding, small_cell};
 use crate::statistic::estimate::{Estimate, EstimateKey, Found, IntervalMethod};
 use crate::statistic::metric::{Leaves, Metric, Scale};
 use crate::statistic::sampling::Weights;
@@ -110,7 +110,9 @@ impl Gate<'_> {
     /// An estimate leaves as a whole or not at all: its value, interval and variance follow from
     /// the same rows. Staff read one line for it.
     pub(super) fn estimate(&mut self, one: Estimate<Exact>) -> Estimate<Disclosed> {
+        let determined = coefficients::determined(self.policy, one.key.metric, one.n.patients);
         let rule = match one.key.metric.entry().leaves {
+            _ if !determined => Rule::Coefficient,
             Leaves::WithTable => Rule::Rate,
             Leaves::Whole | Leaves::Unprotected => Rule::Estimate,
         };
@@ -118,15 +120,16 @@ impl Gate<'_> {
             return not_in_policy(one);
         }
         let allowed = self.estimate_allowed(&one.key);
+        let leaves = allowed && determined;
         let whole = one.key.is_whole();
         let smallest = one.value.basis.smallest;
         let before = self.items.len();
         let n = self.estimate_count(&one.n, whole || allowed);
         let events = self.estimate_count(&one.events, whole || allowed);
-        let value = self.real_if("", one.value, rule, allowed);
-        let low = self.real_if("", one.low, rule, allowed);
-        let high = self.real_if("", one.high, rule, allowed);
-        let variance = self.real_if("", one.variance, rule, allowed);
+        let value = self.real_if("", one.value, rule, leaves);
+        let low = self.real_if("", one.low, rule, leaves);
+        let high = self.real_if("", one.high, rule, leaves);
+        let variance = self.real_if("", one.variance, rule, leaves);
         let (low, high, variance) = if one.key.metric == Metric::ObservedExpected {
             self.ratio_of_counts(n, events, value, (low, high, variance))
         } else {

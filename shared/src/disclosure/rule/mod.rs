@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod admission;
 pub mod blocks;
+pub mod coefficients;
 pub mod complement;
 pub mod rounding;
 pub mod small_cell;
@@ -43,12 +44,15 @@ pub enum Rule {
     /// D9: a mean over enough patients that no patient dominates.
     #[serde(rename = "D9")]
     Moment,
-    /// D10: exact sums of a several-step job, in the clear under `open-data` and `dua` only.
-    #[serde(rename = "D10")]
+    /// D19: exact sums of a several-step job, in the clear under `open-data` and `dua` only.
+    #[serde(rename = "D19")]
     Block,
     /// D11: values of cases leave as large blocks on fixed edges and as means, lesions as rates.
     #[serde(rename = "D11")]
     CaseValue,
+    /// D14: a coefficient is fitted to enough patients.
+    #[serde(rename = "D14")]
+    Coefficient,
 }
 
 impl Rule {
@@ -64,8 +68,9 @@ impl Rule {
             Self::OperatingPoint => "D7",
             Self::Estimate => "D8",
             Self::Moment => "D9",
-            Self::Block => "D10",
+            Self::Block => "D19",
             Self::CaseValue => "D11",
+            Self::Coefficient => "D14",
         }
     }
 }
