@@ -76,27 +76,11 @@ fn confine(allowance: &Allowance) -> Option<()> {
     at_most(Resource::Nofile, OPEN_FILES)?;
     at_most(Resource::Fsize, 0)?;
     at_most(Resource::Core, 0)?;
-    let denied = [
-        libc::SYS_socket,
-        libc::SYS_socketpair,
-        libc::SYS_connect,
-        libc::SYS_bind,
-        libc::SYS_listen,
-        libc::SYS_execve,
-        libc::SYS_execveat,
-        libc::SYS_ptrace,
-        libc::SYS_process_vm_readv,
-        libc::SYS_process_vm_writev,
-        libc::SYS_kill,
-        libc::SYS_tkill,
-        libc::SYS_io_uring_setup,
-        libc::SYS_unlinkat,
-        libc::SYS_renameat2,
-        libc::SYS_mkdirat,
-        libc::SYS_mount,
-        libc::SYS_bpf,
-    ];
-    let rules: BTreeMap<i64, Vec<_>> = denied.iter().map(|call| (*call, Vec::new())).collect();
+    let rules: BTreeMap<i64, Vec<_>> = DENIED
+        .iter()
+        .chain(DENIED_BY_OLD_NAMES)
+        .map(|call| (*call, Vec::new()))
+        .collect();
     let filter = SeccompFilter::new(
         rules,
         SeccompAction::Allow,
@@ -107,9 +91,58 @@ fn confine(allowance: &Allowance) -> Option<()> {
     seccompiler::apply_filter(&program).ok()
 }
 
+/// What a reader of images has no need of: network, other processes, and changing what files there
+/// are.
+const DENIED: &[i64] = &[
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_kill,
+    libc::SYS_tkill,
+    libc::SYS_io_uring_setup,
+    libc::SYS_unlinkat,
+    libc::SYS_renameat,
+    libc::SYS_renameat2,
+    libc::SYS_linkat,
+    libc::SYS_symlinkat,
+    libc::SYS_mkdirat,
+    libc::SYS_mknodat,
+    libc::SYS_fchmodat,
+    libc::SYS_fchownat,
+    libc::SYS_truncate,
+    libc::SYS_mount,
+    libc::SYS_bpf,
+];
+
+/// The same by the names that older machines have beside them.
+#[cfg(target_arch = "x86_64")]
+const DENIED_BY_OLD_NAMES: &[i64] = &[
+    libc::SYS_unlink,
+    libc::SYS_rmdir,
+    libc::SYS_rename,
+    libc::SYS_link,
+    libc::SYS_symlink,
+    libc::SYS_mkdir,
+    libc::SYS_mknod,
+    libc::SYS_creat,
+    libc::SYS_chmod,
+    libc::SYS_chown,
+    libc::SYS_lchown,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const DENIED_BY_OLD_NAMES: &[i64] = &[];
+
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
+    use std::path::Path;
     use std::process::Command;
 
     use super::*;
@@ -128,6 +161,17 @@ mod tests {
             let denied = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap_err();
             assert_eq!(denied.raw_os_error(), Some(libc::EPERM));
             Command::new("true").spawn().unwrap_err();
+            let table = Path::new(file).with_file_name("table");
+            let elsewhere = table.with_file_name("elsewhere");
+            for denied in [
+                std::fs::remove_file(&table),
+                std::fs::rename(&table, &elsewhere),
+                std::fs::hard_link(&table, &elsewhere),
+                std::os::unix::fs::symlink(&table, &elsewhere),
+                std::fs::create_dir(&elsewhere),
+            ] {
+                assert_eq!(denied.unwrap_err().raw_os_error(), Some(libc::EPERM));
+            }
             // The last word: who tries to write ends here, or is told that it may not.
             let written = std::fs::write(file, "a row of a table");
             println!("confined {}", written.is_err());
@@ -135,6 +179,7 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("told");
+        std::fs::write(file.with_file_name("table"), "rows").unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let name = "a_confined_reader_reaches_no_network_starts_nothing_and_writes_nothing";

@@ -168,20 +168,21 @@ fn cases(site: &SiteResult, row: &SiteEstimate, analysis: &Analysis) -> Option<C
 /// disclosure.md` numbers them.
 pub fn rules(kind: StatisticKind) -> &'static str {
     match kind {
-        StatisticKind::Flow | StatisticKind::Missing => "D2 D3 D4",
+        StatisticKind::Flow => "D2 D3 D4 L2 L3",
+        StatisticKind::Missing => "D2 D3 D4",
         StatisticKind::Characteristics => "D2 D3 D4 D9 L2 L3",
-        StatisticKind::Confusion => "D2 D3 D5 D7",
-        StatisticKind::NetBenefit | StatisticKind::Discordance => "D2 D3 D7",
+        StatisticKind::Confusion => "D2 D3 D5 D7 L2 L3",
+        StatisticKind::NetBenefit | StatisticKind::Discordance => "D2 D3 D7 L2 L3",
         StatisticKind::Auc
         | StatisticKind::PairedAuc
         | StatisticKind::Brier
-        | StatisticKind::Calibration
         | StatisticKind::Discrimination
         | StatisticKind::CaseMix
         | StatisticKind::Reclassification
         | StatisticKind::Permutation => "D8",
+        StatisticKind::Calibration => "D8 D14 L2 L3",
         StatisticKind::ObservedExpected => "D5 D8",
-        StatisticKind::Histogram | StatisticKind::CalibrationBins => "D6",
+        StatisticKind::Histogram | StatisticKind::CalibrationBins => "D6 L2 L3",
         StatisticKind::Subgroup => "D2 D3 D4 D5 D8 L2 L3",
         StatisticKind::Contingency => "D2 D3 D4 L2 L3",
         StatisticKind::CalibrationBlock => "D19",
