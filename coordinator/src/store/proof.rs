@@ -1,7 +1,7 @@
 //! Whether what is stored is still what was received: everything sealed opens in its own row, every
-//! release under its digest, every
-//! receipt signed by this consortium for exactly that release, every site's ledger head out of
-//! one of its receipts, and every release that the audit trail names still there.
+//! release under its digest, every receipt signed by this consortium for exactly that release, every
+//! site's ledger head out of one of its receipts, every release that the audit trail names still
+//! there, and none accepted that was set aside.
 //!
 //! From: the database, the CA's key.
 //! To: `fedval ledger verify`.
@@ -23,6 +23,13 @@ const RECEIVED: [&str; 3] = [
     "release accepted",
     "release quarantined",
     "release conflict",
+];
+
+/// What it calls a document that is not to be pooled.
+const ASIDE: [&str; 3] = [
+    "release quarantined",
+    "release conflict",
+    "release set aside",
 ];
 
 /// The first stored thing that proves nothing.
@@ -80,6 +87,9 @@ impl Store {
             Ok(rows) => rows,
             Err(fault) => return Ok(Err(fault)),
         };
+        if let Some(fault) = self.accepted_again(&rows)? {
+            return Ok(Err(fault));
+        }
         for row in rows {
             stored.insert(row.item.digest.to_string());
             match row.head(ca) {
@@ -146,6 +156,32 @@ impl Store {
             }
         }
         Ok(Ok(opened))
+    }
+
+    /// The first document that the audit trail says was set aside and that is stored as accepted:
+    /// its row was put back as it was before, which opens like any other.
+    fn accepted_again(&self, rows: &[Row]) -> Result<Option<ProofFault>, Fault> {
+        let accepted: BTreeSet<String> = rows
+            .iter()
+            .filter(|row| row.item.status == InboxStatus::Accepted)
+            .map(|row| row.item.digest.to_string())
+            .collect();
+        for (entry, number) in self.audit()?.into_iter().zip(1_u64..) {
+            let aside = ASIDE.contains(&entry.what.as_str());
+            let Some(digest) = entry
+                .object
+                .filter(|digest| aside && accepted.contains(digest))
+            else {
+                continue;
+            };
+            return Ok(Some(ProofFault {
+                what: format!("document {digest}"),
+                why: format!(
+                    "audit entry {number} says that it was set aside, and it is stored as accepted"
+                ),
+            }));
+        }
+        Ok(None)
     }
 
     /// The first kept step that does not open in its row.

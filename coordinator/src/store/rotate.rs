@@ -44,7 +44,7 @@ impl Store {
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         })?;
         let dropped = if forget {
-            self.vault.keep_only(name)?
+            self.change(|transaction| self.vault.keep_in_use(transaction))?
         } else {
             0
         };

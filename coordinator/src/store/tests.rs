@@ -442,6 +442,52 @@ fn no_text_of_a_result_is_on_the_disk_and_no_row_opens_in_another() {
     assert!(store.step(&round(), &step, 2).is_err());
 }
 
+/// Another rotation between one's commit and its end: its key is the one of all texts, and stays.
+#[test]
+fn old_keys_are_dropped_and_never_the_one_in_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    store
+        .deliver(&real("a", "va"), b"r", &head(1), at(10))
+        .unwrap();
+    let other = open(&dir);
+    store.rotate_key(false, at(11)).unwrap();
+    let later = other.rotate_key(false, at(12)).unwrap();
+    let dropped = store
+        .change(|transaction| store.vault.keep_in_use(transaction))
+        .unwrap();
+    assert_eq!(dropped, 2);
+    drop((store, other));
+    let store = open(&dir);
+    assert_eq!(store.inbox(&round()).unwrap().len(), 1);
+    let again = store.rotate_key(true, at(13)).unwrap();
+    assert_eq!(again.dropped, 1);
+    assert_ne!(again.key, later.key);
+    assert_eq!(store.inbox(&round()).unwrap().len(), 1);
+}
+
+/// Two processes that rotate at once and drop what is old leave a database that opens.
+#[test]
+fn rotations_at_once_leave_a_database_that_opens() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    store
+        .deliver(&real("a", "va"), b"r", &head(1), at(10))
+        .unwrap();
+    let stores = [store, open(&dir)];
+    std::thread::scope(|scope| {
+        for store in &stores {
+            scope.spawn(|| {
+                for _ in 0..8 {
+                    store.rotate_key(true, at(11)).unwrap();
+                }
+            });
+        }
+    });
+    drop(stores);
+    assert_eq!(open(&dir).inbox(&round()).unwrap().len(), 1);
+}
+
 #[test]
 fn a_rotated_key_keeps_every_result_and_another_store_follows() {
     let dir = tempfile::tempdir().unwrap();
@@ -607,6 +653,39 @@ fn a_copy_of_an_earlier_rounds_release_is_set_aside() {
         .filter(|entry| entry.what == "release set aside");
     assert_eq!(aside.count(), 1);
     assert!(audit.iter().all(|entry| entry.by.is_some()));
+}
+
+/// The texts of a row from before it was set aside open in it, and the proof says what they are.
+#[test]
+fn a_row_put_back_as_it_was_before_it_was_set_aside_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    let mut first = real("a", "va");
+    first.findings.clear();
+    store.deliver(&first, b"r", &head(1), at(10)).unwrap();
+    let raw = rusqlite::Connection::open(store.path()).unwrap();
+    raw.execute_batch("CREATE TEMP TABLE before AS SELECT * FROM inbox")
+        .unwrap();
+    let copy = InboxItem {
+        bytes: first.bytes.clone(),
+        digest: Digest::of(b"copy"),
+        ..delivery("b", &first.bytes)
+    };
+    store.deliver(&copy, b"r", &head(1), at(11)).unwrap();
+    let of_a = |store: &Store| store.inbox(&round()).unwrap()[0].status;
+    assert_eq!(of_a(&store), InboxStatus::Quarantined);
+    let ca = SigningKey::generate(&mut CountingEntropy::new(5))
+        .unwrap()
+        .public();
+    let why = || store.verify_receipts(&ca).unwrap().unwrap_err().why;
+    assert!(!why().contains("set aside"), "{}", why());
+    raw.execute_batch(
+        "UPDATE inbox SET status = before.status, findings = before.findings
+         FROM before WHERE before.site = inbox.site",
+    )
+    .unwrap();
+    assert_eq!(of_a(&store), InboxStatus::Accepted, "it opens");
+    assert!(why().contains("was set aside"), "{}", why());
 }
 
 /// One table under two names, rounded once more on the way: both are set aside, with the numbers

@@ -228,8 +228,11 @@ impl Vault {
         Ok(fresh.name)
     }
 
-    /// Drops every key but `name` from the file; how many were dropped.
-    pub(super) fn keep_only(&self, name: KeyName) -> Result<usize, Fault> {
+    /// Drops every key but the one in use from the file; how many were dropped. Inside a
+    /// transaction, so that no other rotation lies between its key and its commit: the key that is
+    /// kept is the one of all texts, whoever made it.
+    pub(super) fn keep_in_use(&self, transaction: &Transaction<'_>) -> Result<usize, Fault> {
+        let name = self.follow(transaction)?.name;
         let keys = read_keys(&self.path)?.unwrap_or_default();
         let all = keys.len();
         let kept: Vec<StorageKey> = keys.into_iter().filter(|key| key.name == name).collect();
