@@ -8,9 +8,9 @@ use harness::path;
 use harness::random::{Draw, Row, Shape, area, cases, protocol, rows};
 use serde_json::json;
 use shared::disclosure::ReceivedRelease;
-use shared::disclosure::policy::Policy;
+use shared::disclosure::policy::{Policy, STANDARD};
 use shared::statistic::stage::{Cell, Undefined};
-use shared::statistic::{Estimate, Metric, Statistic};
+use shared::statistic::{Disclosed, Estimate, Metric, Statistic};
 use shared::study::{Call, SamplingDesign, SamplingFractions, SensitivityAnalysis, StudyProtocol};
 
 const LEVELS: [usize; 2] = [3, 2];
@@ -425,4 +425,54 @@ fn sets_that_differ_by_few_patients_are_not_both_released() {
     assert_eq!(shown(20, 3), [[true, true], [false, false]]);
     // Nobody leaves: the set is the primary one.
     assert_eq!(shown(0, 20)[0], [true, true]);
+}
+
+/// Where cases stand for as many as their class says, it is the weighted sum that leaves, and in it
+/// one patient may carry most of what was a small part before.
+#[test]
+fn a_patient_whom_the_design_weighs_up_may_not_carry_a_sum() {
+    let shape = Shape {
+        patients: 400,
+        prevalence: 0.9,
+        repeats: 0.0,
+        missing: 0.0,
+    };
+    let mut all = rows(&mut Draw(8), &LEVELS, shape);
+    let mut others = 0;
+    for (place, row) in all.iter_mut().enumerate() {
+        let step = place as f64;
+        row.score[0] = Some(if row.event() {
+            0.8 + 0.0002 * step
+        } else {
+            others += 1;
+            if others == 1 {
+                0.99
+            } else {
+                0.002 + 1e-6 * step
+            }
+        });
+    }
+    let mut study = protocol(&LEVELS, &CUTS);
+    let policy = Policy::parse(STANDARD).unwrap();
+    let hidden = |study: &StudyProtocol| {
+        let out = release(study, &all, &policy);
+        let own = |one: &Statistic<Disclosed>| match one {
+            Statistic::ObservedExpected(one) if one.model.as_str() == "p_b" => Some(one.ratio),
+            _ => None,
+        };
+        let estimate = |metric| find(&out, metric, None, None).unwrap().value;
+        [
+            out.statistics.iter().find_map(own).unwrap(),
+            estimate(Metric::Brier),
+            estimate(Metric::PredictorSd),
+        ]
+        .map(|cell| cell.is_suppressed())
+    };
+    assert_eq!(hidden(&study), [false; 3]);
+    study.sampling.design = SamplingDesign::OutcomeDependent;
+    study.sampling.fractions = Some(SamplingFractions {
+        events: 1.0,
+        non_events: 0.001,
+    });
+    assert_eq!(hidden(&study), [true; 3]);
 }

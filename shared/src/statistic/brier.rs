@@ -31,7 +31,11 @@ pub(crate) fn measure(
         .collect();
     let events = set.patients(|row| set.outcome[row]);
     let others = set.patients(|row| !set.outcome[row]);
-    let share = dominance(set.patient.iter().copied().zip(squares.iter().copied()));
+    // Of the sum that leaves: weighted where the design weighs cases.
+    let by_design = Weights::of(set).unwrap_or(Weights::PLAIN);
+    let terms =
+        (0..set.len()).map(|row| (set.patient[row], by_design.of_row(set, row) * squares[row]));
+    let share = dominance(terms);
     let basis = Basis::of(events.min(others))
         .dominated(share)
         .and(areas.beside(model));

@@ -94,7 +94,8 @@ fn spread(set: &AnalysisSet<'_>, score: &[f64], weights: Weights) -> (Found, Dom
     let influence: Vec<f64> = (0..set.len())
         .map(|row| weights.of_row(set, row) * (square(row) - variance) / (2.0 * variance * total))
         .collect();
-    let share = dominance((0..set.len()).map(|row| (set.patient[row], square(row))));
+    let term = |row: usize| weights.of_row(set, row) * square(row);
+    let share = dominance((0..set.len()).map(|row| (set.patient[row], term(row))));
     let found = clustered_variance(&influence, &set.patient)
         .filter(|variance| *variance > 0.0)
         .ok_or(Undefined::NoVariance);

@@ -54,7 +54,7 @@ pub(crate) struct Ratio {
 }
 
 /// The sum of the predictions of some cases, weighted by the sampling design, and the largest
-/// share of one patient in the unweighted sum.
+/// shares of patients in it.
 #[derive(Clone, Copy)]
 pub(crate) struct Expected {
     sum: f64,
@@ -71,37 +71,28 @@ impl Expected {
         let weighted = |row: usize| weights.of_row(set, row) * score[row];
         Self {
             sum: sum_iter(rows.clone().map(weighted)),
-            share: dominance(rows.map(|row| (set.patient[row], score[row]))),
+            share: dominance(rows.map(|row| (set.patient[row], weighted(row)))),
         }
     }
 }
 
 /// What is expected at each level of an axis and of the others, where every patient has one case.
-pub(crate) struct ExpectedByLevel {
-    plain: LevelTotals,
-    /// Where the design weighs cases.
-    weighted: Option<LevelTotals>,
-}
+pub(crate) struct ExpectedByLevel(LevelTotals);
 
 impl ExpectedByLevel {
     /// By `level`, one per case; the levels are those below `levels`.
     pub(crate) fn of(set: &AnalysisSet<'_>, score: &[f64], level: &[u16], levels: usize) -> Self {
         let weights = Weights::of(set).unwrap_or(Weights::PLAIN);
         let weighted = |row: usize| weights.of_row(set, row) * score[row];
-        Self {
-            plain: LevelTotals::of(level, levels, |row| score[row]),
-            weighted: (!weights.is_plain()).then(|| LevelTotals::of(level, levels, weighted)),
-        }
+        Self(LevelTotals::of(level, levels, weighted))
     }
 
     /// Of the level, or of what is not of it.
     pub(crate) fn of_level(&self, level: usize, inside: bool) -> Expected {
-        let plain = self.plain.of_level(level, inside);
-        let weighted = self.weighted.as_ref();
-        let weighted = weighted.map_or(plain, |weighted| weighted.of_level(level, inside));
+        let total = self.0.of_level(level, inside);
         Expected {
-            sum: weighted.sum(),
-            share: plain.dominance(),
+            sum: total.sum(),
+            share: total.dominance(),
         }
     }
 }
