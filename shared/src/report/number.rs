@@ -144,6 +144,14 @@ pub(super) fn range(low: f64, high: f64, style: Style) -> String {
     format!("{} to {}", low.trim_end_matches('%'), real(high, style))
 }
 
+/// `between 0.80 and 0.87`: two decimals, the lower end rounded down and the upper one up, so that
+/// no value of the region lies outside what is printed.
+pub(super) fn region(low: f64, high: f64) -> String {
+    let (low, high) = ((low * 100.0).floor() / 100.0, (high * 100.0).ceil() / 100.0);
+    let end = |value: f64| real(value, Style::Plain(2));
+    format!("between {} and {}", end(low), end(high))
+}
+
 /// `0.84 (95% CI 0.80 to 0.87)`.
 pub(super) fn with_interval(value: f64, low: f64, high: f64, level: f64, style: Style) -> String {
     format!(
@@ -298,6 +306,20 @@ fn undefined(reason: Undefined) -> Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_region_is_never_printed_narrower_than_it_is() {
+        assert_eq!(region(0.8374, 0.9012), "between 0.83 and 0.91");
+        assert_eq!(region(0.0, 1.0), "between 0.00 and 1.00");
+        for (low, high) in [(0.123_f64, 0.456_f64), (0.29, 0.58), (0.995, 0.999)] {
+            let text = region(low, high);
+            let ends: Vec<f64> = text
+                .split(' ')
+                .filter_map(|word| word.parse().ok())
+                .collect();
+            assert!(ends[0] <= low && ends[1] >= high, "{text}");
+        }
+    }
 
     #[test]
     fn the_four_states_differ_in_text_and_class() {

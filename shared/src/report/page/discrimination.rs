@@ -7,7 +7,7 @@
 use super::super::document::{Block, Figure, Row, Section, Table};
 use super::super::figure::distribution::{self, BARS, Panel, rebin};
 use super::super::figure::roc::{self, Curve, Look, Square};
-use super::super::number::{Shown, Style, range, real};
+use super::super::number::{self, Shown, Style, range, real};
 use super::super::view::{self, View};
 use super::super::words::{self, join};
 use super::estimates::{forest, heterogeneity};
@@ -394,9 +394,7 @@ fn auc_table(
 
 /// All that merged and rounded blocks say of an AUC.
 fn region(found: &AreaBounds) -> Shown {
-    let ends = range(found.low, found.high, Style::Plain(2));
-    Shown::words(format!("between {}", ends.replace(" to ", " and ")))
-        .with("(merged, rounded blocks)")
+    Shown::words(number::region(found.low, found.high)).with("(merged, rounded blocks)")
 }
 
 fn auc_cell(view: View<'_>, curve: &MergedCurve) -> Shown {

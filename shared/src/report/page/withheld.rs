@@ -115,9 +115,9 @@ fn items(view: View<'_>, unnamed: &[&SiteResult]) -> Table {
     }
     table.notes.push(
         "D2 small counts, D3 zeros, D4 tables with totals, D5 rates, D6 histograms, D7 operating \
-         points, D8 AUC and the like, D9 means, D11 masks and lesions, L2 and L3 groups that \
-         differ from earlier ones by a few patients. Which rule held an item back, or whether a \
-         person did, is known at the hospital only."
+         points, D8 AUC and the like, D9 means, D11 masks and lesions, D14 calibration lines, L2 \
+         and L3 groups that differ from earlier ones by a few patients. Which rule held an item \
+         back, or whether a person did, is known at the hospital only."
             .to_owned(),
     );
     table.notes.extend(least_patients(view));
@@ -205,8 +205,8 @@ fn pools(view: View<'_>) -> Option<Table> {
     }
     table.notes.push(
         "Between: with every withheld value at either end of what is known of it, each hospital \
-         with the mean weight. Its interval moves likewise; no value that the hospitals can have \
-         leads beyond it by more than chance."
+         with the mean weight of the others. Its interval moves likewise. A hospital that would \
+         weigh more than that could move both further."
             .to_owned(),
     );
     let more = view.study.missing.len() - found.len();
