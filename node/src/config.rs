@@ -140,6 +140,24 @@ pub struct AccessSection {
     pub keys: BTreeMap<String, PublicKey>,
 }
 
+impl AccessSection {
+    /// One key is one person: whoever holds it could sign as two.
+    fn check(&self, file: &Path) -> Result<(), Fault> {
+        let mut owner: BTreeMap<String, &str> = BTreeMap::new();
+        for (name, key) in &self.keys {
+            if let Some(other) = owner.insert(key.to_string(), name) {
+                return Err(explain::invalid(
+                    file,
+                    format!("[access.keys] lists one key for {other} and for {name}"),
+                    "a key belongs to one person; with one key, one person could approve as two",
+                    "list each person's own key: fedval-node approver new",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A person, or the members of a group, of this machine.
 #[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -351,6 +369,7 @@ impl NodeConfig {
                 "write mode = \"manual\", or four_eyes = \"first\"",
             ));
         }
+        config.access.check(file)?;
         config.imaging.check(file)?;
         for (slug, study) in &config.study {
             study.check(file, slug)?;

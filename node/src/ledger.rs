@@ -18,6 +18,8 @@ use crate::config::ReleaseMode;
 
 /// Name and version of an entry.
 pub const SCHEMA: &str = "fedval.ledger-entry/1";
+/// Between the names of several approvers.
+pub(crate) const AND: &str = " and ";
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -417,20 +419,27 @@ pub fn verify(rows: &[(u64, Digest, Vec<u8>)]) -> Result<Vec<Entry>, u64> {
     Ok(entries)
 }
 
-/// Whether each signature of an entry is over what the entry says. Whose keys they are is the
-/// site's file to say.
+/// Whether each signature of an entry is over what the entry says, and of somebody whom it names as
+/// approver. Whose keys they are is the site's file to say.
 fn signatures_hold(entry: &Entry) -> bool {
     let (Event::Approved {
-        digest, standing, ..
+        digest,
+        standing,
+        approver,
+        ..
     }
     | Event::Endorsed {
-        digest, standing, ..
+        digest,
+        standing,
+        approver,
+        ..
     }) = &entry.event
     else {
         return true;
     };
     entry.event.signatures().iter().all(|signed| {
-        let job = entry.job.as_ref();
+        let named = approver.split(AND).any(|one| one == signed.approver);
+        let job = entry.job.as_ref().filter(|_| named);
         job.is_some_and(|job| {
             Statement::new(&signed.approver, *job, *digest, *standing).holds(signed)
         })
@@ -493,7 +502,7 @@ mod tests {
                 digest,
                 size: 5,
                 policy: Digest::of(b"policy"),
-                approver: "anna".to_owned(),
+                approver: "anna and dora".to_owned(),
                 note: None,
                 groups: None,
                 shape: None,
@@ -501,6 +510,13 @@ mod tests {
                 follows: None,
                 signatures: vec![signed.clone()],
             };
+        let endorsed = |approver: &str| Event::Endorsed {
+            digest: bytes,
+            approver: approver.to_owned(),
+            note: None,
+            standing: None,
+            signature: Some(signed.clone()),
+        };
         let sealed = |event: Event| {
             let mut rows = chain(2);
             let mut entry: Entry = serde_json::from_slice(&rows[1].2).unwrap();
@@ -520,6 +536,11 @@ mod tests {
             Err(2)
         );
         assert_eq!(sealed(event(bytes, &ben, None)), Err(2));
+        // A true signature of somebody else's stands for nobody who is named.
+        let ben = Statement::new("ben", job, bytes, None).sign(&key).unwrap();
+        assert_eq!(sealed(event(bytes, &ben, None)), Err(2));
+        assert_eq!(sealed(endorsed("anna")), Ok(2));
+        assert_eq!(sealed(endorsed("ben")), Err(2));
         let mode = Some(ReleaseMode::Automatic);
         assert_eq!(sealed(event(bytes, &signed, mode)), Err(2));
     }

@@ -14,7 +14,7 @@ use shared::identity::Digest;
 use shared::study::job::Exchange;
 use shared::study::{ModelRun, StudyProtocol};
 
-use crate::cohort::Finding;
+use crate::cohort::{Finding, harmless};
 pub use difference::{Before, Difference, Since};
 pub use page::Page;
 use words::many;
@@ -53,7 +53,8 @@ pub fn text(
     findings: &[Finding],
     bytes: Option<&[u8]>,
 ) -> String {
-    let mut text = format!("{heading}\n\nwhat is asked\n  {}\n", protocol.question);
+    let question = line(&protocol.question);
+    let mut text = format!("{heading}\n\nwhat is asked\n  {question}\n");
     let fields: Vec<&str> = protocol
         .field
         .iter()
@@ -94,7 +95,24 @@ pub fn text(
         text.push_str(&String::from_utf8_lossy(bytes));
         text.push('\n');
     }
-    text
+    spelled(&text, |letter| letter == '\n' || harmless(letter))
+}
+
+/// Words of a protocol in one line: whoever wrote it writes nothing else on the approver's screen.
+pub fn line(text: &str) -> String {
+    spelled(text, harmless)
+}
+
+fn spelled(text: &str, plain: impl Fn(char) -> bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if plain(letter) {
+            shown.push(letter);
+        } else {
+            shown.extend(letter.escape_unicode());
+        }
+    }
+    shown
 }
 
 /// What was released before, and what follows from all of it.
@@ -174,10 +192,12 @@ fn models_text(protocol: &StudyProtocol) -> String {
         let _ = writeln!(
             text,
             "  model {} ({}, {}): {how}, {digest}",
-            model.id, model.name, model.version
+            model.id,
+            line(&model.name),
+            line(&model.version)
         );
         if let Some(formula) = &model.formula {
-            let _ = writeln!(text, "    {}", formula.words());
+            let _ = writeln!(text, "    {}", line(&formula.words()));
         }
     }
     text
@@ -222,7 +242,7 @@ fn item_table(text: &mut String, items: &[Item], since: &[Since]) {
         let since = match since {
             None | Some(Since::Same) => String::new(),
             Some(Since::New) => "  [new]".to_owned(),
-            Some(Since::Was { value }) => format!("  [was {value}]"),
+            Some(Since::Was { value }) => format!("  [was {}]", line(value)),
         };
         let verdict = match item.verdict {
             Verdict::Pass => "pass",
@@ -237,10 +257,33 @@ fn item_table(text: &mut String, items: &[Item], since: &[Since]) {
         let _ = writeln!(
             text,
             "  {:width$}  {patients:>8}  {:4} {verdict:8} {:10} {}{since}",
-            item.name,
+            line(&item.name),
             item.rule.id(),
             item.action,
-            item.value
+            line(&item.value)
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_protocols_words_write_nothing_else_on_the_approvers_screen() {
+        let words = "Is it so?\u{1b}[2J\n\nwho must approve\n  nobody\u{9b}8m \u{202e}";
+        let shown = line(words);
+        assert!(shown.chars().all(harmless), "{shown}");
+        assert!(shown.starts_with("Is it so?\\u{1b}[2J\\u{a}"), "{shown}");
+        assert_eq!(line("Gefäß, 50 % – 3 µm"), "Gefäß, 50 % – 3 µm");
+        let study = include_str!("../../tests/fixtures/heart_study.toml");
+        let mut protocol = shared::study::source::parse(study).unwrap();
+        protocol.question = words.to_owned();
+        protocol.model[0].name = words.to_owned();
+        let bytes = "{\"one\":\"\u{7f}\u{9b}2J\"}".as_bytes();
+        let text = text("release", &protocol, (&[], None), &[], Some(bytes));
+        let steers = |letter: char| letter != '\n' && !harmless(letter);
+        assert!(!text.contains(steers), "{text}");
+        assert!(!text.contains("\nwho must approve"), "{text}");
     }
 }

@@ -320,7 +320,11 @@ fn read_preview(config: &NodeConfig, job: &StoredJob) -> Result<Waiting, Vec<Fau
         release,
         exchange,
         told,
-        asks: ask.words(job.study.as_str(), &so_far),
+        asks: if job.state == SiteState::WaitingApproval {
+            ask.words(job.study.as_str(), &so_far)
+        } else {
+            vec![format!("Nobody any more: it is {}.", job.state)]
+        },
         ask,
         so_far,
     })
@@ -330,7 +334,10 @@ impl Waiting {
     fn text(&self, job: &StoredJob) -> String {
         let heading = format!(
             "release for round {}, study {} {}\nto the coordinator of this consortium; protocol {}",
-            job.round, self.protocol.slug, self.protocol.version, job.protocol
+            job.round,
+            self.protocol.slug,
+            preview::line(&self.protocol.version),
+            job.protocol
         );
         let heading = match &self.exchange {
             Some(exchange) => format!("{heading}\n\n{}", preview::exchange_text(exchange)),
@@ -427,9 +434,11 @@ fn preview(config: &NodeConfig, name: &str, html: Option<&Path>, output: &Output
             )
         }
     };
-    let next = format!("fedval-node job approve {}", job.round);
+    let waits = job.state == SiteState::WaitingApproval;
+    let next = waits.then(|| format!("fedval-node job approve {}", job.round));
+    let next: Vec<&str> = next.as_deref().into_iter().collect();
     let data = waiting.data(job, html)?;
-    output.result("job preview", Exit::Done, data, &text, &[&next])
+    output.result("job preview", Exit::Done, data, &text, &next)
 }
 
 /// Releasing is never scripted: it needs a terminal and the study's name, typed.

@@ -146,7 +146,7 @@ impl Measure {
         let heading = format!(
             "{} {} at {}, policy {}",
             study.protocol.slug,
-            study.protocol.version,
+            preview::line(&study.protocol.version),
             self.site,
             policy.profile().as_str()
         );

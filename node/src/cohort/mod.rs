@@ -32,6 +32,7 @@ pub(crate) use file::Sha256;
 pub use finding::Finding;
 pub use people::People;
 pub(crate) use people::Tag;
+pub(crate) use raw::harmless;
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::statistic::cases::{Cases, Column};

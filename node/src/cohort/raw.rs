@@ -159,13 +159,15 @@ impl Examples {
     }
 }
 
+/// Whether a character neither steers a terminal nor changes how its neighbours read.
+pub(crate) fn harmless(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character,
+            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 /// A cell in quotation marks, short, with nothing in it that steers a terminal.
 pub(crate) fn quote(cell: &str) -> String {
-    let harmless = |character: char| {
-        !character.is_control()
-            && !matches!(character,
-                '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
     let mut text = String::from("\"");
     for character in cell.chars().take(SHOWN_CHARS) {
         if character == '"' || character == '\\' || !harmless(character) {

@@ -205,6 +205,23 @@ fn contradictions_are_refused() {
 }
 
 #[test]
+fn one_key_is_listed_for_one_person() {
+    let key = |seed: u8| shared::identity::SigningKey::from_seed(&[seed; 32]).public();
+    let with = |ben: u8| {
+        let keys = format!(
+            "[access.keys]\nanna = \"{}\"\nben = \"{}\"\n\n[release]",
+            key(1),
+            key(ben)
+        );
+        parse(&FULL.replacen("[release]", &keys, 1))
+    };
+    assert_eq!(with(2).unwrap().access.keys.len(), 2);
+    let fault = with(1).unwrap_err();
+    assert_eq!(fault.code, Code::ConfigInvalid);
+    assert!(fault.what.contains("anna and for ben"), "{fault}");
+}
+
+#[test]
 fn addresses_have_their_own_code() {
     for bad in [
         "coord.example.org:0",

@@ -156,7 +156,7 @@ pub fn ask(dir: &Path, request: &Request) -> Result<Option<Reply>, Fault> {
             Code::Internal,
             "the running node did not answer",
             why,
-            "look at its log; nothing was changed",
+            "it may have been carried out all the same: look at fedval-node job list and ledger list, and at its log",
         )
     };
     let mut bytes = serde_json::to_vec(request).map_err(|fault| broken(fault.to_string()))?;

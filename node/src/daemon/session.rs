@@ -404,7 +404,8 @@ fn undeliverable(node: &Node, row: &OutboxRow, refusal: Refusal) -> Result<(), E
         return steps::undeliverable(node, row.job, &release, refusal);
     }
     let change = Change::Undeliverable { refusal };
-    node.store.change(row.job, system_now(), change)?;
+    // Somebody may have left the study while it was sent.
+    unless_decided(node.store.change(row.job, system_now(), change))?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@
 //! To: `cli::ledger`.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use askama::Template;
 use serde::Serialize;
@@ -18,7 +19,7 @@ use shared::identity::Digest;
 use shared::study::SiteSlug;
 use shared::wire::LedgerHead;
 
-use super::{Entry, Event};
+use super::{AND, Entry, Event};
 use crate::approval::signature::Signed;
 use crate::approval::{AUTOMATIC, SAME_SHAPE};
 use crate::config::ReleaseMode;
@@ -182,7 +183,7 @@ impl Export<'_> {
             .iter()
             .filter_map(|entry| self.action(entry))
             .collect();
-        let people: BTreeSet<&str> = self.entries.iter().filter_map(approver).collect();
+        let people: BTreeSet<&str> = self.entries.iter().flat_map(approvers).collect();
         let last = self.entries.last().map(|entry| entry.at.to_string());
         let mut graph = vec![
             json!({
@@ -279,7 +280,14 @@ impl Export<'_> {
         };
         let known = digest.filter(|digest| self.released.iter().any(|(one, _)| one == *digest));
         let object = known.map_or_else(|| "./".to_owned(), |digest| release_file(*digest));
-        let agent = approver(entry).map_or_else(|| "#fedval-node".to_owned(), person_id);
+        let mut agents: Vec<Value> = approvers(entry)
+            .map(|person| json!({ "@id": person_id(person) }))
+            .collect();
+        let agent = match agents.len() {
+            0 => json!({ "@id": "#fedval-node" }),
+            1 => agents.remove(0),
+            _ => Value::Array(agents),
+        };
         let study = entry
             .study
             .as_ref()
@@ -297,7 +305,7 @@ impl Export<'_> {
             "name": format!("Disclosure check of {study} {round}: {name}").replace("  ", " "),
             "endTime": entry.at.to_string(),
             "object": { "@id": object },
-            "agent": { "@id": agent },
+            "agent": agent,
             "instrument": { "@id": "#fedval-node" },
             "identifier": entry.event.signatures().iter().map(spelled).collect::<Vec<_>>(),
             "actionStatus": format!("http://schema.org/{status}ActionStatus"),
@@ -316,23 +324,28 @@ fn listed(event: &Event, words: impl Fn(&Signed) -> String) -> String {
     each.join("; ")
 }
 
-/// The person of an entry; rules of the policy and of admission are none.
-fn approver(entry: &Entry) -> Option<&str> {
-    let rule =
-        |by: &&str| ["policy", "admission", "coordinator", AUTOMATIC, SAME_SHAPE].contains(by);
-    entry.event.by().filter(|by| !rule(by))
+/// The people of an entry; rules of the policy and of admission are none.
+fn approvers(entry: &Entry) -> impl Iterator<Item = &str> {
+    let rule = |by: &&str| {
+        let rules = ["policy", "admission", "coordinator", "site"];
+        rules.contains(by) || [AUTOMATIC, SAME_SHAPE].contains(by)
+    };
+    let by = entry.event.by().filter(|by| !rule(by));
+    by.into_iter().flat_map(|by| by.split(AND))
 }
 
-/// A local name without what an identifier may not hold.
+/// A local name, of which what an identifier may not hold is spelled out, so that no two people
+/// have one.
 fn person_id(name: &str) -> String {
-    let plain = |letter: char| {
-        if letter.is_ascii_alphanumeric() {
-            letter
+    let mut id = String::from("#person-");
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) {
+            id.push(char::from(byte));
         } else {
-            '-'
+            let _ = write!(id, "%{byte:02X}");
         }
-    };
-    format!("#person-{}", name.chars().map(plain).collect::<String>())
+    }
+    id
 }
 
 fn release_file(digest: Digest) -> String {
@@ -344,5 +357,50 @@ fn file_name(path: &str) -> &'static str {
         "ledger.csv" => "Every entry of the ledger, as a table",
         "ledger.html" => "Every entry of the ledger, as a page",
         _ => "A release, byte by byte as it may have left",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::study::Timestamp;
+
+    use super::*;
+
+    fn entry(approver: &str) -> Entry {
+        Entry {
+            schema: crate::ledger::SCHEMA.to_owned(),
+            seq: 1,
+            previous: Digest::of(b""),
+            at: Timestamp::from_unix(1_800_000_000).unwrap(),
+            study: None,
+            protocol: None,
+            round: None,
+            job: None,
+            event: Event::Resumed {
+                by: approver.to_owned(),
+            },
+        }
+    }
+
+    #[test]
+    fn each_approver_is_a_person_of_their_own_and_a_rule_is_none() {
+        let of = |by: &str| {
+            let entry = entry(by);
+            let each: Vec<String> = approvers(&entry).map(person_id).collect();
+            each
+        };
+        assert_eq!(of("anna and ben"), ["#person-anna", "#person-ben"]);
+        assert_eq!(of("uid 7"), ["#person-uid%207"]);
+        assert_ne!(of("a.b"), of("a-b"));
+        for rule in [
+            "policy",
+            "admission",
+            "coordinator",
+            "site",
+            AUTOMATIC,
+            SAME_SHAPE,
+        ] {
+            assert!(of(rule).is_empty(), "{rule}");
+        }
     }
 }

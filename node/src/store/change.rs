@@ -155,7 +155,7 @@ pub(super) fn apply(
                     return Ok(());
                 };
                 let names: Vec<&str> = all.iter().map(|one| one.approver.as_str()).collect();
-                approval.approver = names.join(" and ");
+                approval.approver = names.join(ledger::AND);
                 approval.signatures = all.into_iter().filter_map(|one| one.signature).collect();
             }
             approve(sql, stored, now, approval, seen)
