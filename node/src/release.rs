@@ -330,8 +330,8 @@ fn given(reason: String) -> Result<String, Fault> {
     Ok(reason)
 }
 
-/// The policy that a preview was reviewed under, and what the site asks before it may leave. A
-/// policy that rests on a contract must still be the site's own, and the contract must hold.
+/// The policy that a preview was reviewed under, and what the site asks before it may leave. The
+/// policy must still be the site's own, and a contract that it rests on must hold.
 fn asked(
     store: &Store,
     config: &NodeConfig,
@@ -350,17 +350,15 @@ fn asked(
     let release = ReceivedRelease::read(&preview.bytes).map_err(|_| nothing())?;
     let ask = ask(store, config, &release)?;
     let stamp = release.header.policy;
-    if stamp.profile == Profile::Dua.as_str() {
-        let policy = measure::policy(config.disclosure.policy.as_deref())?;
-        measure::in_force(&policy, now)?;
-        if policy.stamp().digest != stamp.digest {
-            return Err(Fault::new(
-                Code::NotWaiting,
-                format!("job {job} was reviewed under another policy"),
-                "the policy file was changed after the preview",
-                "compute it again: fedval-node job retry ROUND",
-            ));
-        }
+    let policy = measure::policy(config.disclosure.policy.as_deref())?;
+    measure::in_force(&policy, now)?;
+    if policy.stamp().digest != stamp.digest {
+        return Err(Fault::new(
+            Code::NotWaiting,
+            format!("job {job} was reviewed under another policy"),
+            "the policy file was changed after the preview",
+            "compute it again: fedval-node job retry ROUND",
+        ));
     }
     Ok((stamp.digest, ask))
 }

@@ -70,8 +70,16 @@ fn what_was_approved_in_the_same_shape_leaves_and_another_shape_waits() {
     launch(&federation, ROUNDS[0]);
     let first = waiting(&federation, ROUNDS[0]);
     assert_eq!(first["approval"]["people"], 1);
+    let preview = || {
+        federation
+            .node(SITE, &["job", "preview", ROUNDS[0]])
+            .expect(0)
+    };
+    assert_eq!(preview().json()["next"].as_array().unwrap().len(), 1);
     approve(&federation, &first).unwrap();
     wait_round(&federation, ROUNDS[0], "delivered");
+    // Nobody is asked to approve what has left.
+    assert_eq!(preview().json()["next"], serde_json::json!([]));
     // The same question on the same table: nobody is asked.
     launch(&federation, ROUNDS[1]);
     wait_round(&federation, ROUNDS[1], "delivered");
@@ -114,6 +122,14 @@ fn the_first_release_and_a_mode_that_comes_into_force_ask_for_two_people() {
     let again = decide_as(&federation, &first, "anna").unwrap_err();
     assert_eq!(again.code, Code::SecondApprover);
     assert!(again.fix.contains("four_eyes"), "{again}");
+    // What was reviewed under a policy that is no longer the site's is computed again first.
+    let file = federation.path(SITE).join("policy.toml");
+    let policy = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, policy.replace("min_cell = 10", "min_cell = 12")).unwrap();
+    let stricter = decide_as(&federation, &first, "ben").unwrap_err();
+    assert_eq!(stricter.code, Code::NotWaiting);
+    assert!(stricter.what.contains("another policy"), "{stricter}");
+    std::fs::write(&file, policy).unwrap();
     decide_as(&federation, &first, "ben").unwrap();
     federation.start_node(SITE, None);
     wait_round(&federation, ROUNDS[0], "delivered");
