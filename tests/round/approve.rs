@@ -125,7 +125,7 @@ fn the_first_release_and_a_mode_that_comes_into_force_ask_for_two_people() {
     // What was reviewed under a policy that is no longer the site's is computed again first.
     let file = federation.path(SITE).join("policy.toml");
     let policy = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, policy.replace("min_cell = 10", "min_cell = 12")).unwrap();
+    std::fs::write(&file, policy.replace("max_share = 0.5", "max_share = 0.4")).unwrap();
     let stricter = decide_as(&federation, &first, "ben").unwrap_err();
     assert_eq!(stricter.code, Code::NotWaiting);
     assert!(stricter.what.contains("another policy"), "{stricter}");
