@@ -509,12 +509,8 @@ impl Asked<'_> {
     /// What would follow from the groups that are `wanted`, which go up to this kind, and did not
     /// before; nor, where they are cuts, does from the new ones alone.
     fn worse(&self, kind: Kind, wanted: &dyn Fn(&Stated<'_>) -> bool) -> Option<Follows> {
-        let of = |sets: &[Stated<'_>]| -> Vec<Vec<u32>> {
-            let chosen = sets.iter().filter(|one| wanted(one));
-            chosen.map(|one| one.member.clone()).collect()
-        };
-        let (before, new) = (of(self.before), of(self.new));
-        let all: Vec<Vec<u32>> = before.iter().chain(&new).cloned().collect();
+        let (before, new) = (chosen(self.before, wanted), chosen(self.new, wanted));
+        let all: Vec<&[u32]> = before.iter().chain(&new).copied().collect();
         let mut tolerated = vec![before.as_slice()];
         tolerated.extend((kind == Kind::Cut).then_some(new.as_slice()));
         let why = match exposures(&all, &tolerated, self.k) {
@@ -532,6 +528,12 @@ impl Asked<'_> {
         let hide = kind.hide();
         Some(Follows { why, hide })
     }
+}
+
+/// The patients of the groups that are `wanted`.
+fn chosen<'a>(groups: &'a [Stated<'_>], wanted: &dyn Fn(&Stated<'_>) -> bool) -> Vec<&'a [u32]> {
+    let wanted = groups.iter().filter(|one| wanted(one));
+    wanted.map(|one| one.member.as_slice()).collect()
 }
 
 /// Places of the fields that two tables have in common.

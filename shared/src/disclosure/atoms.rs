@@ -12,7 +12,7 @@
 //! From: the groups of every release of a site.
 //! To: the node, which withholds what would expose an atom.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// 2^61 - 1.
 const PRIME: u64 = (1 << 61) - 1;
@@ -22,25 +22,15 @@ const CELLS: usize = 40_000_000;
 /// The independent statements about fewer than `k` patients that follow from `groups`, and from none
 /// of the parts of them in `tolerated` alone, each by its number of patients; `None` when there are
 /// too many groups to say. Groups are ascending.
-pub fn exposures(groups: &[Vec<u32>], tolerated: &[&[Vec<u32>]], k: u64) -> Option<Vec<u64>> {
-    let groups: BTreeSet<&[u32]> = groups.iter().map(Vec::as_slice).collect();
-    let mut membership: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for (group, patients) in (0_u32..).zip(&groups) {
-        for patient in *patients {
-            membership.entry(*patient).or_default().push(group);
-        }
-    }
-    let mut atoms: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
-    for groups in membership.into_values() {
-        *atoms.entry(groups).or_default() += 1;
-    }
-    if atoms.values().all(|patients| *patients >= k) {
+pub fn exposures(groups: &[&[u32]], tolerated: &[&[&[u32]]], k: u64) -> Option<Vec<u64>> {
+    let groups: BTreeSet<&[u32]> = groups.iter().copied().collect();
+    let mut atoms = atoms(&groups);
+    if atoms.iter().all(|(_, patients)| *patients >= k) {
         return Some(Vec::new());
     }
     if groups.len().saturating_mul(atoms.len()) > CELLS {
         return None;
     }
-    let mut atoms: Vec<(Vec<u32>, u64)> = atoms.into_iter().collect();
     atoms.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let span = |wanted: &dyn Fn(&[u32]) -> bool| {
         let mut rows = vec![vec![0_u64; atoms.len()]; groups.len()];
@@ -64,11 +54,41 @@ pub fn exposures(groups: &[Vec<u32>], tolerated: &[&[Vec<u32>]], k: u64) -> Opti
         if few.is_empty() {
             break;
         }
-        let part: BTreeSet<&[u32]> = part.iter().map(Vec::as_slice).collect();
+        let part: BTreeSet<&[u32]> = part.iter().copied().collect();
         let known = span(&|group| part.contains(group));
         few.retain(|row| !lies_in(&known, row));
     }
     Some(few.iter().map(about).collect())
+}
+
+/// The groups of each atom, and its patients: those in no group yet are one class, and every group
+/// divides each class into those inside and those outside.
+fn atoms(groups: &BTreeSet<&[u32]>) -> Vec<(Vec<u32>, u64)> {
+    let last = groups.iter().filter_map(|group| group.last()).max();
+    let patients = last.map_or(0, |last| *last as usize + 1);
+    let mut class = vec![0_u32; patients];
+    let mut atoms: Vec<(Vec<u32>, u64)> = vec![(Vec::new(), patients as u64)];
+    for (group, members) in (0_u32..).zip(groups) {
+        let mut inside: Vec<Option<u32>> = vec![None; atoms.len()];
+        for patient in *members {
+            let own = &mut class[*patient as usize];
+            let before = *own as usize;
+            // A patient named twice is inside already.
+            let Some(inside) = inside.get_mut(before) else {
+                continue;
+            };
+            *own = *inside.get_or_insert_with(|| {
+                let mut groups = atoms[before].0.clone();
+                groups.push(group);
+                atoms.push((groups, 0));
+                u32::try_from(atoms.len() - 1).unwrap_or(u32::MAX)
+            });
+            atoms[before].1 -= 1;
+            atoms[*own as usize].1 += 1;
+        }
+    }
+    atoms.retain(|(groups, patients)| !groups.is_empty() && *patients > 0);
+    atoms
 }
 
 /// Whether a vector lies in the span of rows in reduced echelon form.
@@ -154,6 +174,30 @@ fn inverse(value: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As `super::exposures`, of groups that own their patients.
+    fn exposures(groups: &[Vec<u32>], tolerated: &[&[Vec<u32>]], k: u64) -> Option<Vec<u64>> {
+        let groups: Vec<&[u32]> = groups.iter().map(Vec::as_slice).collect();
+        let parts: Vec<Vec<&[u32]>> = tolerated
+            .iter()
+            .map(|part| part.iter().map(Vec::as_slice).collect())
+            .collect();
+        let parts: Vec<&[&[u32]]> = parts.iter().map(Vec::as_slice).collect();
+        super::exposures(&groups, &parts, k)
+    }
+
+    #[test]
+    fn atoms_are_the_patients_of_the_same_groups() {
+        let (a, b, c) = (range(0, 50), range(30, 80), range(0, 80));
+        let groups: BTreeSet<&[u32]> = [&a[..], &b[..], &c[..]].into_iter().collect();
+        let mut found: Vec<u64> = atoms(&groups).into_iter().map(|atom| atom.1).collect();
+        found.sort_unstable();
+        assert_eq!(found, [20, 30, 30]);
+        assert!(atoms(&BTreeSet::new()).is_empty());
+        // Numbers of patients may have gaps.
+        let far = [3, 900];
+        assert_eq!(atoms(&BTreeSet::from([&far[..]])), [(vec![0], 2)]);
+    }
 
     fn none() -> Option<Vec<u64>> {
         Some(Vec::new())
