@@ -184,8 +184,10 @@ impl Model<'_> {
             let next = (tau2 + step).max(0.0);
             let change = (next - tau2).abs();
             tau2 = next;
+            // Where one site is far more precise than the rest, zero may be a maximum beside a
+            // higher one.
             if tau2 < 1e-13 * scale && self.slope(0.0, of) <= 0.0 {
-                return 0.0;
+                return self.scan(scale, of);
             }
             // Below the second term a step is rounding of the score.
             if change <= 1e-12 * tau2 + 1e-14 * scale {

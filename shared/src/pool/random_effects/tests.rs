@@ -202,6 +202,16 @@ fn one_site_far_off_is_influential_and_two_sites_have_no_diagnostics() {
     assert_eq!((step.len(), step[0].tau2, step[5].k), (6, None, 6));
 }
 
+#[test]
+fn zero_is_not_taken_for_the_maximum_beside_a_higher_one() {
+    // One site is twenty times more precise than the next: the likelihood falls from zero, and
+    // rises again to its maximum near 0.58.
+    let y = [1.522, 1.978, 0.0, -0.281, 1.528, 1.633, 1.554];
+    let v = [1.371, 0.529, 0.167, 0.006_65, 1.534, 1.946, 1.703];
+    let found = RandomEffects::fit_with(&y, &v, 0.95, Method::MaximumLikelihood).unwrap();
+    assert!((0.5..0.7).contains(&found.tau2), "{}", found.tau2);
+}
+
 fn sites() -> impl Strategy<Value = (Vec<f64>, Vec<f64>)> {
     proptest::collection::vec((-3.0_f64..3.0, 0.001_f64..2.0), 2..9)
         .prop_map(|s| s.into_iter().unzip())
