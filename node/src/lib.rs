@@ -23,6 +23,7 @@ pub mod measure;
 pub mod outbox;
 pub mod person;
 pub mod preview;
+mod private;
 pub mod release;
 pub mod spoken;
 pub mod store;

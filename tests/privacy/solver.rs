@@ -1,6 +1,7 @@
 //! The attacker's arithmetic. Every count that was told is a sum over atoms, the patients who stand
 //! in the same counted groups. Elimination modulo a prime finds atoms that the told counts isolate;
-//! linear programming over them finds protected cells that are bounded too closely.
+//! linear programming over them finds protected cells that are bounded too closely. It is written
+//! apart from the program's own elimination, to another prime: a fault of one must not hide in both.
 //!
 //! From: `question` (what an answer tells).
 //! To: `adaptive`, `named`.

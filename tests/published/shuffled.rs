@@ -4,6 +4,7 @@
 //! To: `numeric::permutation`.
 
 use shared::numeric::permutation::{RankSum, exact_p, shuffle};
+use shared::numeric::rank::Ascending;
 
 use crate::reference::Entry;
 use crate::rows::Rows;
@@ -20,7 +21,7 @@ pub fn permutation(entry: &mut Entry) {
 
 fn one_site(entry: &mut Entry, rows: &Rows) {
     let (outcome, score) = (rows.event("y"), rows.number("p_a"));
-    let moments = RankSum::of(&outcome, &score).unwrap();
+    let moments = RankSum::of(&outcome, &Ascending::of(&score)).unwrap();
     let exact = exact_p(&outcome, &score).unwrap();
     entry.check("/exact_p_two", exact);
     entry.check("/asymptotic_p_two", moments.test().map(|t| t.p));
@@ -38,7 +39,7 @@ fn over_sites(entry: &mut Entry, rows: &Rows, column: &str) {
     let mut all = RankSum::default();
     for site in rows.levels(column) {
         let here = rows.only(column, &site);
-        let moments = RankSum::of(&here.event("y"), &here.number("p_a")).unwrap();
+        let moments = RankSum::of(&here.event("y"), &Ascending::of(&here.number("p_a"))).unwrap();
         for (name, value) in [
             ("n", moments.n as f64),
             ("n_pos", moments.events as f64),

@@ -35,8 +35,9 @@ pub fn net_benefit(entry: &mut Entry) {
             scores.into_iter().map(|s| s >= threshold).collect()
         };
         let calls: Vec<Vec<bool>> = models.iter().map(called).collect();
-        for (model, calls) in models.iter().zip(&calls) {
-            let table = Decided::of(outcome.iter().copied().zip(calls.iter().copied()));
+        for model in &models {
+            let table = Decided::at_each(&outcome, &rows.number(model), &[threshold]);
+            let table = table[0];
             let at = |key: &str| format!("/{model}/{place}/{key}");
             let ask = |question| {
                 let found = table.estimate(question, threshold, Prevalence::Observed);

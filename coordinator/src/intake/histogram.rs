@@ -61,21 +61,10 @@ fn total(blocks: &[Block<Disclosed>]) -> Option<Span> {
     Span::sum(blocks.iter().map(|block| &block.count))
 }
 
-/// What is known of a class' blocks; `None` when a count was not computed.
-fn known(blocks: &[Block<Disclosed>]) -> Option<Vec<ScoreBlock>> {
-    let one = |block: &Block<Disclosed>| {
-        let (low, high) = block.count.bounds()?;
-        Some(ScoreBlock {
-            first: block.first,
-            last: block.last,
-            low,
-            high,
-        })
-    };
-    blocks.iter().map(one).collect()
-}
-
 fn auc_inside(it: &Histogram<Disclosed>, release: &ReceivedRelease, findings: &mut Vec<Finding>) {
+    let known = |blocks: &[Block<Disclosed>]| -> Option<Vec<ScoreBlock>> {
+        blocks.iter().map(Block::score_block).collect()
+    };
     let classes = known(&it.events).zip(known(&it.non_events));
     let Some(region) = classes.and_then(|(events, rest)| area_bounds(&events, &rest)) else {
         return;

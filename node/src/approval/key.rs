@@ -6,9 +6,9 @@
 //! From: `fedval-node approver new`, `job approve`.
 //! To: a file of mode 0600.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::num::NonZeroU32;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
@@ -17,6 +17,8 @@ use ring::pbkdf2;
 use serde::{Deserialize, Serialize};
 use shared::fault::{Code, Fault};
 use shared::identity::{Entropy, PublicKey, SigningKey};
+
+use crate::private::write_new;
 
 const SCHEMA: &str = "fedval.approver-key/1";
 /// OWASP's figure for PBKDF2 with HMAC-SHA-256 (Password Storage Cheat Sheet, 2023).
@@ -99,21 +101,7 @@ pub fn create(
     };
     let text = serde_json::to_string_pretty(&file)
         .map_err(|fault| Fault::internal(format!("the approver's key: {fault}")))?;
-    let mut options = std::fs::OpenOptions::new();
-    let opened = options.write(true).create_new(true).mode(0o600).open(path);
-    opened
-        .and_then(|mut out| {
-            writeln!(out, "{text}")?;
-            out.sync_all()
-        })
-        .map_err(|fault| {
-            Fault::new(
-                Code::OutputUnwritable,
-                format!("{} cannot be written", path.display()),
-                fault.to_string(),
-                "name a file that does not exist yet, in a folder you may write",
-            )
-        })?;
+    write_new(path, &format!("{text}\n"))?;
     Ok(public)
 }
 

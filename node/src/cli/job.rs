@@ -28,6 +28,7 @@ use crate::daemon::{Reading, StateLock};
 use crate::link::system_now;
 use crate::person::Person;
 use crate::preview::{self, Difference, Page, Told};
+use crate::private::write_new;
 use crate::release::{self, Verb};
 use crate::store::{Store, StoredJob, StoredPreview, unknown_job};
 
@@ -392,23 +393,6 @@ impl Waiting {
             html: html.map(|path| path.display().to_string()),
         })
     }
-}
-
-/// Writes a new file that only its owner may read: it shows what the rules withhold.
-fn write_new(path: &Path, text: &str) -> Result<(), Fault> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut options = std::fs::OpenOptions::new();
-    let opened = options.write(true).create_new(true).mode(0o600).open(path);
-    opened
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|fault| {
-            Fault::new(
-                Code::OutputUnwritable,
-                format!("{} cannot be written", path.display()),
-                fault.to_string(),
-                "name a file that does not exist yet, in a folder you may write",
-            )
-        })
 }
 
 /// The exchange of several steps that a job declares. Its signature was checked when it came.

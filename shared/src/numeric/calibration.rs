@@ -12,7 +12,7 @@
 
 use super::exponential::exp_negative;
 use super::interval::Test;
-use super::logistic::{Coefficients, Fit, FitFault, Free, NewtonBlock, fit_from};
+use super::logistic::{Coefficients, Fit, FitFault, Free, NewtonBlock, fit};
 use super::sum::{Neumaier, count, mean};
 
 pub mod bins;
@@ -167,7 +167,7 @@ pub fn in_the_large_near(
         intercept: near,
         ..Coefficients::START
     };
-    let found = fit_from(lp, outcome, Free::Intercept, start)?;
+    let found = fit(lp, outcome, Free::Intercept, start)?;
     let covariance = robust(lp, outcome, patient, &found)?;
     Ok(Estimated {
         value: found.coefficients.intercept,
@@ -232,7 +232,7 @@ fn line_from(
     patient: Option<&[u32]>,
     start: Coefficients,
 ) -> Result<Line, FitFault> {
-    let found = fit_from(lp, outcome, Free::Both, start)?;
+    let found = fit(lp, outcome, Free::Both, start)?;
     Ok(Line {
         coefficients: found.coefficients,
         covariance: robust(lp, outcome, patient, &found)?,

@@ -5,7 +5,7 @@
 //! Cody and Waite (Software Manual for the Elementary Functions, 1980, chapter 6), then the
 //! Taylor polynomial of degree 13, whose first term left out is below 2^-57 there.
 //!
-//! From: `numeric::logistic`.
+//! From: `numeric::logistic`, `numeric::calibration`.
 //! To: nothing.
 
 /// Numbers below this give 0 to within the smallest normal double; they are taken as it.

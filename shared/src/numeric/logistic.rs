@@ -454,26 +454,13 @@ pub fn iterate(
     Err(FitFault::NotConverged)
 }
 
-/// The fit of rows in hand from [`Coefficients::START`].
-///
-/// # Errors
-/// As [`fit_from`].
-pub fn fit(lp: &[f64], outcome: &[bool], free: Free) -> Result<Fit, FitFault> {
-    fit_from(lp, outcome, free, Coefficients::START)
-}
-
 /// The fit of rows in hand from `start`, and where that leads nowhere from a place that does not
 /// depend on it.
 ///
 /// # Errors
 /// [`FitFault::Empty`], [`FitFault::OneClass`]; with a free slope [`FitFault::Constant`] and
 /// [`FitFault::Separated`], found on the rows; [`FitFault::NotConverged`].
-pub fn fit_from(
-    lp: &[f64],
-    outcome: &[bool],
-    free: Free,
-    start: Coefficients,
-) -> Result<Fit, FitFault> {
+pub fn fit(lp: &[f64], outcome: &[bool], free: Free, start: Coefficients) -> Result<Fit, FitFault> {
     if free == Free::Both {
         overlap(lp, outcome)?;
     }

@@ -255,21 +255,6 @@ impl Decided {
         }
     }
 
-    /// The counts of patients one by one.
-    pub fn of(rows: impl Iterator<Item = (bool, bool)>) -> Self {
-        let mut counts = [0_u64; 4];
-        for (event, positive) in rows {
-            counts[Self::place(event, positive)] += 1;
-        }
-        let [true_positive, false_positive, false_negative, true_negative] = counts;
-        Self {
-            true_positive,
-            false_positive,
-            false_negative,
-            true_negative,
-        }
-    }
-
     /// The smallest of the four counts.
     pub fn smallest(self) -> u64 {
         let positive = self.true_positive.min(self.false_positive);

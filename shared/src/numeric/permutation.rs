@@ -39,17 +39,9 @@ pub struct RankSum {
 
 impl RankSum {
     /// The moments of one stratum (Wilcoxon 1945, doi:10.2307/3001968, with the variance of
-    /// tied ranks). `None` for columns of different length, a NaN, or one class only.
-    pub fn of(outcome: &[bool], score: &[f64]) -> Option<Self> {
-        let usable = outcome.len() == score.len()
-            && u32::try_from(score.len()).is_ok()
-            && !score.iter().any(|value| value.is_nan());
-        usable.then(|| Self::in_order(outcome, &Ascending::of(score)))?
-    }
-
-    /// The same of cases whose order is known; `None` for one class only, and for columns of
-    /// different length.
-    pub fn in_order(outcome: &[bool], order: &Ascending) -> Option<Self> {
+    /// tied ranks) of cases in the order of their score. `None` for one class only, and for
+    /// columns of different length.
+    pub fn of(outcome: &[bool], order: &Ascending) -> Option<Self> {
         let n = outcome.len();
         let events = outcome.iter().filter(|event| **event).count();
         if n != order.row.len() || events == 0 || events == n {
@@ -309,7 +301,7 @@ mod tests {
     #[test]
     fn moments_and_law_are_those_of_all_assignments() {
         let (p, mean, variance) = brute(&OUTCOME, &SCORE);
-        let sums = RankSum::of(&OUTCOME, &SCORE).unwrap();
+        let sums = RankSum::of(&OUTCOME, &Ascending::of(&SCORE)).unwrap();
         assert!((sums.expectation - mean).abs() < 1e-12);
         assert!((sums.variance - variance).abs() < 1e-12);
         assert!((exact_p(&OUTCOME, &SCORE).unwrap() - p).abs() < 1e-14);
@@ -337,7 +329,11 @@ mod tests {
             (exact - 2.0 * 34_220.0 / 4_455_100.0).abs() < 1e-12,
             "{exact}"
         );
-        let normal = RankSum::of(&outcome, &score).unwrap().test().unwrap().p;
+        let normal = RankSum::of(&outcome, &Ascending::of(&score))
+            .unwrap()
+            .test()
+            .unwrap()
+            .p;
         assert!((exact - normal).abs() < 0.01, "{exact} {normal}");
         let half: Vec<bool> = (0..300).map(|i| i % 2 == 0).collect();
         assert_eq!(exact_p(&half, &score), Err(PermutationFault::TooLarge));
@@ -345,10 +341,16 @@ mod tests {
 
     #[test]
     fn nothing_to_permute_is_no_number() {
-        assert_eq!(RankSum::of(&[true, true], &[0.1, 0.2]), None);
-        assert_eq!(RankSum::of(&[true], &[0.1, 0.2]), None);
-        assert_eq!(RankSum::of(&[true, false], &[0.1, f64::NAN]), None);
-        let constant = RankSum::of(&[true, false, true], &[0.5; 3]).unwrap();
+        assert_eq!(
+            RankSum::of(&[true, true], &Ascending::of(&[0.1, 0.2])),
+            None
+        );
+        assert_eq!(RankSum::of(&[true], &Ascending::of(&[0.1, 0.2])), None);
+        assert_eq!(
+            exact_p(&[true, false], &[0.1, f64::NAN]),
+            Err(PermutationFault::Nothing)
+        );
+        let constant = RankSum::of(&[true, false, true], &Ascending::of(&[0.5; 3])).unwrap();
         assert_eq!((constant.variance, constant.test()), (0.0, None));
         assert_eq!(exact_p(&[], &[]), Err(PermutationFault::Nothing));
         assert_eq!(exact_p(&[true, false], &[0.5; 2]), Ok(1.0));

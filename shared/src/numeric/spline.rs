@@ -239,7 +239,7 @@ fn inverse(matrix: &[f64], width: usize) -> Option<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::numeric::logistic::{Free, fit};
+    use crate::numeric::logistic::{Coefficients, Free, fit};
 
     fn groups(truth: impl Fn(f64) -> f64) -> Vec<Group> {
         (-30..=30)
@@ -282,7 +282,7 @@ mod tests {
         let (lp, outcome): (Vec<f64>, Vec<bool>) = (0..200)
             .map(|row| (f64::from(row % 2), row % 5 == 0 || row % 3 == 0))
             .unzip();
-        let line = fit(&lp, &outcome, Free::Both).unwrap();
+        let line = fit(&lp, &outcome, Free::Both, Coefficients::START).unwrap();
         let count = |x: f64, event: bool| {
             let same = |(a, y): &(&f64, &bool)| **a == x && (**y || !event);
             lp.iter().zip(&outcome).filter(same).count() as f64

@@ -8,7 +8,7 @@
 use super::result::{
     AreaBounds, BlockShare, MergedCurve, PrPoint, RocPoint, SiteOutcome, SiteResult,
 };
-use crate::numeric::area_bounds::{self, ScoreBlock};
+use crate::numeric::area_bounds;
 use crate::numeric::roc::{self, Step};
 use crate::numeric::{Interval, delong};
 use crate::statistic::Statistic;
@@ -57,7 +57,7 @@ pub(super) fn area_bounds(protocol: &StudyProtocol, sites: &[SiteResult]) -> Vec
                 let class = |pick: fn(&Histogram<Disclosed>) -> &Vec<Block<Disclosed>>| {
                     of.iter()
                         .flat_map(|one| pick(one))
-                        .map(score_block)
+                        .map(Block::score_block)
                         .collect::<Option<Vec<_>>>()
                 };
                 let classes = class(|one| &one.events).zip(class(|one| &one.non_events));
@@ -90,17 +90,6 @@ pub(super) fn area_bounds(protocol: &StudyProtocol, sites: &[SiteResult]) -> Vec
 
 fn blocks(one: &Histogram<Disclosed>) -> impl Iterator<Item = &Block<Disclosed>> {
     one.events.iter().chain(&one.non_events)
-}
-
-/// What is known of a block's count; `None` when it was not computed.
-fn score_block(block: &Block<Disclosed>) -> Option<ScoreBlock> {
-    let (low, high) = block.count.bounds()?;
-    Some(ScoreBlock {
-        first: block.first,
-        last: block.last,
-        low,
-        high,
-    })
 }
 
 fn histograms<'a>(

@@ -116,10 +116,15 @@ impl<'a> AnalysisSet<'a> {
 
     /// The cases for which `holds`, and their distinct patients.
     pub fn count(&self, holds: impl Fn(usize) -> bool) -> ExactCount {
+        self.count_of(&self.patient, holds)
+    }
+
+    /// The same among some of the cases, whose patients are `patient`, by their places there.
+    pub(crate) fn count_of(&self, patient: &[u32], holds: impl Fn(usize) -> bool) -> ExactCount {
         if self.clustered {
-            return count(&self.patient, self.patients, holds);
+            return count(patient, self.patients, holds);
         }
-        let rows = (0..self.len()).filter(|row| holds(*row)).count() as u64;
+        let rows = (0..patient.len()).filter(|row| holds(*row)).count() as u64;
         ExactCount::new(rows, rows)
     }
 

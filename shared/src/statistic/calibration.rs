@@ -145,17 +145,8 @@ impl LevelCases {
 
     /// How many there are, all or of one class.
     fn count(&self, set: &AnalysisSet<'_>, class: Option<bool>) -> ExactCount {
-        let holds = |event: bool| class.is_none_or(|class| class == event);
-        let rows = self.outcome.iter().filter(|event| holds(**event)).count() as u64;
-        if !set.clustered() {
-            return ExactCount::new(rows, rows);
-        }
-        let owners = self.patient.iter().zip(&self.outcome);
-        let owners = owners.filter(|(_, event)| holds(**event));
-        let mut owners: Vec<u32> = owners.map(|(owner, _)| *owner).collect();
-        owners.sort_unstable();
-        owners.dedup();
-        ExactCount::new(rows, owners.len() as u64)
+        let holds = |row: usize| class.is_none_or(|class| class == self.outcome[row]);
+        set.count_of(&self.patient, holds)
     }
 }
 

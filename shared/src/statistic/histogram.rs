@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::analysis_set::AnalysisSet;
 use super::overlap::nearest_earlier_edges;
-use super::stage::{Exact, ExactCount, Stage};
+use super::stage::{Disclosed, Exact, ExactCount, Stage};
+use crate::numeric::area_bounds::ScoreBlock;
 use crate::study::{EndpointId, ModelId};
 
 /// Histogram of one model's predictions, by outcome class.
@@ -52,6 +53,19 @@ pub struct Block<S: Stage> {
     pub last: u32,
     /// Cases.
     pub count: S::Count,
+}
+
+impl Block<Disclosed> {
+    /// What is known of the block's count; `None` when it was not computed.
+    pub fn score_block(&self) -> Option<ScoreBlock> {
+        let (low, high) = self.count.bounds()?;
+        Some(ScoreBlock {
+            first: self.first,
+            last: self.last,
+            low,
+            high,
+        })
+    }
 }
 
 /// The bin of `score` on a grid with these inner edges.

@@ -78,7 +78,7 @@ impl Permutation<Exact> {
         let basis = area_basis(&set.patient, comparison.area(model).sizes, placements)
             .and(areas.beside(model));
         let clustered = set.clustered();
-        let sums = RankSum::in_order(&set.outcome, set.ascending(model)?);
+        let sums = RankSum::of(&set.outcome, set.ascending(model)?);
         let sums = sums.filter(|_| !clustered).ok_or(if clustered {
             Undefined::Clustered
         } else {

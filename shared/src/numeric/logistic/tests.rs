@@ -63,7 +63,7 @@ fn a_block_is_the_derivatives_of_the_likelihood() {
 #[test]
 fn merged_blocks_fit_as_the_rows_do() {
     let (lp, outcome) = rows(997);
-    let whole = fit(&lp, &outcome, Free::Both).unwrap();
+    let whole = fit(&lp, &outcome, Free::Both, Coefficients::START).unwrap();
     for cut in [1, 64, 200, 996] {
         let merged = iterate(Coefficients::START, Free::Both, 8, |at| {
             NewtonBlock::of(&lp[..cut], &outcome[..cut], at).merge(NewtonBlock::of(
@@ -92,7 +92,7 @@ fn merged_blocks_fit_as_the_rows_do() {
 #[test]
 fn calibration_in_the_large_matches_observed_and_expected() {
     let (lp, outcome) = rows(400);
-    let found = fit(&lp, &outcome, Free::Intercept).unwrap();
+    let found = fit(&lp, &outcome, Free::Intercept, Coefficients::START).unwrap();
     assert_eq!(found.coefficients.slope, 1.0);
     let block = NewtonBlock::of(&lp, &outcome, found.coefficients);
     assert!(block.score[0].abs() < 1e-9);
@@ -101,11 +101,11 @@ fn calibration_in_the_large_matches_observed_and_expected() {
 
 #[test]
 fn what_has_no_maximum_says_why() {
-    let both = |lp: &[f64], outcome: &[bool]| fit(lp, outcome, Free::Both);
+    let both = |lp: &[f64], outcome: &[bool]| fit(lp, outcome, Free::Both, Coefficients::START);
     assert_eq!(both(&[], &[]), Err(FitFault::Empty));
     assert_eq!(both(&[0.1, 0.4], &[true, true]), Err(FitFault::OneClass));
     assert_eq!(
-        fit(&[0.1], &[false], Free::Intercept),
+        fit(&[0.1], &[false], Free::Intercept, Coefficients::START),
         Err(FitFault::OneClass)
     );
     assert_eq!(both(&[0.3, 0.3], &[true, false]), Err(FitFault::Constant));
@@ -136,15 +136,15 @@ fn far_off_predictions_still_converge() {
     // Ten times too confident, and shifted: plain Newton overshoots from the start.
     let (lp, outcome) = rows(500);
     let wild: Vec<f64> = lp.iter().map(|x| 10.0 * x - 25.0).collect();
-    let found = fit(&wild, &outcome, Free::Both).unwrap();
-    let plain = fit(&lp, &outcome, Free::Both).unwrap();
+    let found = fit(&wild, &outcome, Free::Both, Coefficients::START).unwrap();
+    let plain = fit(&lp, &outcome, Free::Both, Coefficients::START).unwrap();
     close(
         found.coefficients.slope * 10.0,
         plain.coefficients.slope,
         1e-9,
     );
     close(found.loglik, plain.loglik, 1e-12);
-    let large = fit(&wild, &outcome, Free::Intercept).unwrap();
+    let large = fit(&wild, &outcome, Free::Intercept, Coefficients::START).unwrap();
     let score = NewtonBlock::of(&wild, &outcome, large.coefficients).score[0];
     assert!(score.abs() < 1e-8, "{score}");
 }

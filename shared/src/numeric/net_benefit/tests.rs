@@ -145,7 +145,11 @@ fn rows_and_cells_agree() {
         (false, false),
         (true, true),
     ];
-    let table = Decided::of(rows.into_iter());
+    let (outcome, score): (Vec<bool>, Vec<f64>) = rows
+        .into_iter()
+        .map(|(event, called)| (event, if called { 0.7 } else { 0.3 }))
+        .unzip();
+    let table = Decided::at_each(&outcome, &score, &[0.5])[0];
     assert_eq!((table.true_positive, table.false_positive), (2, 1));
     assert_eq!((table.false_negative, table.true_negative), (1, 1));
     let found = table
@@ -171,8 +175,16 @@ proptest::proptest! {
         let found = Decided::at_each(&outcome, &score, &thresholds);
         proptest::prop_assert_eq!(found.len(), thresholds.len());
         for (found, threshold) in found.iter().zip(&thresholds) {
-            let rows = outcome.iter().zip(&score);
-            let expected = Decided::of(rows.map(|(event, s)| (*event, *s >= *threshold)));
+            let count = |event: bool, positive: bool| {
+                let rows = outcome.iter().zip(&score);
+                rows.filter(|(one, s)| **one == event && (**s >= *threshold) == positive).count() as u64
+            };
+            let expected = Decided {
+                true_positive: count(true, true),
+                false_positive: count(false, true),
+                false_negative: count(true, false),
+                true_negative: count(false, false),
+            };
             proptest::prop_assert_eq!(*found, expected);
         }
     }
