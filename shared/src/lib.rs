@@ -3,8 +3,9 @@
 //!
 //! Read in this order: [`study`] (the question), [`statistic`] (what is computed),
 //! [`disclosure`] (the only gate outward), [`wire`] (what travels), [`pool`] (what the
-//! coordinator makes of it), [`report`] (what is claimed). [`identity`] and [`numeric`] serve
-//! all of them; [`fault`] is what a person reads when something is wrong.
+//! coordinator makes of it), [`report`] (what is claimed). [`masking`] adds up what no site
+//! shows. [`identity`] and [`numeric`] serve all of them; [`fault`] is what a person reads when
+//! something is wrong.
 //!
 //! From: nothing of ours.
 //! To: `node`, `coordinator`.
@@ -12,6 +13,7 @@
 pub mod disclosure;
 pub mod fault;
 pub mod identity;
+pub mod masking;
 pub mod numeric;
 pub mod pool;
 pub mod report;
