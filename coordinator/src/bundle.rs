@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use shared::disclosure::document::ReceivedRelease;
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
+use shared::pool::masked::SumOutcome;
 use shared::pool::one_stage::Exchange;
 use shared::pool::result::{PooledStudy, SiteOutcome};
-use shared::pool::study::{RoundFacts, SiteAnswer};
+use shared::pool::study::{RoundFacts, SiteAnswer, Steps};
 use shared::report::{self, Provenance};
 use shared::study::lock::LockedProtocol;
 use shared::study::{RoundId, SiteSlug, Timestamp};
@@ -22,6 +23,7 @@ use crate::config::Home;
 use crate::consortium::Consortium;
 use crate::desk;
 use crate::exchange;
+use crate::masked;
 use crate::round::RoundEvent;
 use crate::store::{AuditEntry, InboxStatus, Store};
 use crate::waypoint;
@@ -41,6 +43,8 @@ pub struct FrozenRound {
     pub sites: Vec<FrozenSite>,
     /// The exchange of several steps, where the protocol plans one.
     pub exchange: Option<Exchange>,
+    /// The masked sum, where the protocol plans one.
+    pub masked: Option<SumOutcome>,
     /// Digest of the accepted releases' bytes, in the order of `sites`, then of the steps.
     pub accepted: Digest,
 }
@@ -108,6 +112,11 @@ pub fn freeze(
     let look = exchange::look(store, &row, &locked.protocol)?;
     let stepped = look.iter().flat_map(|look| &look.digests);
     digests.extend(stepped.map(|digest| *digest.as_bytes()));
+    let sum = masked::look(store, &row, &locked.protocol, closed_at)?;
+    digests.extend(sum.iter().map(|look| *look.transcript.as_bytes()));
+    let masked = sum
+        .map(|look| masked::reviewed(look, &locked.protocol, &sites))
+        .transpose()?;
     let parts: Vec<&[u8]> = digests.iter().map(<[u8; 32]>::as_slice).collect();
     let accepted = Digest::of_list(&parts);
     store.advance(round, &RoundEvent::Pool { accepted }, now)?;
@@ -119,6 +128,7 @@ pub fn freeze(
         closed_at,
         sites,
         exchange: look.map(|look| look.exchange),
+        masked,
         accepted,
     })
 }
@@ -156,7 +166,11 @@ pub fn pool(frozen: &FrozenRound) -> PooledStudy {
         })
         .collect();
     let protocol = &frozen.locked.protocol;
-    shared::pool::study::pool_with_steps(protocol, facts, answers, frozen.exchange.as_ref())
+    let steps = Steps {
+        exchange: frozen.exchange.as_ref(),
+        masked: frozen.masked.as_ref(),
+    };
+    shared::pool::study::pool_with_steps(protocol, facts, answers, steps)
 }
 
 /// Makes the bundle's files from a frozen round.

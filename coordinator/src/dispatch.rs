@@ -25,6 +25,7 @@ use crate::consortium::Consortium;
 use crate::exchange;
 use crate::intake::{self, Received};
 use crate::link::{Handler, Peer, ServerHandle, SystemEntropy, system_now};
+use crate::masked;
 use crate::roster;
 use crate::store::{InboxItem, InboxStatus, JobRow, RoundRow, Store, Stored};
 use crate::waypoint;
@@ -285,11 +286,18 @@ impl Dispatch {
         protocol: &StudyProtocol,
     ) -> Result<Result<InboxItem, Refusal>, Fault> {
         let (header, now) = (&received.release.header, self.now());
+        let is_masked = header.exchange.as_str() == shared::study::masked::EXCHANGE;
+        if received.release.masked.is_some() != is_masked {
+            return Ok(Err(Refusal::UnknownForm));
+        }
         if header.exchange.as_str() == shared::study::job::MEASURE {
             if header.input.is_some() {
                 return Ok(Err(Refusal::UnknownForm));
             }
             return intake::admit(received, document, job, protocol, now).map(Ok);
+        }
+        if is_masked {
+            return self.masked_item(received, document, job, round, protocol);
         }
         let step = self.store.step(&round.id, &header.exchange, header.step)?;
         let Some((_, bytes)) = step.filter(|(digest, _)| header.input == Some(*digest)) else {
@@ -314,6 +322,29 @@ impl Dispatch {
         intake::admit_step(received, document, job, (protocol, &step, &before), now).map(Ok)
     }
 
+    /// The inbox row of a message of a masked sum. One that comes after its phase has closed is
+    /// refused and not kept: whoever was left behind stays so.
+    fn masked_item(
+        &self,
+        received: &Received,
+        document: Vec<u8>,
+        job: &Digest,
+        round: &RoundRow,
+        protocol: &StudyProtocol,
+    ) -> Result<Result<InboxItem, Refusal>, Fault> {
+        let (release, now) = (&received.release, self.now());
+        let header = &release.header;
+        let step = self.store.step(&round.id, &header.exchange, header.step)?;
+        let answers = step.is_some_and(|(digest, _)| header.input == Some(digest));
+        let next = header.step.saturating_add(1);
+        let late = self.store.step(&round.id, &header.exchange, next)?;
+        if !answers || late.is_some() {
+            return Ok(Err(Refusal::NotAllowed));
+        }
+        let objection = masked::objection(&self.store, round, protocol, release, now)?;
+        intake::admit_message(received, document, job, objection, now).map(Ok)
+    }
+
     /// Whether a step is there, or will ever be.
     fn step(&self, row: &JobRow, exchange: &ExchangeId, step: u32) -> Result<NodeReply, Fault> {
         let Some(round) = self.store.round(&row.round)? else {
@@ -321,17 +352,24 @@ impl Dispatch {
         };
         let protocol = self.protocol(&round.protocol, round.launched_at)?;
         let now = self.now();
-        let look = exchange::forward(&self.store, &self.consortium, &round, &protocol, now)?;
-        let Some(look) = look.filter(|look| look.id == *exchange) else {
+        let (store, consortium) = (&self.store, &self.consortium);
+        let found = if exchange.as_str() == shared::study::masked::EXCHANGE {
+            let look = masked::forward(store, consortium, &round, &protocol, now)?;
+            look.map(|look| (look.id, look.roster, look.end.is_some()))
+        } else {
+            let look = exchange::forward(store, consortium, &round, &protocol, now)?;
+            look.map(|look| (look.id, look.exchange.roster, look.end.is_some()))
+        };
+        let Some((_, roster, ended)) = found.filter(|(id, _, _)| id == exchange) else {
             return Ok(NodeReply::Refused(Refusal::NotAllowed));
         };
-        if !look.exchange.roster.contains(&row.site) || step == 0 {
+        if !roster.contains(&row.site) || step == 0 {
             return Ok(NodeReply::Refused(Refusal::NotAllowed));
         }
         if let Some((_, bytes)) = self.store.step(&round.id, exchange, step)? {
             return Ok(NodeReply::Step(bytes));
         }
-        let over = look.end.is_some() || !round.state.is_open() || now >= round.expires_at;
+        let over = ended || !round.state.is_open() || now >= round.expires_at;
         Ok(NodeReply::NoStep { over })
     }
 

@@ -107,7 +107,8 @@ pub fn look(
         .filter(|site| jobs.iter().any(|job| job.site == site.slug))
         .map(|site| site.slug.clone())
         .collect();
-    let inbox = store.step_inbox(&row.id)?;
+    let mut inbox = store.step_inbox(&row.id)?;
+    inbox.retain(|item| item.exchange == id);
     let (steps, digests, answered) = complete(&roster, &inbox)?;
     let opened = one_stage::sums(protocol, &steps)
         .ok_or_else(|| Fault::internal("an accepted block is not exact"))?;

@@ -12,6 +12,7 @@ pub mod dispatch;
 pub mod exchange;
 pub mod intake;
 pub mod link;
+pub mod masked;
 mod person;
 pub mod roster;
 pub mod round;

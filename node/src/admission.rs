@@ -5,6 +5,7 @@
 //! To: the daemon, which computes or declines.
 
 use shared::identity::{Digest, DocumentFault, KeyPurpose, PublicKey};
+use shared::masking::step::MaskedStep;
 use shared::study::job::Job;
 use shared::study::lock::{self, LockedProtocol};
 use shared::study::plan::StatisticKind;
@@ -85,6 +86,14 @@ impl Gatekeeper {
     /// The [`Refusal`] that the coordinator is told.
     pub fn read_step(&self, bytes: &[u8], now: Timestamp) -> Result<Step, Refusal> {
         Step::open(bytes, &self.ca, Some(&self.pinned), now).map_err(refusal)
+    }
+
+    /// Reads a step of a masked sum, likewise; `masked::check` tells whether it fits.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that the coordinator is told.
+    pub fn read_masked_step(&self, bytes: &[u8], now: Timestamp) -> Result<MaskedStep, Refusal> {
+        MaskedStep::open(bytes, &self.ca, Some(&self.pinned), now).map_err(refusal)
     }
 
     /// Whether the job may run under its protocol, and what it asks for.

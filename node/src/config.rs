@@ -19,7 +19,7 @@ use shared::identity::{Address, Digest, PublicKey};
 use shared::study::{SiteSlug, StudySlug};
 
 pub use imaging::ImagingSection;
-pub use table::{LocalCode, StudySection, TableSection};
+pub use table::{LocalCode, MaskedSection, StudySection, TableSection};
 
 use crate::cohort::TableSource;
 
@@ -62,6 +62,10 @@ pub struct NodeConfig {
     /// What is logged.
     #[serde(default)]
     pub logging: LoggingSection,
+    /// Public keys of other hospitals' nodes, as their own people gave them: with these alone this
+    /// site shares a mask.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub peers: BTreeMap<SiteSlug, PublicKey>,
     /// By study, where its table is and how it reads.
     #[serde(default)]
     pub study: BTreeMap<StudySlug, StudySection>,

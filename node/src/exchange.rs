@@ -35,11 +35,11 @@ use crate::waypoint;
 /// the reason, which stays here.
 pub type Declined = (Refusal, &'static str, String);
 
-fn asked_wrongly(why: impl Into<String>) -> Declined {
+pub(crate) fn asked_wrongly(why: impl Into<String>) -> Declined {
     (Refusal::NotAllowed, "admission", why.into())
 }
 
-fn withheld(why: impl Into<String>) -> Declined {
+pub(crate) fn withheld(why: impl Into<String>) -> Declined {
     (Refusal::NotReleased, "policy", why.into())
 }
 
@@ -59,7 +59,7 @@ pub fn allowed(config: &NodeConfig, now: Timestamp) -> Result<(), Declined> {
     )))
 }
 
-fn policy(config: &NodeConfig, now: Timestamp) -> Result<Policy, Declined> {
+pub(crate) fn policy(config: &NodeConfig, now: Timestamp) -> Result<Policy, Declined> {
     let read = |fault: Fault| withheld(fault.to_string());
     let policy = measure::policy(config.disclosure.policy.as_deref()).map_err(read)?;
     measure::in_force(&policy, now).map_err(read)?;
@@ -78,10 +78,7 @@ pub fn check(
     (number, step): (u32, &Step),
     before: &[Step],
 ) -> Result<(), Declined> {
-    let declared = job
-        .stepped()
-        .filter(|declared| declared.id == step.exchange);
-    let Some(declared) = declared else {
+    let Some(declared) = job.stepped(&step.exchange) else {
         return Err(asked_wrongly("the job declares no such exchange"));
     };
     let same = step.study == job.study && step.protocol == job.protocol && step.round == job.round;
@@ -153,13 +150,17 @@ pub fn answer(
 }
 
 /// What the approver of the job's first release approved.
-struct Approval {
-    approver: String,
-    policy: Digest,
-    dataset: Digest,
+pub(crate) struct Approval {
+    /// Who.
+    pub(crate) approver: String,
+    /// Digest of the policy file.
+    pub(crate) policy: Digest,
+    /// The commitment to the table.
+    pub(crate) dataset: Digest,
 }
 
-fn approval(store: &Store, job: Digest) -> Result<Option<Approval>, Fault> {
+/// The approval of a job's first release; none before that.
+pub(crate) fn approval(store: &Store, job: Digest) -> Result<Option<Approval>, Fault> {
     let bytes = store.approved_bytes(job)?;
     let release = bytes.and_then(|bytes| ReceivedRelease::read(&bytes).ok());
     let Some(release) = release else {

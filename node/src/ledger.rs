@@ -10,7 +10,7 @@ pub(crate) mod export;
 use serde::{Deserialize, Serialize};
 use shared::disclosure::ReleasedBytes;
 use shared::identity::{CanonicalError, Digest, check_canonical, to_canonical};
-use shared::study::{ExchangeId, RoundId, StudySlug, Timestamp};
+use shared::study::{ExchangeId, RoundId, SiteSlug, StudySlug, Timestamp};
 use shared::wire::{LedgerHead, Refusal};
 
 use crate::approval::signature::{Signed, Statement};
@@ -129,6 +129,9 @@ pub enum Event {
         policy: Digest,
         /// Who approved the job with its declared steps.
         approver: String,
+        /// Of a step of a masked sum, what it was about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        masked: Option<Masked>,
     },
     /// No further step of an exchange is answered.
     StepDeclined {
@@ -176,6 +179,25 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         groups: Option<Digest>,
     },
+}
+
+/// What one step of a masked sum was about. The masked bytes are what left; the plain numbers
+/// stay here and are named by their digest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Masked {
+    /// Hospitals of the roster, whose keys were confirmed here; from the second step on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roster: Vec<SiteSlug>,
+    /// With the masked vector: digest of the plain numbers, salted with this site's secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plain: Option<Digest>,
+    /// How many numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<u64>,
+    /// The hospitals whose sum may be opened: this site signed that these and no others are in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survivors: Option<Vec<SiteSlug>>,
 }
 
 /// How bytes came to be approved.

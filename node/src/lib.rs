@@ -19,6 +19,7 @@ pub mod exchange;
 mod images;
 pub mod ledger;
 pub mod link;
+pub mod masked;
 pub mod measure;
 pub mod outbox;
 pub mod person;

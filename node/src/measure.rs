@@ -5,12 +5,14 @@
 
 use std::path::Path;
 
+use shared::disclosure::masked::admit;
 use shared::disclosure::{
     Axes, Decision, Header, Item, Policy, PolicyStamp, ReleasedBytes, review,
 };
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::statistic::calibration_block::{self, StepFault};
+use shared::statistic::masked_sums::Contribution;
 use shared::statistic::{AnalysisSet, measure, spoken};
 use shared::study::plan::StatisticKind;
 use shared::study::step::Step;
@@ -18,6 +20,9 @@ use shared::study::{ExchangeId, RoundId, SiteSlug, StudyProtocol, Timestamp, job
 
 use crate::cohort::{self, Finding, Kept, Means, TableSource};
 use crate::spoken::{NO_LEVEL, Past, Spoken};
+
+/// Name and version of this program, as releases state it.
+pub const SOFTWARE: &str = concat!("fedval-node ", env!("CARGO_PKG_VERSION"));
 
 /// What is measured, for whom.
 pub struct Question<'a> {
@@ -244,6 +249,38 @@ pub fn step(
     }
 }
 
+/// What this site adds to a masked sum and the commitment to the data it was counted on, or the
+/// rule that forbids it.
+///
+/// # Errors
+/// Every problem of the table at once, or why the policy may not be used here.
+pub fn masked(
+    question: &Question<'_>,
+    source: &TableSource,
+    means: &Means<'_>,
+    policy: &Policy,
+) -> Result<Result<(Contribution, Digest), String>, Vec<Fault>> {
+    let protocol = question.protocol;
+    let policy = policy.clone().tightened(protocol.disclosure.min_cell);
+    let (loaded, _) = load(question, source, means, &policy)?;
+    // A sum has every level, and nobody hides one of them in it.
+    let changed = question.past.changed(&loaded.people, &policy);
+    if let Some(why) = changed.sets.or(changed.levels) {
+        return Ok(Err(why));
+    }
+    let part = Contribution::measure(protocol, &loaded.cases);
+    let dataset = commitment(question, loaded.fingerprint);
+    Ok(match admit(&policy, protocol, &part) {
+        Ok(()) => Ok((part, dataset)),
+        Err((rule, why)) => Err(format!("rule {}: {why}", rule.id())),
+    })
+}
+
+/// The salted commitment to a table.
+fn commitment(question: &Question<'_>, fingerprint: Digest) -> Digest {
+    Digest::of_list(&[question.salt, fingerprint.as_bytes()])
+}
+
 /// The site's cases, if the policy may be used on them, and whether patients repeat.
 fn load(
     question: &Question<'_>,
@@ -290,9 +327,9 @@ fn header(
         step: 1,
         input: None,
         site: question.site.clone(),
-        dataset: Digest::of_list(&[question.salt, fingerprint.as_bytes()]),
+        dataset: commitment(question, fingerprint),
         policy,
         clustered,
-        software: concat!("fedval-node ", env!("CARGO_PKG_VERSION")).to_owned(),
+        software: SOFTWARE.to_owned(),
     })
 }

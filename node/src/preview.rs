@@ -4,6 +4,7 @@
 //! To: `cli`.
 
 mod difference;
+mod further;
 mod page;
 mod words;
 
@@ -11,11 +12,11 @@ use std::fmt::Write as _;
 
 use shared::disclosure::{Item, ReceivedRelease, Verdict};
 use shared::identity::Digest;
-use shared::study::job::Exchange;
 use shared::study::{ModelRun, StudyProtocol};
 
 use crate::cohort::{Finding, harmless};
 pub use difference::{Before, Difference, Since};
+pub use further::Further;
 pub use page::Page;
 use words::many;
 
@@ -34,9 +35,9 @@ impl Told {
         release: &ReceivedRelease,
         items: &[Item],
         difference: Difference,
-        exchange: Option<&Exchange>,
+        further: &[Further],
     ) -> Self {
-        let inference = words::inference(protocol, release, items, &difference, exchange);
+        let inference = words::inference(protocol, release, items, &difference, further);
         Self {
             difference,
             inference,
@@ -201,19 +202,6 @@ fn models_text(protocol: &StudyProtocol) -> String {
         }
     }
     text
-}
-
-/// What approving a job covers beyond the bytes that are shown: the declared shape of its steps
-/// and their greatest number. Each step is reviewed and kept in the ledger when it comes.
-pub fn exchange_text(exchange: &Exchange) -> String {
-    format!(
-        "what follows, approved together with this\n  exchange {}: at most {} steps, without \
-         another question\n  each step: per model and endpoint the cases, the events, and at two \
-         places log-likelihood,\n  score (2 numbers) and information (3 numbers); the places \
-         follow from the protocol's start and\n  the sums of all hospitals; nothing under the \
-         profile standard",
-        exchange.id, exchange.max_steps
-    )
 }
 
 fn item_table(text: &mut String, items: &[Item], since: &[Since]) {

@@ -7,7 +7,7 @@ use harness::heart::{self, SITES};
 use harness::{path, steps};
 use shared::disclosure::policy::{DUA, Policy};
 use shared::pool::one_stage::{BySiteFit, Exchange, OneStage, OneStageOutcome, OverallFit};
-use shared::pool::study::{RoundFacts, pool_with_steps};
+use shared::pool::study::{RoundFacts, Steps, pool_with_steps};
 use shared::statistic::Cases;
 use shared::statistic::calibration_block::{StepFault, find, measure};
 use shared::study::StudyProtocol;
@@ -35,7 +35,11 @@ fn pooled(protocol: &StudyProtocol, exchange: &Exchange) -> OneStage {
         round: None,
         closed_at: None,
     };
-    let study = pool_with_steps(protocol, facts, Vec::new(), Some(exchange));
+    let steps = Steps {
+        exchange: Some(exchange),
+        masked: None,
+    };
+    let study = pool_with_steps(protocol, facts, Vec::new(), steps);
     let found = study
         .one_stage
         .into_iter()

@@ -11,14 +11,18 @@ const SHARED: &[(&str, &[&str])] = &[
     // Certificates and invitations carry a study's names and times, a study's lock is signed.
     ("identity", &["study", "fault"]),
     ("study", &["identity", "fault", "numeric"]),
+    ("masking", &["study", "identity"]),
     ("statistic", &["study", "identity", "fault", "numeric"]),
     (
         "disclosure",
-        &["statistic", "study", "identity", "fault", "numeric"],
-    ),
-    (
-        "masking",
-        &["statistic", "study", "identity", "fault", "numeric"],
+        &[
+            "masking",
+            "statistic",
+            "study",
+            "identity",
+            "fault",
+            "numeric",
+        ],
     ),
     (
         "wire",

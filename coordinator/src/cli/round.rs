@@ -275,7 +275,10 @@ fn shown(view: &RoundView) -> String {
         "waiting on",
         "remark",
     ];
-    let exchange = view.exchange.as_ref().map(ExchangeView::line);
+    let exchanges = view.exchanges.iter();
+    let exchanges: String = exchanges
+        .map(|exchange| format!("\n{}", exchange.line()))
+        .collect();
     format!(
         "round {}  {}  launched {}  jobs expire {}\n{}{}{}",
         view.round,
@@ -283,7 +286,7 @@ fn shown(view: &RoundView) -> String {
         view.launched_at,
         view.expires_at,
         table(&headings, &rows),
-        exchange.map_or_else(String::new, |line| format!("\n{line}")),
+        exchanges,
         set_aside(view)
     )
 }
@@ -345,7 +348,7 @@ fn look_until(
 
 fn timed_out(view: &RoundView) -> Fault {
     let mut missing = view.missing();
-    missing.extend(view.exchange.as_ref().map(ExchangeView::line));
+    missing.extend(view.exchanges.iter().map(ExchangeView::line));
     Fault::new(
         Code::WaitTimedOut,
         format!("round {} is not finished", view.round),
@@ -368,12 +371,14 @@ fn wait(desk: &Desk<'_>, timed: &Timed) -> Result<Answer, Fault> {
 fn watch(desk: &Desk<'_>, timed: &Timed, manners: Manners) -> Result<Answer, Fault> {
     let lines = manners.format != Format::Text;
     let mut known: Vec<String> = Vec::new();
-    let mut exchange = None;
+    let mut exchanges: Vec<ExchangeView> = Vec::new();
     let (view, settled) = look_until(desk, timed, |view| {
-        if exchange != view.exchange {
-            exchange.clone_from(&view.exchange);
-            tell_step(view, lines);
+        for exchange in &view.exchanges {
+            if !exchanges.contains(exchange) {
+                tell_step(view, exchange, lines);
+            }
         }
+        exchanges.clone_from(&view.exchanges);
         known.resize(view.sites.len(), String::new());
         for (site, before) in view.sites.iter().zip(&mut known) {
             let state = site.state.map_or("not asked", |state| state.as_str());
@@ -411,11 +416,8 @@ fn watch(desk: &Desk<'_>, timed: &Timed, manners: Manners) -> Result<Answer, Fau
     Ok(answer)
 }
 
-/// One line about a change of the exchange.
-fn tell_step(view: &RoundView, lines: bool) {
-    let Some(exchange) = &view.exchange else {
-        return;
-    };
+/// One line about a change of an exchange.
+fn tell_step(view: &RoundView, exchange: &ExchangeView, lines: bool) {
     if lines {
         print_json(&json!({
             "schema": "fedval.cli/1",

@@ -141,6 +141,22 @@ pub fn admit_step(
     item(received, bytes, job, findings, now)
 }
 
+/// The inbox row of a message of a masked sum, which has no numbers to check; `objection` is what
+/// the mask's own phase finds wrong with it.
+///
+/// # Errors
+/// [`Fault`] when the row cannot be written, which is a defect.
+pub fn admit_message(
+    received: &Received,
+    bytes: Vec<u8>,
+    job: &Digest,
+    objection: Option<String>,
+    now: Timestamp,
+) -> Result<InboxItem, Fault> {
+    let findings = objection.map(|what| Finding::new("masked-message", "masked", what));
+    item(received, bytes, job, findings.into_iter().collect(), now)
+}
+
 fn item(
     received: &Received,
     bytes: Vec<u8>,

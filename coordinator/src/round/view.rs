@@ -7,6 +7,7 @@ use serde::Serialize;
 use shared::fault::Fault;
 use shared::identity::Digest;
 use shared::pool::result::SiteOutcome;
+use shared::study::masked::STEPS;
 use shared::study::{
     ExchangeId, RoundId, SiteSlug, SiteState, StudyProtocol, StudySlug, Timestamp,
 };
@@ -16,6 +17,7 @@ use super::RoundState;
 use super::launch::names;
 use crate::exchange::{self, End, Look};
 use crate::intake::Finding;
+use crate::masked;
 use crate::store::{InboxItem, InboxStatus, JobRow, Presence, RoundRow, Standing, Store};
 
 /// Missed beats after which a site counts as silent.
@@ -38,9 +40,9 @@ pub struct RoundView {
     pub expires_at: Timestamp,
     /// Every invited site, in the protocol's order.
     pub sites: Vec<SiteView>,
-    /// The exchange of several steps, where the protocol plans one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub exchange: Option<ExchangeView>,
+    /// The exchanges of several steps that the protocol plans.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exchanges: Vec<ExchangeView>,
     /// Nothing more will come: every asked site is done and no step is awaited, the jobs
     /// expired, or the round closed.
     pub settled: bool,
@@ -51,7 +53,7 @@ pub struct RoundView {
 pub struct ExchangeView {
     /// Its name.
     pub exchange: ExchangeId,
-    /// Steps that every site has answered.
+    /// Steps that are over.
     pub steps: u32,
     /// Most steps.
     pub max_steps: u32,
@@ -72,6 +74,23 @@ impl ExchangeView {
             answered: look.answered.clone(),
             waiting: look.waiting(),
             end: look.end.as_ref().map(End::words),
+        }
+    }
+
+    /// The same of a masked sum.
+    fn of_sum(look: &masked::Look) -> Self {
+        let opened = matches!(look.end, Some(masked::End::Opened(_)));
+        Self {
+            exchange: look.id.clone(),
+            steps: look.step.saturating_sub(u32::from(!opened)),
+            max_steps: STEPS,
+            answered: look.answered.clone(),
+            waiting: if look.end.is_some() {
+                Vec::new()
+            } else {
+                look.waiting.clone()
+            },
+            end: look.end.as_ref().map(masked::End::words),
         }
     }
 
@@ -142,7 +161,10 @@ pub fn look(
         sites.push(site_view(site.slug.clone(), &rows, beat_s, now));
     }
     let look = exchange::look(store, row, protocol)?;
-    let stepping = look.as_ref().is_some_and(|look| look.end.is_none());
+    let mut exchanges: Vec<ExchangeView> = look.iter().map(ExchangeView::of).collect();
+    let sum = masked::look(store, row, protocol, now)?;
+    exchanges.extend(sum.iter().map(ExchangeView::of_sum));
+    let stepping = exchanges.iter().any(|exchange| exchange.end.is_none());
     let settled = !row.state.is_open()
         || now >= row.expires_at
         || !stepping
@@ -157,7 +179,7 @@ pub fn look(
         launched_at: row.launched_at,
         expires_at: row.expires_at,
         sites,
-        exchange: look.as_ref().map(ExchangeView::of),
+        exchanges,
         settled,
     })
 }

@@ -107,6 +107,33 @@ impl Store {
         Ok(Some((found.digest, bytes)))
     }
 
+    /// The same with the moment it was made.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn step_made(
+        &self,
+        round: &RoundId,
+        exchange: &ExchangeId,
+        step: u32,
+    ) -> Result<Option<(Digest, Vec<u8>, Timestamp)>, Fault> {
+        let Some((digest, bytes)) = self.step(round, exchange, step)? else {
+            return Ok(None);
+        };
+        let made_at: i64 = self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT made_at FROM step WHERE round = ?1 AND exchange = ?2 AND step = ?3",
+                )?
+                .query_row(params![round.as_str(), exchange.as_str(), step], |row| {
+                    row.get(0)
+                })
+        })?;
+        let made_at = Timestamp::from_unix(made_at)
+            .ok_or_else(|| Fault::internal("a step was made at no time"))?;
+        Ok(Some((digest, bytes, made_at)))
+    }
+
     /// Keeps the input of a step before any site sees it. An input once kept stays.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ use crate::daemon::control::{Reply, Request, ask};
 use crate::daemon::{Reading, StateLock};
 use crate::link::system_now;
 use crate::person::Person;
-use crate::preview::{self, Difference, Page, Told};
+use crate::preview::{self, Difference, Further, Page, Told};
 use crate::private::write_new;
 use crate::release::{self, Verb};
 use crate::store::{Store, StoredJob, StoredPreview, unknown_job};
@@ -99,7 +99,7 @@ struct Waiting {
     findings: Vec<Finding>,
     protocol: StudyProtocol,
     release: ReceivedRelease,
-    exchange: Option<Exchange>,
+    further: Vec<Further>,
     told: Told,
     /// How many people must approve, why, who has.
     asks: Vec<String>,
@@ -234,7 +234,7 @@ fn show(config: &NodeConfig, name: &str, output: &Output) -> Outcome {
     if let Some(why) = &job.local_why {
         let _ = writeln!(text, "{why}");
     }
-    if let Some(exchange) = declared(&job) {
+    for exchange in declared(&job) {
         let steps = store(config)?
             .steps(job.digest, &exchange.id)
             .map_err(one)?;
@@ -306,8 +306,11 @@ fn read_preview(config: &NodeConfig, job: &StoredJob) -> Result<Waiting, Vec<Fau
         .and_then(|bytes| measure::unverified(&bytes))
         .ok_or_else(|| one(Fault::internal("the job's protocol is not stored")))?;
     let difference = Difference::of(&store, &job.study, stored.digest, &items).map_err(one)?;
-    let exchange = declared(job);
-    let told = Told::new(&protocol, &release, &items, difference, exchange.as_ref());
+    let further: Vec<Further> = declared(job)
+        .into_iter()
+        .map(|exchange| Further::of(exchange, &protocol, config))
+        .collect();
+    let told = Told::new(&protocol, &release, &items, difference, &further);
     let ask = release::ask(&store, config, &release).map_err(one)?;
     let entries = store.entries().map_err(one)?;
     let so_far = approval::so_far(&entries, job.digest, stored.digest, ask.standing);
@@ -319,7 +322,7 @@ fn read_preview(config: &NodeConfig, job: &StoredJob) -> Result<Waiting, Vec<Fau
         findings,
         protocol,
         release,
-        exchange,
+        further,
         told,
         asks: if job.state == SiteState::WaitingApproval {
             ask.words(job.study.as_str(), &so_far)
@@ -340,10 +343,8 @@ impl Waiting {
             preview::line(&self.protocol.version),
             job.protocol
         );
-        let heading = match &self.exchange {
-            Some(exchange) => format!("{heading}\n\n{}", preview::exchange_text(exchange)),
-            None => heading,
-        };
+        let further = self.further.iter();
+        let heading = further.fold(heading, |text, one| format!("{text}\n\n{}", one.text));
         let shown = (self.items.as_slice(), Some(&self.told));
         let asks = self.asks.join("\n  ");
         let heading = format!("{heading}\n\nwho must approve\n  {asks}");
@@ -369,7 +370,7 @@ impl Waiting {
             items: &self.items,
             findings: &self.findings,
             told: &self.told,
-            exchange: self.exchange.as_ref(),
+            further: &self.further,
             asks: &self.asks,
             bytes,
         };
@@ -395,11 +396,12 @@ impl Waiting {
     }
 }
 
-/// The exchange of several steps that a job declares. Its signature was checked when it came.
-fn declared(job: &StoredJob) -> Option<Exchange> {
-    let document: serde_json::Value = serde_json::from_slice(&job.bytes).ok()?;
-    let body: DeclaredJob = serde_json::from_value(document.get("body")?.clone()).ok()?;
-    body.stepped().cloned()
+/// The exchanges of several steps that a job declares. Its signature was checked when it came.
+fn declared(job: &StoredJob) -> Vec<Exchange> {
+    let document: Option<serde_json::Value> = serde_json::from_slice(&job.bytes).ok();
+    let body = document.and_then(|document| document.get("body").cloned());
+    let body: Option<DeclaredJob> = body.and_then(|body| serde_json::from_value(body).ok());
+    body.map_or_else(Vec::new, |body| body.in_steps().cloned().collect())
 }
 
 fn preview(config: &NodeConfig, name: &str, html: Option<&Path>, output: &Output) -> Outcome {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 use shared::fault::{Code, Exit, Fault};
+use shared::study::SiteSlug;
 use shared::wire::LedgerHead;
 
 use super::output::Output;
@@ -17,7 +18,7 @@ use crate::approval::signature::Signed;
 use crate::approval::{AUTOMATIC, SAME_SHAPE};
 use crate::config::AccessSection;
 use crate::ledger::export::Export;
-use crate::ledger::{Entry, Event};
+use crate::ledger::{Entry, Event, Masked};
 use crate::store::Store;
 
 /// The record of what was asked, refused and released.
@@ -226,8 +227,12 @@ fn line(entry: &Entry) -> String {
             step,
             digest,
             approver,
+            masked,
             ..
-        } => format!("{exchange} {step} {digest} by {approver}"),
+        } => {
+            let about = masked.as_ref().map_or_else(String::new, about_mask);
+            format!("{exchange} {step} {digest} by {approver}{about}")
+        }
         Event::StepDeclined {
             exchange,
             step,
@@ -253,4 +258,22 @@ fn line(entry: &Entry) -> String {
         entry.event.word()
     );
     text
+}
+
+/// What a step of a masked sum was about.
+fn about_mask(masked: &Masked) -> String {
+    let names = |sites: &[SiteSlug]| {
+        let names: Vec<&str> = sites.iter().map(|site| site.as_str()).collect();
+        names.join(", ")
+    };
+    if let Some(survivors) = &masked.survivors {
+        return format!("; the sum of {} may be opened", names(survivors));
+    }
+    if let (Some(plain), Some(numbers)) = (&masked.plain, masked.numbers) {
+        return format!("; {numbers} numbers masked, in plain {plain}");
+    }
+    match masked.roster.as_slice() {
+        [] => String::new(),
+        roster => format!("; with {}", names(roster)),
+    }
 }

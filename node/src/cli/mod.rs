@@ -23,6 +23,7 @@ mod join;
 mod ledger;
 mod measure;
 mod output;
+mod peer;
 mod run;
 mod secret;
 mod status;
@@ -96,6 +97,9 @@ enum Verb {
     /// The people who approve, and their keys.
     #[command(subcommand)]
     Approver(approver::Approver),
+    /// The keys of other hospitals, with which masked sums are shared.
+    #[command(subcommand)]
+    Peer(peer::Peer),
     /// Look at this site's own tables.
     #[command(subcommand)]
     Data(data::Data),
@@ -149,6 +153,7 @@ pub fn main() -> ExitCode {
         Verb::Leave { study, reason } => job::leave(&cli, study, reason, &output),
         Verb::Job(verb) => verb.run(&cli, &output),
         Verb::Approver(verb) => verb.run(&cli, &output),
+        Verb::Peer(verb) => verb.run(&cli, &output),
         Verb::Data(verb) => verb.run(&cli, &output),
         Verb::Ledger(verb) => verb.run(&cli, &output),
         Verb::Measure(verb) => verb.run(&cli, &output),
@@ -175,6 +180,7 @@ impl Verb {
             Self::Leave { .. } => "leave",
             Self::Job(verb) => verb.word(),
             Self::Approver(verb) => verb.word(),
+            Self::Peer(verb) => verb.word(),
             Self::Data(_) => "data check",
             Self::Ledger(verb) => verb.word(),
             Self::Measure(_) => "measure",

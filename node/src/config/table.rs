@@ -35,6 +35,23 @@ pub struct StudySection {
     /// By field, `logistic` or `percent`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub transform: BTreeMap<FieldName, Transform>,
+    /// With it this site adds its numbers to masked sums of the study; without, it sends its own
+    /// release and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked_sums: Option<MaskedSection>,
+}
+
+/// `[study.<slug>.masked_sums]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaskedSection {
+    /// Days that the plain numbers stay here for audit; default 365.
+    #[serde(default = "keep_days_default")]
+    pub keep_days: u32,
+}
+
+fn keep_days_default() -> u32 {
+    365
 }
 
 /// `[study.<slug>.table]`.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 use shared::fault::{Code, Fault};
-use shared::identity::Digest;
+use shared::identity::{Digest, Succession};
 use shared::study::SiteState;
 use tokio::sync::Notify;
 
@@ -78,6 +78,13 @@ impl Node {
     fn identity(&self) -> Arc<NodeIdentity> {
         let current = self.identity.lock();
         Arc::clone(&current.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// This node as other hospitals know it: its identity, and its earlier keys' words for it.
+    fn own(&self) -> Result<(Arc<NodeIdentity>, Vec<Succession>), Fault> {
+        let identity = self.identity();
+        let successions = self.identity_dir.successions()?;
+        Ok((identity, successions))
     }
 
     /// From the next connection on this identity is used.

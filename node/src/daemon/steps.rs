@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use shared::fault::Fault;
 use shared::identity::Digest;
+use shared::masking::step::MaskedStep;
 use shared::study::job::Job;
 use shared::study::lock::LockedProtocol;
+use shared::study::masked::EXCHANGE;
 use shared::study::step::Step;
 use shared::study::{ExchangeId, SiteState, Timestamp};
 use shared::wire::message::WIRE_VERSION_STEPS;
@@ -19,6 +21,7 @@ use super::Node;
 use super::session::{AFTER_NOTHING, Ended, PATIENCE, POLL_MS, unexpected};
 use crate::exchange::{self, Declined};
 use crate::link::{Link, LinkFault, system_now};
+use crate::masked;
 use crate::store::{StepKey, StoredJob, StoredStep};
 use crate::waypoint;
 
@@ -38,6 +41,81 @@ impl Lane {
             exchange: &self.id,
             step,
         }
+    }
+
+    fn is_masked(&self) -> bool {
+        self.id.as_str() == EXCHANGE
+    }
+
+    /// Whether this site takes part in the exchange at all.
+    fn allowed(&self, node: &Node, now: Timestamp) -> Result<(), Declined> {
+        if self.is_masked() {
+            masked::allowed(&node.config, &self.locked.protocol, now).map(|_| ())
+        } else {
+            exchange::allowed(&node.config, now)
+        }
+    }
+
+    /// Whether a step that came fits the ones before.
+    fn check(
+        &self,
+        node: &Node,
+        number: u32,
+        document: &[u8],
+        now: Timestamp,
+    ) -> Result<Result<(), Declined>, Fault> {
+        let protocol = &self.locked.protocol;
+        if self.is_masked() {
+            let (identity, successions) = node.own()?;
+            let own = masked::Own {
+                identity: &identity,
+                successions: &successions,
+            };
+            let step = node.gate.read_masked_step(document, now).map_err(admission);
+            return Ok(step.and_then(|step| {
+                masked::check(&node.config, own, (&self.job, protocol), (number, &step))
+            }));
+        }
+        let read = self
+            .open_before(node, number, now)
+            .and_then(|before| Ok((before, node.gate.read_step(document, now)?)));
+        Ok(read.map_err(admission).and_then(|(before, step)| {
+            let site = &node.config.site.slug;
+            exchange::check(&self.job, protocol, site, (number, &step), &before)
+        }))
+    }
+
+    /// Answers a step that came, or ends the exchange here.
+    fn answer(&self, node: &Node, stored: &StoredStep, now: Timestamp) -> Result<(), Fault> {
+        let key = self.key(stored.step);
+        let admitted = node.gate.admit(&self.job, &self.locked, now);
+        let (store, config, asked) = (&node.store, &node.config, (&self.job, &self.locked));
+        let refused = if self.is_masked() {
+            let upto = self.steps.iter().filter(|step| step.step <= stored.step);
+            let steps: Result<Vec<MaskedStep>, Refusal> = upto
+                .map(|step| node.gate.read_masked_step(&step.document, now))
+                .collect();
+            match admitted.and(steps) {
+                Ok(steps) => {
+                    let (identity, successions) = node.own()?;
+                    let own = masked::Own {
+                        identity: &identity,
+                        successions: &successions,
+                    };
+                    let step = (key, stored, steps.as_slice());
+                    return masked::answer(store, config, own, asked, step, now);
+                }
+                Err(refusal) => refusal,
+            }
+        } else {
+            match admitted.and(node.gate.read_step(&stored.document, now)) {
+                Ok(step) => {
+                    return exchange::answer(store, config, asked, (key, stored, &step), now);
+                }
+                Err(refusal) => refusal,
+            }
+        };
+        store.end_exchange(key, Some(admission(refused)), now)
     }
 
     /// The step to ask for: none while one is being answered or sent.
@@ -61,6 +139,10 @@ impl Lane {
     }
 }
 
+fn admission(refusal: Refusal) -> Declined {
+    (refusal, "admission", refusal.as_str().to_owned())
+}
+
 /// Every exchange that goes on here: of jobs whose first release was delivered.
 pub(super) fn lanes(node: &Node, now: Timestamp) -> Result<Vec<Lane>, Fault> {
     let mut lanes = Vec::new();
@@ -71,25 +153,25 @@ pub(super) fn lanes(node: &Node, now: Timestamp) -> Result<Vec<Lane>, Fault> {
         let Ok(job) = node.gate.read_job(stored.digest, &stored.bytes, now) else {
             continue;
         };
-        let Some(id) = job.stepped().map(|declared| declared.id.clone()) else {
-            continue;
-        };
-        if node.store.exchange_end(stored.digest, &id)?.is_some() {
-            continue;
-        }
         let bytes = node.store.protocol(job.protocol)?;
         let locked = bytes.and_then(|bytes| node.gate.read_protocol(&job, &bytes, now).ok());
         let Some(locked) = locked else {
             continue;
         };
-        let steps = node.store.steps(stored.digest, &id)?;
-        lanes.push(Lane {
-            stored,
-            job,
-            locked,
-            id,
-            steps,
-        });
+        let ids: Vec<ExchangeId> = job.in_steps().map(|one| one.id.clone()).collect();
+        for id in ids {
+            if node.store.exchange_end(stored.digest, &id)?.is_some() {
+                continue;
+            }
+            let steps = node.store.steps(stored.digest, &id)?;
+            lanes.push(Lane {
+                stored: stored.clone(),
+                job: job.clone(),
+                locked: locked.clone(),
+                id,
+                steps,
+            });
+        }
     }
     Ok(lanes)
 }
@@ -139,11 +221,12 @@ async fn ask(
     if let Some(declined) = left(node, lane)? {
         return end(node, lane, number, Some(declined));
     }
-    let declared = lane.job.stepped().map_or(0, |declared| declared.max_steps);
+    let declared = lane.job.stepped(&lane.id);
+    let declared = declared.map_or(0, |declared| declared.max_steps);
     if system_now().unix() >= lane.job.expires_at.unix() || number > declared {
         return end(node, lane, number, None);
     }
-    if let Err(declined) = exchange::allowed(&node.config, system_now()) {
+    if let Err(declined) = lane.allowed(node, system_now()) {
         return end(node, lane, number, Some(declined));
     }
     let request = NodeRequest::NextStep {
@@ -194,17 +277,7 @@ fn left(node: &Node, lane: &Lane) -> Result<Option<Declined>, Fault> {
 /// Keeps a step that follows from the ones before; anything else ends the exchange here.
 fn take(node: &Node, lane: &Lane, number: u32, document: &[u8]) -> Result<(), Ended> {
     let now = system_now();
-    let admission = |refusal: Refusal| (refusal, "admission", refusal.as_str().to_owned());
-    let checked = lane
-        .open_before(node, number, now)
-        .and_then(|before| Ok((before, node.gate.read_step(document, now)?)))
-        .map_err(admission)
-        .and_then(|(before, step)| {
-            let site = &node.config.site.slug;
-            let protocol = &lane.locked.protocol;
-            exchange::check(&lane.job, protocol, site, (number, &step), &before)
-        });
-    match checked {
+    match lane.check(node, number, document, now)? {
         Ok(()) => {
             node.store.keep_step(lane.key(number), document)?;
             waypoint::pass("node.step.kept");
@@ -292,27 +365,13 @@ pub(super) fn answer_all(node: &Node) -> Result<(), Fault> {
         let Some(stored) = lane.steps.iter().find(|step| !step.answered) else {
             continue;
         };
-        let key = lane.key(stored.step);
         tracing::info!(
             round = lane.stored.round,
+            exchange = lane.id.as_str(),
             step = stored.step,
             "answering a step"
         );
-        let step = node.gate.read_step(&stored.document, now);
-        let admitted = node.gate.admit(&lane.job, &lane.locked, now).and(step);
-        match admitted {
-            Ok(step) => exchange::answer(
-                &node.store,
-                &node.config,
-                (&lane.job, &lane.locked),
-                (key, stored, &step),
-                now,
-            )?,
-            Err(refusal) => {
-                let declined = (refusal, "admission", refusal.as_str().to_owned());
-                node.store.end_exchange(key, Some(declined), now)?;
-            }
-        }
+        lane.answer(node, stored, now)?;
         node.changed.notify_waiters();
     }
     Ok(())

@@ -7,6 +7,7 @@
 //! | `ca.pem` | the consortium's root certificate | when the first certificate arrives |
 //! | `signers/<n>.json` | key certificates to pin, canonical JSON | when the first certificate arrives |
 //! | `pair-<n>/node.pem` | the certificate of that key | when it arrives |
+//! | `pair-<n>/successions.json` | the earlier keys' words for each next one | with a renewal |
 //! | `current` | a symbolic link to the pair in use | last: with it the node has joined, or renewed |
 //!
 //! Two files cannot be replaced in one step, a link can: whoever follows `current` finds a key
@@ -24,7 +25,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use shared::fault::{Code, Fault};
 use shared::identity::{
-    Digest, Entropy, KeyCertificate, KeyPurpose, PublicKey, Serial, SigningKey, from_canonical,
+    Digest, Entropy, KeyCertificate, KeyPurpose, PublicKey, SUCCESSIONS_MAX, Serial, SigningKey,
+    Succession, from_canonical, to_canonical,
 };
 use shared::study::{SiteSlug, Timestamp};
 use x509_parser::extensions::GeneralName;
@@ -37,6 +39,8 @@ const FILE_MAX: u64 = 64 * 1024;
 /// More signers than this are not read.
 const SIGNERS_MAX: usize = 64;
 
+/// The earlier keys' words for each next one.
+const SUCCESSIONS: &str = "successions.json";
 /// The link to the pair in use.
 const CURRENT: &str = "current";
 /// The pair that `join` makes.
@@ -371,10 +375,39 @@ impl IdentityDir {
     }
 
     /// Keeps a renewed certificate beside its key, then switches to both at once.
-    pub(super) fn keep_renewed(&self, identity: &NodeIdentity) -> Result<(), Fault> {
+    pub(super) fn keep_renewed(
+        &self,
+        before: &NodeIdentity,
+        identity: &NodeIdentity,
+    ) -> Result<(), Fault> {
         let number = self.next()?;
+        let mut chain = self.successions()?;
+        chain.push(Succession::sign(&before.key, identity.key.public()));
+        // A chain too long to be followed is of no use: its first keys must be confirmed anew.
+        let from = chain.len().saturating_sub(SUCCESSIONS_MAX);
+        let text = to_canonical(&chain.split_off(from))
+            .map_err(|error| Fault::internal(format!("a key's successions: {error}")))?;
+        self.write(&format!("pair-{number}/{SUCCESSIONS}"), &text)?;
         self.write_certificate(number, identity)?;
         self.switch(number)
+    }
+
+    /// This site's earlier keys' words for each next one, oldest first, up to the key in use.
+    ///
+    /// # Errors
+    /// [`Code::StateDirUnusable`] when the file is damaged.
+    pub fn successions(&self) -> Result<Vec<Succession>, Fault> {
+        let Some(number) = self.current() else {
+            return Ok(Vec::new());
+        };
+        let path = self.pair(number).join(SUCCESSIONS);
+        let text = match File::open(&path).and_then(|mut file| read_text(&mut file)) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(self.unreadable(&path, &error)),
+        };
+        from_canonical(text.as_bytes())
+            .map_err(|error| self.damaged(format!("{}: {error}", path.display())))
     }
 
     fn write_certificate(&self, number: u32, identity: &NodeIdentity) -> Result<(), Fault> {

@@ -71,7 +71,7 @@ impl Renewal {
             return Err(RenewalFault::Misfit("the new certificate has expired"));
         }
         self.dir
-            .keep_renewed(&renewed)
+            .keep_renewed(current, &renewed)
             .map_err(RenewalFault::Disk)?;
         Ok(renewed)
     }

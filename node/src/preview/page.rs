@@ -13,9 +13,8 @@ use shared::identity::Digest;
 use shared::study::StudyProtocol;
 
 use super::words::reason;
-use super::{Since, Told, exchange_text, models_text};
+use super::{Further, Since, Told, models_text};
 use crate::cohort::Finding;
-use shared::study::job::Exchange;
 
 /// What a page is made of.
 pub struct Page<'a> {
@@ -37,8 +36,8 @@ pub struct Page<'a> {
     pub findings: &'a [Finding],
     /// What it adds to earlier releases.
     pub told: &'a Told,
-    /// The exchange that is approved together with it.
-    pub exchange: Option<&'a Exchange>,
+    /// The exchanges that are approved together with it.
+    pub further: &'a [Further],
     /// Who must approve, in sentences.
     pub asks: &'a [String],
     /// The bytes that would leave, UTF-8.
@@ -83,7 +82,7 @@ struct Html<'a> {
     fail: usize,
     fields: String,
     models: String,
-    exchange: Option<String>,
+    further: Vec<&'a str>,
     findings: Vec<String>,
     earlier: Vec<Earlier>,
     counts: [usize; 3],
@@ -112,7 +111,7 @@ impl Page<'_> {
             fail: count(Verdict::Fail),
             fields: fields.join(", "),
             models: models_text(self.protocol),
-            exchange: self.exchange.map(exchange_text),
+            further: self.further.iter().map(|one| one.text.as_str()).collect(),
             findings: self.findings.iter().map(sentence).collect(),
             earlier: self.earlier(),
             counts: self.told.difference.counts(),

@@ -10,8 +10,8 @@ use shared::disclosure::rule::Rule;
 use shared::disclosure::{Item, Profile, ReceivedRelease, Verdict};
 use shared::statistic::Cell;
 use shared::study::StudyProtocol;
-use shared::study::job::Exchange;
 
+use super::Further;
 use super::difference::Difference;
 
 /// Why a rule decided as it did, and what staff can do about it.
@@ -102,7 +102,7 @@ pub(super) fn inference(
     release: &ReceivedRelease,
     items: &[Item],
     difference: &Difference,
-    exchange: Option<&Exchange>,
+    further: &[Further],
 ) -> String {
     let mut text = String::from("The coordinator learns ");
     text.push_str(&cohorts(release));
@@ -135,13 +135,7 @@ pub(super) fn inference(
     if protects {
         earlier(&mut text, difference, k);
     }
-    if let Some(exchange) = exchange {
-        let _ = write!(
-            text,
-            " Approving covers up to {} further steps, each with sums over the same patients.",
-            exchange.max_steps
-        );
-    }
+    further.iter().for_each(|one| text.push_str(&one.inference));
     text.push_str(" It sees no row, no identifier, no image, and not who is in which group.");
     text
 }

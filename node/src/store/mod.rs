@@ -7,6 +7,7 @@
 
 mod change;
 mod leave;
+mod masked;
 mod pause;
 mod spoken;
 mod steps;
@@ -26,6 +27,7 @@ use shared::wire::{LedgerHead, Refusal};
 pub use change::{Change, Eyes};
 use change::{Subject, append, apply};
 pub use leave::Left;
+pub use masked::KeptPart;
 pub use pause::Pause;
 pub use steps::{ExchangeEnd, StepKey, StoredStep};
 
@@ -39,6 +41,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0003_steps.sql"),
     include_str!("0004_spoken.sql"),
     include_str!("0005_endorsed.sql"),
+    include_str!("0006_masked.sql"),
 ];
 /// Marks the file as ours: "FVND".
 const APPLICATION_ID: i64 = 0x4656_4e44;

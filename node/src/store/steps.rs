@@ -4,7 +4,7 @@
 //! From: the daemon.
 //! To: `outbox`, `ledger`, the same after any restart.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 use shared::disclosure::ReleasedBytes;
 use shared::fault::Fault;
@@ -13,8 +13,8 @@ use shared::study::{ExchangeId, Timestamp};
 use shared::wire::Refusal;
 
 use super::change::append_for;
-use super::{Store, StoredJob, digest_column, find_job, unknown_job};
-use crate::ledger::Event;
+use super::{Store, StoredJob, WriteFault, digest_column, find_job, unknown_job};
+use crate::ledger::{Event, Masked};
 use crate::waypoint;
 
 /// One step as it came.
@@ -137,43 +137,10 @@ impl Store {
         &self,
         key: StepKey<'_>,
         bytes: &ReleasedBytes,
-        (policy, approver): (Digest, &str),
+        by: (Digest, &str),
         now: Timestamp,
     ) -> Result<(), Fault> {
-        self.write(|sql| {
-            let added = sql.execute(
-                "UPDATE step SET id = ?4, digest = ?5, bytes = ?6
-                 WHERE job = ?1 AND exchange = ?2 AND step = ?3 AND bytes IS NULL",
-                params![
-                    key.job.digest.to_string(),
-                    key.exchange.as_str(),
-                    key.step,
-                    bytes.id().to_string(),
-                    bytes.digest().to_string(),
-                    bytes.bytes()
-                ],
-            )?;
-            if added == 0 {
-                return Ok(());
-            }
-            waypoint::pass("node.step.inside");
-            let input: Digest = sql.query_row(
-                "SELECT input FROM step WHERE job = ?1 AND exchange = ?2 AND step = ?3",
-                params![key.job.digest.to_string(), key.exchange.as_str(), key.step],
-                |row| digest_column(row, 0),
-            )?;
-            let event = Event::Step {
-                exchange: key.exchange.clone(),
-                step: key.step,
-                input,
-                release: bytes.id(),
-                digest: bytes.digest(),
-                size: bytes.bytes().len() as u64,
-                policy,
-                approver: approver.to_owned(),
-            };
-            append_for(sql, key.job, now, event)
-        })
+        self.write(|sql| answer(sql, key, bytes, (by, None), now))
     }
 
     /// The coordinator has confirmed the answer to a step.
@@ -305,4 +272,49 @@ impl Store {
             .optional()
         })
     }
+}
+
+/// The answer to a step inside a running transaction, with its ledger entry; an answer once
+/// given stays.
+pub(super) fn answer(
+    sql: &Transaction<'_>,
+    key: StepKey<'_>,
+    bytes: &ReleasedBytes,
+    ((policy, approver), masked): ((Digest, &str), Option<Masked>),
+    now: Timestamp,
+) -> Result<(), WriteFault> {
+    let place = (key.job.digest.to_string(), key.exchange.as_str(), key.step);
+    let added = sql.execute(
+        "UPDATE step SET id = ?4, digest = ?5, bytes = ?6
+         WHERE job = ?1 AND exchange = ?2 AND step = ?3 AND bytes IS NULL",
+        params![
+            place.0,
+            place.1,
+            place.2,
+            bytes.id().to_string(),
+            bytes.digest().to_string(),
+            bytes.bytes()
+        ],
+    )?;
+    if added == 0 {
+        return Ok(());
+    }
+    waypoint::pass("node.step.inside");
+    let input = sql.query_row(
+        "SELECT input FROM step WHERE job = ?1 AND exchange = ?2 AND step = ?3",
+        params![place.0, place.1, place.2],
+        |row| digest_column(row, 0),
+    )?;
+    let event = Event::Step {
+        exchange: key.exchange.clone(),
+        step: key.step,
+        input,
+        release: bytes.id(),
+        digest: bytes.digest(),
+        size: bytes.bytes().len() as u64,
+        policy,
+        approver: approver.to_owned(),
+        masked,
+    };
+    append_for(sql, key.job, now, event)
 }

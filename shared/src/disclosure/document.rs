@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{CanonicalError, Digest, check_canonical};
+use crate::masking::step::Answer;
 use crate::statistic::{Disclosed, Statistic};
 use crate::study::{ExchangeId, RoundId, SiteSlug, StudySlug};
 
@@ -101,6 +102,9 @@ pub struct ReceivedRelease {
     pub id: Digest,
     /// The statistics.
     pub statistics: Vec<Statistic<Disclosed>>,
+    /// The site's message of a step of a masked sum, which has no statistics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked: Option<Answer>,
 }
 
 /// Why bytes are no release.

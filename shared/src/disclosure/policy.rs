@@ -227,6 +227,22 @@ impl Policy {
         })
     }
 
+    /// The policy under which a sum over hospitals is reviewed once it is opened: that of the
+    /// shipped profile `standard`, with the strictest smallest cell of the hospitals in it.
+    /// Counts are not rounded and blocks are limited by their size alone, since behind each stand
+    /// the patients of all hospitals.
+    ///
+    /// # Errors
+    /// [`PolicyFault`] when the shipped policy does not read, which is a defect.
+    pub fn over_hospitals(min_cell: u64) -> Result<Self, PolicyFault> {
+        let mut policy = Self::parse(STANDARD)?.tightened(min_cell);
+        policy.file.rounding = 1;
+        policy.file.max_blocks = usize::MAX;
+        let words = format!("fedval.policy-over-hospitals/1 {}", policy.file.min_cell);
+        policy.digest = Digest::of(words.as_bytes());
+        Ok(policy)
+    }
+
     /// The same policy, at least as strict as a study asks.
     #[must_use]
     pub fn tightened(mut self, min_cell: u64) -> Self {

@@ -7,8 +7,10 @@
 use serde::Serialize;
 
 use super::document::{Header, ReceiveFault, ReceivedRelease};
+use super::policy::Policy;
 use super::review::{Decision, Reviewed};
 use crate::identity::{CanonicalError, Digest, to_canonical};
+use crate::masking::step::Answer;
 use crate::statistic::{Disclosed, Statistic};
 
 /// A reviewed release.
@@ -21,6 +23,8 @@ struct Document {
     header: Header,
     id: Digest,
     statistics: Vec<Statistic<Disclosed>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    masked: Option<Answer>,
 }
 
 impl Reviewed {
@@ -39,12 +43,28 @@ impl Reviewed {
                 header,
                 id,
                 statistics,
+                masked: None,
             },
         })
     }
 }
 
 impl Released {
+    /// One message of a masked sum, which the mask's own states made (`disclosure::masked`).
+    pub(super) fn masked(policy: &Policy, mut header: Header, answer: Answer) -> Self {
+        header.policy = policy.stamp();
+        header.clustered = false;
+        let id = header.id();
+        Self {
+            document: Document {
+                header,
+                id,
+                statistics: Vec::new(),
+                masked: Some(answer),
+            },
+        }
+    }
+
     /// The content-derived id.
     pub fn id(&self) -> Digest {
         self.document.id

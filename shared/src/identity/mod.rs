@@ -8,6 +8,7 @@ mod canonical;
 mod digest;
 mod document;
 mod signing;
+mod succession;
 mod token;
 mod words;
 
@@ -21,5 +22,6 @@ pub use document::{
 pub use signing::{
     CountingEntropy, Entropy, InvalidKeyText, NoEntropy, PublicKey, Serial, Signature, SigningKey,
 };
+pub use succession::{SUCCESSIONS_MAX, Succession, succeeds};
 pub use token::{InvitationSecret, JoinToken, SECRET_BYTES, TokenFault};
 pub use words::{WORD_COUNT, enrolment_words, words_agree};

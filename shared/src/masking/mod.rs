@@ -24,6 +24,7 @@ mod message;
 mod roster;
 mod sharing;
 pub mod site;
+pub mod step;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -12,6 +12,7 @@ pub mod detection;
 mod estimate;
 mod failure;
 mod fairness;
+pub mod masked;
 mod mean;
 pub mod meta_regression;
 pub mod moderator;

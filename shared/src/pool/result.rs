@@ -12,6 +12,7 @@ pub use super::fairness::{
     AdjustedGap, AxisFairness, AxisRepresentation, BetweenSites, Interaction, MergedLevel,
     MergedLevels, MergedSpread, SiteDisparities, SiteRepresentation,
 };
+use super::masked::MaskedPool;
 use super::moderator::ModeratorAnalysis;
 use super::one_stage::OneStage;
 pub use super::permutation::{PooledPermutation, SitePermutation};
@@ -84,6 +85,9 @@ pub struct PooledStudy {
     /// Calibration over the rows of all sites, by steps; empty when the protocol does not plan it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub one_stage: Vec<OneStage>,
+    /// The masked sum over hospitals; absent when the protocol plans none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked: Option<MaskedPool>,
     /// Sensitivity and specificity over external sites together, per model and threshold.
     #[serde(default)]
     pub bivariate: Vec<SummaryPoint>,

@@ -4,11 +4,12 @@
 //! From: `coordinator::intake` (checked releases), `fedval pool` (release files).
 //! To: `report`.
 
+use super::masked::SumOutcome;
 use super::one_stage::{self, Exchange};
 use super::result::{PooledStudy, SiteOutcome, SiteResult};
 use super::{
-    analysis, calibration, curve, failure, fairness, moderator, permutation, summary_point, table,
-    utility, verdict, withheld,
+    analysis, calibration, curve, failure, fairness, masked, moderator, permutation, summary_point,
+    table, utility, verdict, withheld,
 };
 use crate::disclosure::ReceivedRelease;
 use crate::identity::Digest;
@@ -45,15 +46,24 @@ pub fn pool(
     facts: RoundFacts,
     answers: Vec<(SiteSlug, SiteAnswer)>,
 ) -> PooledStudy {
-    pool_with_steps(protocol, facts, answers, None)
+    pool_with_steps(protocol, facts, answers, Steps::default())
 }
 
-/// The same with the round's exchange of several steps.
+/// What a round's exchanges of several steps came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Steps<'a> {
+    /// Newton blocks.
+    pub exchange: Option<&'a Exchange>,
+    /// The masked sum.
+    pub masked: Option<&'a SumOutcome>,
+}
+
+/// The same with the round's exchanges of several steps.
 pub fn pool_with_steps(
     protocol: &StudyProtocol,
     facts: RoundFacts,
     answers: Vec<(SiteSlug, SiteAnswer)>,
-    exchange: Option<&Exchange>,
+    steps: Steps<'_>,
 ) -> PooledStudy {
     let sites: Vec<SiteResult> = protocol
         .site
@@ -87,7 +97,8 @@ pub fn pool_with_steps(
         tables: table::all(&sites),
         crossed: utility::crossed(protocol, &sites),
         benefit: utility::curves(protocol, &sites),
-        one_stage: one_stage::all(protocol, exchange),
+        one_stage: one_stage::all(protocol, steps.exchange),
+        masked: steps.masked.map(|sum| masked::of(protocol, sum)),
         bivariate: summary_point::all(protocol, &sites),
         withheld: withheld::all(&sites),
         rounded: withheld::rounded(&sites),

@@ -186,6 +186,7 @@ pub fn rules(kind: StatisticKind) -> &'static str {
         StatisticKind::Subgroup => "D2 D3 D4 D5 D8 L2 L3",
         StatisticKind::Contingency => "D2 D3 D4 L2 L3",
         StatisticKind::CalibrationBlock => "D19",
+        StatisticKind::MaskedSums => "D1 D8 L2",
         StatisticKind::Sensitivity => "D5 D8 L2",
         StatisticKind::Segmentation => "D2 D3 D9 D11",
         StatisticKind::Lesions | StatisticKind::Detection => "D5 D11",

@@ -115,8 +115,8 @@ impl Planned<'_> {
             StatisticKind::Segmentation => self.masks(),
             StatisticKind::Lesions => self.lesions(),
             StatisticKind::Detection => self.detection(),
-            // Measured step by step, by `calibration_block::measure`.
-            StatisticKind::CalibrationBlock => Vec::new(),
+            // Measured in exchanges of their own: `calibration_block::measure`, `masked_sums`.
+            StatisticKind::CalibrationBlock | StatisticKind::MaskedSums => Vec::new(),
             StatisticKind::CaseMix => models
                 .filter_map(|model| case_mix::measure(set, self.areas, model))
                 .flatten()

@@ -30,6 +30,7 @@ pub mod histogram;
 pub mod lesion;
 mod level_totals;
 pub mod listing;
+pub mod masked_sums;
 pub mod masks;
 pub mod measure;
 pub mod metric;

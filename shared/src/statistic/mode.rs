@@ -79,6 +79,7 @@ fn merge(kind: StatisticKind) -> Merge {
         StatisticKind::Characteristics => Merge::Moments,
         StatisticKind::Histogram
         | StatisticKind::CalibrationBins
+        | StatisticKind::MaskedSums
         | StatisticKind::Segmentation
         | StatisticKind::Detection => Merge::Histogram,
         StatisticKind::Permutation => Merge::Permutation,
@@ -148,6 +149,11 @@ fn leaves(kind: StatisticKind) -> (&'static str, &'static str) {
         StatisticKind::CalibrationBlock => (
             "nothing; the round goes on without the one-stage figure",
             "per step log-likelihood, score and information",
+        ),
+        StatisticKind::MaskedSums => (
+            "masked numbers, which say nothing by themselves; the sum over hospitals is reviewed \
+             with its own counts before anybody reads it",
+            "the same",
         ),
         StatisticKind::Missing => (
             "the parts of each count, where all of them are large",

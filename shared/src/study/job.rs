@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::masked;
 use super::plan::{self, StatisticKind};
 use super::step::CALIBRATION;
 use super::{
@@ -65,12 +66,31 @@ fn calibration(protocol: &StudyProtocol, site: &SiteSlug) -> Option<Exchange> {
     })
 }
 
+/// The exchange of masked sums that `protocol` plans for `site`, likewise.
+fn masked_sums(protocol: &StudyProtocol, site: &SiteSlug) -> Option<Exchange> {
+    protocol.masked_sums?;
+    let external = protocol.find_site(site)?.role == SiteRole::External;
+    let id = masked::EXCHANGE.parse().ok().filter(|_| external)?;
+    Some(Exchange {
+        id,
+        max_steps: masked::STEPS,
+        statistics: vec![StatisticKind::MaskedSums.as_str().to_owned()],
+    })
+}
+
+/// The exchanges of several steps that `protocol` plans for `site`, in the order of a job.
+fn in_steps(protocol: &StudyProtocol, site: &SiteSlug) -> Vec<Exchange> {
+    let planned = [calibration(protocol, site), masked_sums(protocol, site)];
+    planned.into_iter().flatten().collect()
+}
+
 /// The name of the exchange that asks for the planned statistics once.
 pub const MEASURE: &str = "measure";
 
 impl Job {
     /// The job that asks `site` once for everything the protocol plans and, where it plans the
-    /// one-stage calibration and the site is external, then step by step for its blocks.
+    /// one-stage calibration or masked sums and the site is external, then step by step for
+    /// those.
     pub fn measure(
         protocol: &StudyProtocol,
         digest: Digest,
@@ -89,7 +109,7 @@ impl Job {
             max_steps: 1,
             statistics,
         }];
-        exchanges.extend(calibration(protocol, &site));
+        exchanges.extend(in_steps(protocol, &site));
         Self {
             study: protocol.slug.clone(),
             protocol: digest,
@@ -101,11 +121,16 @@ impl Job {
         }
     }
 
-    /// The exchange of several steps that this job declares.
-    pub fn stepped(&self) -> Option<&Exchange> {
-        self.exchanges
-            .iter()
-            .find(|exchange| exchange.id.as_str() == CALIBRATION)
+    /// The exchanges of several steps that this job declares.
+    pub fn in_steps(&self) -> impl Iterator<Item = &Exchange> {
+        let stepped =
+            |exchange: &&Exchange| [CALIBRATION, masked::EXCHANGE].contains(&exchange.id.as_str());
+        self.exchanges.iter().filter(stepped)
+    }
+
+    /// The exchange of several steps called `id`, if this job declares it.
+    pub fn stepped(&self, id: &ExchangeId) -> Option<&Exchange> {
+        self.in_steps().find(|exchange| exchange.id == *id)
     }
 
     /// Signs the job; the result's digest is the job's id.
@@ -136,7 +161,7 @@ impl Job {
     }
 
     /// Whether the job may run for `site` now under `protocol`, and which statistics it asks for
-    /// in its first exchange. A second one must be, word for word, the one that the protocol
+    /// in its first exchange. Further ones must be, word for word, those that the protocol
     /// plans. Clocks may differ by five minutes.
     ///
     /// # Errors
@@ -158,12 +183,10 @@ impl Job {
         if expired || self.issued_at.unix() > now.plus_seconds(SKEW_S).unix() {
             return Err(Refusal::Expired);
         }
-        let (exchange, stepped) = match self.exchanges.as_slice() {
-            [exchange] => (exchange, None),
-            [exchange, stepped] => (exchange, Some(stepped)),
-            [] | [_, _, _, ..] => return Err(Refusal::UnknownForm),
+        let Some((exchange, stepped)) = self.exchanges.split_first() else {
+            return Err(Refusal::UnknownForm);
         };
-        if stepped.is_some() && stepped != calibration(protocol, site).as_ref() {
+        if !stepped.is_empty() && stepped != in_steps(protocol, site) {
             return Err(Refusal::UnknownForm);
         }
         if exchange.id.as_str() != MEASURE || exchange.max_steps != 1 {

@@ -9,6 +9,7 @@ mod id;
 pub mod intervals;
 pub mod job;
 pub mod lock;
+pub mod masked;
 pub mod plan;
 mod protocol;
 mod refusal;

@@ -66,6 +66,8 @@ kinds! {
     Permutation = "permutation", "how far each model's ranking is from what shuffled outcomes would give, with its variance; for small sites the exact p value";
     /// Newton blocks of the one-stage calibration; in steps of their own.
     CalibrationBlock = "calibration-block", "per step of the one-stage calibration: log-likelihood, score and information of two coefficients";
+    /// Masked sums; in steps of their own.
+    MaskedSums = "masked-sums", "added to those of at least three other hospitals so that only the sum can be read: score histograms by outcome, of each model and of each subgroup level";
     /// Case mix.
     CaseMix = "case-mix", "the standard deviation of the linear predictor and the c-statistic that the predictions themselves imply";
     /// Absent predictions and reference standards.
@@ -124,6 +126,7 @@ pub fn kinds(protocol: &StudyProtocol) -> Vec<StatisticKind> {
             }
             StatisticKind::Contingency => !protocol.subgroup.is_empty(),
             StatisticKind::CalibrationBlock
+            | StatisticKind::MaskedSums
             | StatisticKind::Segmentation
             | StatisticKind::Lesions
             | StatisticKind::Detection => false,
@@ -163,7 +166,11 @@ fn pairs(protocol: &StudyProtocol) -> bool {
 
 /// The kinds that `protocol` asks of external sites step by step, in exchanges of their own.
 pub fn stepped(protocol: &StudyProtocol) -> Vec<StatisticKind> {
-    let planned = protocol.one_stage_calibration.is_some();
-    let kinds = planned.then_some(StatisticKind::CalibrationBlock);
-    kinds.into_iter().collect()
+    let blocks = protocol.one_stage_calibration.is_some();
+    let sums = protocol.masked_sums.is_some();
+    let kinds = [
+        blocks.then_some(StatisticKind::CalibrationBlock),
+        sums.then_some(StatisticKind::MaskedSums),
+    ];
+    kinds.into_iter().flatten().collect()
 }

@@ -108,6 +108,9 @@ pub struct StudyProtocol {
     /// not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub one_stage_calibration: Option<OneStageCalibration>,
+    /// Masked sums over external sites; absent when they are not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked_sums: Option<MaskedSums>,
     /// What the study asks of a site's disclosure policy; a site may only be stricter.
     pub disclosure: DisclosureWish,
     /// How rounds run.

@@ -18,6 +18,7 @@ use crate::numeric::distribution::inverse_logit;
 mod extra;
 mod formula;
 mod intervals;
+mod masked;
 mod segmentation;
 mod utility;
 
@@ -144,6 +145,7 @@ pub fn check(protocol: &StudyProtocol) -> Vec<Problem> {
     design(protocol, &mut found);
     intervals::check(protocol, &mut found);
     one_stage(protocol, &mut found);
+    masked::check(protocol, &mut found);
     sites(protocol, &mut found);
     sample_size(protocol, &mut found);
     extra::check(protocol, &mut found);

@@ -97,3 +97,13 @@ pub struct OneStageCalibration {
     /// Most steps, 1 to 8.
     pub max_steps: u32,
 }
+
+/// Sums over the external sites that the coordinator can read and no site's part of them
+/// (`shared::masking`): score histograms, 2x2 tables and subgroup tables at full resolution.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MaskedSums {
+    /// Minutes that each phase of the exchange waits for a site before it goes on without it,
+    /// 1 to 10080.
+    pub phase_minutes: u32,
+}

@@ -154,6 +154,7 @@ fn without_probabilities(protocol: &StudyProtocol, found: &mut Found) {
             protocol.one_stage_calibration.is_none(),
             "one_stage_calibration",
         ),
+        (protocol.masked_sums.is_none(), "masked_sums"),
         (protocol.permutation.is_none(), "permutation"),
         (protocol.sensitivity.is_empty(), "sensitivity"),
         (protocol.failure.is_none(), "failure"),

@@ -1,0 +1,417 @@
+//! What a hospital adds to a masked sum: score histograms by outcome at the full resolution of the
+//! protocol's grid, of each model over all analysed cases and of the model under validation over
+//! each subgroup level, with the sum of the scores of every bin. From the sum over hospitals
+//! everything follows that a histogram gives: ROC and precision-recall curves, 2x2 tables, AUC
+//! with DeLong's variance, calibration, net benefit, subgroup tables. Opened sums become cases
+//! again, one for each patient of the pool with the mean score of its bin, so that the same code
+//! measures them and the same review lets them out.
+//!
+//! Counts and areas are exact for the binned score; the sum of the predictions (and O:E) is exact to
+//! 2^-33 per case; what depends on scores within a bin (the calibration slope, the Brier score)
+//! differs from the rows' by what the bins' widths allow.
+//!
+//! Merge class H: vectors add, modulo 2^64.
+//!
+//! From: `cases` (a hospital's), a sum that was opened.
+//! To: `disclosure::masked`, which alone lets either leave.
+
+use std::sync::Arc;
+
+use super::Cases;
+use super::Statistic;
+use super::analysis_set::AnalysisSet;
+use super::auc::Areas;
+use super::cases::{Column, Intake, Tally};
+use super::histogram::bin_of;
+use super::measure::measure;
+use super::stage::{Basis, Exact, ExactCount};
+use crate::study::masked::{Layout, Part};
+use crate::study::plan::StatisticKind;
+use crate::study::{ModelRole, StudyProtocol};
+
+/// Binary digits of a score behind the point: 2^-32, so that 2^32 cases add up within 64 bits.
+const FRACTION_BITS: i32 = 32;
+
+/// Statistics measured on the cases of an opened sum.
+const WHOLE: [StatisticKind; 6] = [
+    StatisticKind::Confusion,
+    StatisticKind::Auc,
+    StatisticKind::Histogram,
+    StatisticKind::ObservedExpected,
+    StatisticKind::Calibration,
+    StatisticKind::NetBenefit,
+];
+
+/// The same by subgroup.
+const BY_LEVEL: [StatisticKind; 2] = [StatisticKind::Subgroup, StatisticKind::Contingency];
+
+/// The numbers that a hospital adds. They can be neither printed nor serialised; the hospital's own
+/// database keeps their bytes, for audit.
+pub struct PlainVector(pub(crate) Vec<u64>);
+
+impl PlainVector {
+    /// Eight bytes of each number, little-endian; for the hospital's own disk.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|one| one.to_le_bytes()).collect()
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote; `None` for any other length.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        let numbers = numbers.iter().copied().map(u64::from_le_bytes);
+        rest.is_empty().then(|| Self(numbers.collect()))
+    }
+}
+
+/// One hospital's part, before it is masked, with what the gate must know of it.
+pub struct Contribution {
+    /// The numbers.
+    pub vector: PlainVector,
+    /// By endpoint: all analysed cases, events, non-events.
+    pub(crate) totals: Vec<[ExactCount; 3]>,
+    /// The people behind the difference of each model's numbers from those of the models before it.
+    pub(crate) alike: Vec<Basis>,
+    /// Whether patients contribute several cases.
+    pub(crate) clustered: bool,
+}
+
+impl Contribution {
+    /// The hospital's part. An endpoint without analysed cases adds zeros.
+    pub fn measure(protocol: &StudyProtocol, cases: &Cases) -> Self {
+        let layout = Layout::of(protocol);
+        let mut numbers = vec![1];
+        let mut found = Self {
+            vector: PlainVector(Vec::new()),
+            totals: Vec::new(),
+            alike: Vec::new(),
+            clustered: false,
+        };
+        for endpoint in 0..protocol.endpoint.len() {
+            let of = layout.parts().iter();
+            let own: Vec<Part> = of
+                .filter(|part| part.endpoint == endpoint)
+                .copied()
+                .collect();
+            let Some(set) = AnalysisSet::of(protocol, cases, endpoint) else {
+                let zeros = own.len().saturating_mul(layout.block());
+                numbers.extend(std::iter::repeat_n(0, zeros));
+                continue;
+            };
+            let areas = Areas::of(&set);
+            let models = 0..protocol.model.len();
+            found.alike.extend(models.map(|model| areas.beside(model)));
+            found.clustered |= set.clustered();
+            found.totals.push([
+                set.count(|_| true),
+                set.count(|row| set.outcome[row]),
+                set.count(|row| !set.outcome[row]),
+            ]);
+            for part in own {
+                numbers.extend(block(&set, part, layout.bins()));
+            }
+        }
+        found.vector = PlainVector(numbers);
+        found
+    }
+}
+
+/// Non-events by bin, events by bin, sums of scores by bin.
+fn block(set: &AnalysisSet<'_>, part: Part, bins: usize) -> Vec<u64> {
+    let edges = &set.protocol.histogram.edges;
+    let mut found = vec![0_u64; 3 * bins];
+    let Some(scores) = set.score.get(part.model) else {
+        return found;
+    };
+    for (row, score) in scores.iter().enumerate() {
+        let inside = part.level.is_none_or(|(axis, level)| {
+            let own = set.level.get(axis).and_then(|of| of.get(row));
+            own.is_some_and(|own| usize::from(*own) == level)
+        });
+        if !inside {
+            continue;
+        }
+        let bin = bin_of(edges, *score);
+        found[bin + if set.outcome[row] { bins } else { 0 }] += 1;
+        found[2 * bins + bin] = found[2 * bins + bin].wrapping_add(fixed(*score));
+    }
+    found
+}
+
+/// A score in units of 2^-32.
+fn fixed(score: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a score lies in [0, 1]"
+    )]
+    let units = (score * 2_f64.powi(FRACTION_BITS)).round() as u64;
+    units
+}
+
+/// Why an opened sum is not one of histograms.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SumFault {
+    /// It has another length than the protocol's layout.
+    #[error("the sum has another length than the protocol's layout")]
+    Length,
+    /// It counts another number of hospitals than survived.
+    #[error("the sum counts another number of hospitals than took part")]
+    Hospitals,
+    /// The levels of an axis do not add to all cases.
+    #[error("the levels of an axis do not add to all cases")]
+    Levels,
+    /// The models of an endpoint count different cases.
+    #[error("the models of an endpoint count different cases")]
+    Models,
+    /// A bin's scores cannot lie in the bin.
+    #[error("the scores of a bin cannot lie within it")]
+    Scores,
+    /// It counts more cases than a sum can hold.
+    #[error("the sum counts more than 2^31 cases")]
+    TooLarge,
+}
+
+/// A sum over hospitals, opened; exact, and like a contribution neither printed nor serialised.
+pub struct OpenedSum {
+    layout: Layout,
+    vector: Vec<u64>,
+}
+
+impl OpenedSum {
+    /// Reads the sum over `hospitals` contributions.
+    ///
+    /// # Errors
+    /// [`SumFault`] names what no hospitals' histograms add up to: one of them sent something else.
+    pub fn read(
+        protocol: &StudyProtocol,
+        vector: Vec<u64>,
+        hospitals: usize,
+    ) -> Result<Self, SumFault> {
+        let layout = Layout::of(protocol);
+        if vector.len() != layout.length() {
+            return Err(SumFault::Length);
+        }
+        if vector.first().copied() != u64::try_from(hospitals).ok() {
+            return Err(SumFault::Hospitals);
+        }
+        let sum = Self { layout, vector };
+        sum.check(protocol)?;
+        Ok(sum)
+    }
+
+    fn check(&self, protocol: &StudyProtocol) -> Result<(), SumFault> {
+        const MOST: u64 = 1 << 31;
+        let bins = self.layout.bins();
+        for (index, part) in self.layout.parts().iter().enumerate() {
+            let own = self.block(index);
+            let counts = own.get(..2 * bins).unwrap_or(&[]);
+            let total = counts
+                .iter()
+                .try_fold(0_u64, |sum, count| sum.checked_add(*count));
+            if total.is_none_or(|total| total > MOST) {
+                return Err(SumFault::TooLarge);
+            }
+            for bin in 0..bins {
+                let (low, high) = edges_of(protocol, bin);
+                let count = counts[bin] + counts[bins + bin];
+                let scores = own[2 * bins + bin];
+                // Each score was rounded to half a unit.
+                let least = fixed(low).saturating_sub(1).saturating_mul(count);
+                let most = (fixed(high) + 1).saturating_mul(count);
+                if !(least..=most).contains(&scores) {
+                    return Err(SumFault::Scores);
+                }
+            }
+            self.check_margins(index, *part)?;
+        }
+        Ok(())
+    }
+
+    /// Each axis adds to the whole; each model counts the same cases of each class.
+    fn check_margins(&self, index: usize, part: Part) -> Result<(), SumFault> {
+        if part.level.is_some() {
+            return Ok(());
+        }
+        let bins = self.layout.bins();
+        let whole = self.block(index);
+        let parts = || self.layout.parts().iter().enumerate();
+        let same = |other: &Part| (other.endpoint, other.model) == (part.endpoint, part.model);
+        let axes = parts().filter(|(_, other)| same(other));
+        let axes: std::collections::BTreeSet<usize> =
+            axes.filter_map(|(_, other)| Some(other.level?.0)).collect();
+        for axis in axes {
+            let mut sum = vec![0_u64; whole.len()];
+            for (place, other) in parts() {
+                if same(other) && other.level.is_some_and(|(of, _)| of == axis) {
+                    let own = self.block(place).iter();
+                    sum.iter_mut()
+                        .zip(own)
+                        .for_each(|(sum, own)| *sum = sum.wrapping_add(*own));
+                }
+            }
+            if sum != whole {
+                return Err(SumFault::Levels);
+            }
+        }
+        let classes = |block: &[u64]| -> [u64; 2] {
+            [
+                block.iter().take(bins).sum(),
+                block.iter().skip(bins).take(bins).sum(),
+            ]
+        };
+        let first = parts()
+            .find(|(_, other)| other.endpoint == part.endpoint && other.level.is_none())
+            .map(|(place, _)| classes(self.block(place)));
+        if first == Some(classes(whole)) {
+            Ok(())
+        } else {
+            Err(SumFault::Models)
+        }
+    }
+
+    fn block(&self, index: usize) -> &[u64] {
+        let size = self.layout.block();
+        let from = index.saturating_mul(size).saturating_add(1);
+        self.vector.get(from..from + size).unwrap_or(&[])
+    }
+
+    /// Events and non-events of each endpoint, in the protocol's order.
+    pub fn totals(&self) -> Vec<[u64; 2]> {
+        let bins = self.layout.bins();
+        let mut totals = Vec::new();
+        for (index, part) in self.layout.parts().iter().enumerate() {
+            if part.level.is_none() && totals.len() == part.endpoint {
+                let own = self.block(index);
+                let non_events = own.iter().take(bins).sum::<u64>();
+                let events = own.iter().skip(bins).take(bins).sum::<u64>();
+                totals.push([events, non_events]);
+            }
+        }
+        totals
+    }
+
+    /// The exact statistics of the sum, each of which a review must let out.
+    pub fn measure(&self, protocol: &StudyProtocol) -> Vec<Statistic<Exact>> {
+        let mut found = Vec::new();
+        for part in self.layout.parts() {
+            if part.level.is_some() {
+                continue;
+            }
+            let whole = narrowed(protocol, *part, None);
+            let cases = self.cases(protocol, *part, None);
+            let index = protocol.model.get(part.model);
+            let index = index.is_some_and(|model| model.role == ModelRole::Index);
+            if index {
+                found.extend(measure(&whole, &cases, &[StatisticKind::Flow]));
+            }
+            found.extend(measure(&whole, &cases, &WHOLE));
+            if !index {
+                continue;
+            }
+            for axis in 0..protocol.subgroup.len() {
+                let by_level = narrowed(protocol, *part, Some(axis));
+                let cases = self.cases(protocol, *part, Some(axis));
+                let kinds: Vec<StatisticKind> = BY_LEVEL
+                    .into_iter()
+                    .filter(|kind| {
+                        *kind != StatisticKind::Subgroup || !by_level.threshold.is_empty()
+                    })
+                    .collect();
+                found.extend(measure(&by_level, &cases, &kinds));
+            }
+        }
+        found
+    }
+
+    /// One case for each patient of the sum: the mean score of the bin, the outcome, the level of
+    /// `axis`.
+    fn cases(&self, protocol: &StudyProtocol, part: Part, axis: Option<usize>) -> Cases {
+        let bins = self.layout.bins();
+        let (mut outcome, mut score, mut level) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, other) in self.layout.parts().iter().enumerate() {
+            let same = (other.endpoint, other.model) == (part.endpoint, part.model);
+            if !same || other.level.map(|(of, _)| of) != axis {
+                continue;
+            }
+            let place = other.level.and_then(|(_, place)| u16::try_from(place).ok());
+            let own = self.block(index);
+            for bin in 0..bins {
+                let (without, with) = (own[bin], own[bins + bin]);
+                let mean = mean(own[2 * bins + bin], without + with, edges_of(protocol, bin));
+                for (event, count) in [(false, without), (true, with)] {
+                    for _ in 0..count {
+                        outcome.push(Some(event));
+                        score.push(Some(mean));
+                        level.push(place.unwrap_or(0));
+                    }
+                }
+            }
+        }
+        let patients = u32::try_from(outcome.len()).unwrap_or(u32::MAX);
+        let rows = u64::from(patients);
+        Cases {
+            patient: (0..patients).collect(),
+            patients,
+            outcome: vec![outcome],
+            score: vec![score],
+            masks: vec![None],
+            earlier: Arc::from([]),
+            level: axis.map(|_| level).into_iter().collect(),
+            column: protocol.field.iter().map(|_| Column::Withheld).collect(),
+            intake: Intake {
+                records: Tally {
+                    rows,
+                    patients: rows,
+                },
+                ..Intake::default()
+            },
+        }
+    }
+}
+
+/// Lower and upper edge of a bin.
+fn edges_of(protocol: &StudyProtocol, bin: usize) -> (f64, f64) {
+    let edges = &protocol.histogram.edges;
+    let low = bin.checked_sub(1).and_then(|below| edges.get(below));
+    let high = edges.get(bin);
+    (low.copied().unwrap_or(0.0), high.copied().unwrap_or(1.0))
+}
+
+/// The mean of `count` scores that add to `sum` units, within its bin: rounding may not carry a
+/// score over an edge, which may be a threshold.
+fn mean(sum: u64, count: u64, (low, high): (f64, f64)) -> f64 {
+    if count == 0 {
+        return low;
+    }
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a score needs no more than 53 bits"
+    )]
+    let mean = sum as f64 / count as f64 / 2_f64.powi(FRACTION_BITS);
+    let most = if high < 1.0 { high.next_down() } else { 1.0 };
+    mean.clamp(low, most)
+}
+
+/// The protocol of one endpoint, one model and at most one axis.
+fn narrowed(protocol: &StudyProtocol, part: Part, axis: Option<usize>) -> StudyProtocol {
+    let mut narrow = protocol.clone();
+    narrow.endpoint = one(&protocol.endpoint, part.endpoint);
+    narrow.model = one(&protocol.model, part.model);
+    for model in &mut narrow.model {
+        model.role = ModelRole::Index;
+    }
+    narrow.subgroup = axis.map_or_else(Vec::new, |axis| one(&protocol.subgroup, axis));
+    let (models, endpoints) = (narrow.model.clone(), narrow.endpoint.clone());
+    narrow.threshold.retain(|entry| {
+        models.iter().any(|model| model.id == entry.model)
+            && endpoints.iter().any(|one| one.id == entry.endpoint)
+    });
+    narrow.sensitivity.clear();
+    narrow.failure = None;
+    narrow.comparison = None;
+    narrow
+}
+
+fn one<T: Clone>(items: &[T], index: usize) -> Vec<T> {
+    items.get(index).cloned().into_iter().collect()
+}
