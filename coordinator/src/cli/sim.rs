@@ -22,9 +22,13 @@ pub(super) struct Sim {
     /// What is simulated.
     #[arg(long, value_enum, default_value_t = Template::Binary)]
     template: Template,
-    /// Disclosure policy of every simulated hospital.
-    #[arg(long, value_enum, default_value_t = Policy::OpenData)]
-    policy: Policy,
+    /// How many hospitals the template "screening" has, 4 to 40.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(4..=40))]
+    sites: Option<u64>,
+    /// Disclosure policy of every simulated hospital; default: open-data, and standard for
+    /// "screening".
+    #[arg(long, value_enum)]
+    policy: Option<Policy>,
     /// Where to write the report bundle.
     #[arg(long, value_name = "DIR", default_value = "fedval-report")]
     out: PathBuf,
@@ -45,15 +49,8 @@ enum Template {
     Binary,
     /// Masks of three made-up hospitals, in NIfTI and DICOM, made by seed.
     Segmentation,
-}
-
-impl From<Template> for SimStudy {
-    fn from(template: Template) -> Self {
-        match template {
-            Template::Binary => Self::Binary,
-            Template::Segmentation => Self::Segmentation,
-        }
-    }
+    /// A screening study with masked sums over made-up hospitals, made by seed.
+    Screening,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -92,13 +89,17 @@ impl Sim {
         };
         let out = absolute(&self.out)?;
         let keep = self.keep.as_deref().map(absolute).transpose()?;
-        let policy = Profile::from(self.policy);
+        let study = self.study()?;
+        let usual = match study {
+            SimStudy::Binary | SimStudy::Segmentation => Policy::OpenData,
+            SimStudy::Screening(_) => Policy::Standard,
+        };
+        let policy = Profile::from(self.policy.unwrap_or(usual));
         let say = |words: &str| {
             if !manners.quiet {
                 eprintln!("{words}");
             }
         };
-        let study = SimStudy::from(self.template);
         simulate(&Plan {
             study,
             policy,
@@ -113,13 +114,15 @@ impl Sim {
             open(&report);
         }
         let template = match study {
-            SimStudy::Binary => "",
-            SimStudy::Segmentation => "--template segmentation ",
+            SimStudy::Binary => String::new(),
+            SimStudy::Segmentation => "--template segmentation ".to_owned(),
+            SimStudy::Screening(sites) => format!("--template screening --sites {sites} "),
         };
-        let other = if policy == Profile::OpenData {
-            Profile::Standard
-        } else {
-            Profile::OpenData
+        let other = match (study, policy) {
+            (SimStudy::Screening(_), Profile::Strict) => Profile::Standard,
+            (SimStudy::Screening(_), _) => Profile::Strict,
+            (_, Profile::OpenData) => Profile::Standard,
+            (_, _) => Profile::OpenData,
         };
         let other = format!(
             "fedval sim {template}--policy {} --out {}-{}",
@@ -138,6 +141,23 @@ impl Sim {
         }
         let _ = writeln!(text, "report  {}", report.display());
         Ok(Answer::new(text, &data)?.next(other))
+    }
+}
+
+impl Sim {
+    fn study(&self) -> Result<SimStudy, Fault> {
+        const SITES: u64 = 8;
+        match self.template {
+            Template::Screening => Ok(SimStudy::Screening(self.sites.unwrap_or(SITES))),
+            Template::Binary | Template::Segmentation if self.sites.is_some() => Err(Fault::new(
+                Code::UsageInvalid,
+                "this template has hospitals of its own",
+                "--sites goes with --template screening",
+                "leave --sites out",
+            )),
+            Template::Binary => Ok(SimStudy::Binary),
+            Template::Segmentation => Ok(SimStudy::Segmentation),
+        }
     }
 }
 

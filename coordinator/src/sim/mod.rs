@@ -5,6 +5,8 @@
 //! From: `cli::sim`, the bundled example.
 //! To: a report bundle, written by the same `fedval report build` as any other.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,7 @@ use shared::disclosure::Profile;
 use shared::fault::{Code, Fault};
 
 mod process;
+pub mod screening;
 
 use process::{Child, run};
 
@@ -22,19 +25,21 @@ pub enum SimStudy {
     Binary,
     /// Masks of three made-up hospitals, made by seed.
     Segmentation,
+    /// A screening study with masked sums over so many made-up hospitals, made by seed.
+    Screening(u64),
 }
 
 /// One simulated hospital: its slug, its name, what it has.
 struct Hospital {
-    slug: &'static str,
-    name: &'static str,
+    slug: String,
+    name: String,
     data: Data,
 }
 
 /// What a simulated hospital has.
 enum Data {
     /// A table, as it stands.
-    Table(&'static [u8]),
+    Table(Cow<'static, [u8]>),
     /// Masks that the node's program makes, and the table that names them.
     Masks {
         seed: &'static str,
@@ -42,86 +47,95 @@ enum Data {
     },
 }
 
-const TABLES: [Hospital; 4] = [
-    Hospital {
-        slug: "cleveland",
-        name: "Cleveland Clinic",
-        data: Data::Table(include_bytes!(
-            "../../../configs/examples/heart/data/cleveland.csv"
-        )),
-    },
-    Hospital {
-        slug: "hungarian",
-        name: "Hungarian Institute of Cardiology",
-        data: Data::Table(include_bytes!(
-            "../../../configs/examples/heart/data/hungarian.csv"
-        )),
-    },
-    Hospital {
-        slug: "switzerland",
-        name: "University Hospitals Zurich and Basel",
-        data: Data::Table(include_bytes!(
-            "../../../configs/examples/heart/data/switzerland.csv"
-        )),
-    },
-    Hospital {
-        slug: "va",
-        name: "VA Medical Center Long Beach",
-        data: Data::Table(include_bytes!(
-            "../../../configs/examples/heart/data/va.csv"
-        )),
-    },
+macro_rules! public_table {
+    ($slug:literal, $name:literal) => {
+        (
+            $slug,
+            $name,
+            include_bytes!(concat!(
+                "../../../configs/examples/heart/data/",
+                $slug,
+                ".csv"
+            ))
+            .as_slice(),
+        )
+    };
+}
+
+const TABLES: [(&str, &str, &[u8]); 4] = [
+    public_table!("cleveland", "Cleveland Clinic"),
+    public_table!("hungarian", "Hungarian Institute of Cardiology"),
+    public_table!("switzerland", "University Hospitals Zurich and Basel"),
+    public_table!("va", "VA Medical Center Long Beach"),
 ];
 
-const MASKS: [Hospital; 3] = [
-    Hospital {
-        slug: "north",
-        name: "Simulated hospital North",
-        data: Data::Masks {
-            seed: "1",
-            form: "nifti",
-        },
-    },
-    Hospital {
-        slug: "south",
-        name: "Simulated hospital South",
-        data: Data::Masks {
-            seed: "2",
-            form: "nifti-packed",
-        },
-    },
-    Hospital {
-        slug: "coast",
-        name: "Simulated hospital Coast",
-        data: Data::Masks {
-            seed: "3",
-            form: "dicom-seg",
-        },
-    },
+const MASKS: [(&str, &str, &str, &str); 3] = [
+    ("north", "Simulated hospital North", "1", "nifti"),
+    ("south", "Simulated hospital South", "2", "nifti-packed"),
+    ("coast", "Simulated hospital Coast", "3", "dicom-seg"),
 ];
 
 impl SimStudy {
     /// The protocol's source.
-    pub fn source(self) -> &'static str {
+    pub fn source(self) -> String {
         match self {
-            Self::Binary => include_str!("../../../configs/examples/heart/study.toml"),
-            Self::Segmentation => include_str!("../../../configs/examples/masks/study.toml"),
+            Self::Binary => include_str!("../../../configs/examples/heart/study.toml").to_owned(),
+            Self::Segmentation => {
+                include_str!("../../../configs/examples/masks/study.toml").to_owned()
+            }
+            Self::Screening(_) => {
+                let text = include_str!("../../../configs/examples/screening/study.toml");
+                let hospitals = self.hospitals().into_iter().map(|hospital| {
+                    format!(
+                        "\n[[site]]\nslug = \"{}\"\ndisplay_name = \"{}\"\nrole = \"external\"\n",
+                        hospital.slug, hospital.name
+                    )
+                });
+                text.to_owned() + &hospitals.collect::<String>()
+            }
         }
     }
 
     /// Its short name, as in the source.
-    fn slug(self) -> &'static str {
+    pub fn slug(self) -> &'static str {
         match self {
             Self::Binary => "heart-disease",
             Self::Segmentation => "simulated-masks",
+            Self::Screening(_) => "simulated-screening",
         }
     }
 
-    fn hospitals(self) -> &'static [Hospital] {
+    fn hospitals(self) -> Vec<Hospital> {
+        let hospital = |slug: &str, name: &str, data| Hospital {
+            slug: slug.to_owned(),
+            name: name.to_owned(),
+            data,
+        };
         match self {
-            Self::Binary => &TABLES,
-            Self::Segmentation => &MASKS,
+            Self::Binary => TABLES
+                .into_iter()
+                .map(|(slug, name, table)| hospital(slug, name, Data::Table(Cow::Borrowed(table))))
+                .collect(),
+            Self::Segmentation => MASKS
+                .into_iter()
+                .map(|(slug, name, seed, form)| hospital(slug, name, Data::Masks { seed, form }))
+                .collect(),
+            Self::Screening(sites) => (1..=sites)
+                .map(|number| {
+                    let table = Cow::Owned(screening::table(number).into_bytes());
+                    hospital(
+                        &format!("hospital-{number:02}"),
+                        &format!("Simulated hospital {number}"),
+                        Data::Table(table),
+                    )
+                })
+                .collect(),
         }
+    }
+
+    /// Whether its hospitals share masks, and so must know each other's keys.
+    fn has_peers(self) -> bool {
+        matches!(self, Self::Screening(_))
     }
 }
 
@@ -258,8 +272,11 @@ impl Sim<'_> {
     /// All enrolments, then all nodes.
     fn hospitals(&self) -> Result<Vec<Child>, Fault> {
         let hospitals = self.plan.study.hospitals();
-        for hospital in hospitals {
+        for hospital in &hospitals {
             self.enrol(hospital)?;
+        }
+        if self.plan.study.has_peers() {
+            self.acquaint(&hospitals)?;
         }
         hospitals
             .iter()
@@ -275,11 +292,34 @@ impl Sim<'_> {
     }
 
     fn config(&self, hospital: &Hospital) -> PathBuf {
-        self.state.join(hospital.slug).join("node.toml")
+        self.state.join(&hospital.slug).join("node.toml")
+    }
+
+    /// Every hospital writes down the keys of all others, as its people would by telephone.
+    fn acquaint(&self, hospitals: &[Hospital]) -> Result<(), Fault> {
+        let mut lines =
+            String::from("\n[peers]    # by telephone, never by way of the coordinator\n");
+        for hospital in hospitals {
+            let config = text(&self.config(hospital));
+            let arguments = ["--config", &config, "peer", "own", "--format", "json"];
+            let told = run(self.plan.node, self.state, &arguments, &[])?;
+            let _ = writeln!(
+                lines,
+                "{} = \"{}\"",
+                hospital.slug,
+                field(&told, "/data/key")?
+            );
+        }
+        self.say("$ fedval-node peer own                  # at each hospital, told to all others");
+        for hospital in hospitals {
+            let known = self.node_toml(hospital) + &lines;
+            self.write(&self.config(hospital), known.as_bytes())?;
+        }
+        Ok(())
     }
 
     fn enrol(&self, hospital: &Hospital) -> Result<(), Fault> {
-        let home = self.state.join(hospital.slug);
+        let home = self.state.join(&hospital.slug);
         self.bring(hospital, &home)?;
         self.write(
             &home.join("policy.toml"),
@@ -287,7 +327,7 @@ impl Sim<'_> {
         )?;
         let config = self.config(hospital);
         self.write(&config, self.node_toml(hospital).as_bytes())?;
-        let invited = self.fedval(&["site", "invite", hospital.slug, "--format", "json"])?;
+        let invited = self.fedval(&["site", "invite", &hospital.slug, "--format", "json"])?;
         let token = field(&invited, "/data/token")?;
         self.say(&format!(
             "$ fedval-node join {}...             # at {}",
@@ -303,7 +343,7 @@ impl Sim<'_> {
             .unwrap_or_default()
             .trim()
             .to_owned();
-        self.fedval(&["site", "approve", hospital.slug, "--words", &words])?;
+        self.fedval(&["site", "approve", &hospital.slug, "--words", &words])?;
         join.finish(Duration::from_secs(60))
     }
 
@@ -311,6 +351,10 @@ impl Sim<'_> {
         let Hospital { slug, name, data } = hospital;
         let study = self.plan.study.slug();
         let (table, map) = match data {
+            Data::Table(_) if self.plan.study.has_peers() => (
+                "predictions.csv",
+                format!("\n[study.{study}.masked_sums]\nkeep_days = 30\n"),
+            ),
             Data::Table(_) => ("predictions.csv", String::new()),
             Data::Masks { .. } => (
                 "manifest.csv",
@@ -335,7 +379,7 @@ impl Sim<'_> {
 
     /// The hospital's own data.
     fn bring(&self, hospital: &Hospital, home: &Path) -> Result<(), Fault> {
-        match hospital.data {
+        match &hospital.data {
             Data::Table(bytes) => self.write(&home.join("predictions.csv"), bytes),
             Data::Masks { seed, form } => {
                 self.say(&format!("made-up masks for {}", hospital.name));
