@@ -142,6 +142,12 @@ fn curves(view: View<'_>, model: &ModelId, endpoint: &EndpointId, blocks: &mut V
     }
 }
 
+/// The first part of a figure's id, which no other figure of the report has.
+fn id_of(kind: &str, summed: bool) -> String {
+    let sum = if summed { "-of-sum" } else { "" };
+    format!("{kind}{sum}")
+}
+
 /// Curves of external hospitals, of the others, and the merged one.
 pub(super) type Split<'a> = (
     &'a [&'a MergedCurve],
@@ -179,7 +185,7 @@ fn operating(view: View<'_>, curve: &MergedCurve) -> Vec<(f64, f64)> {
         .collect()
 }
 
-fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Split<'_>) -> Figure {
+pub(super) fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Split<'_>) -> Figure {
     let (external, apart, merged) = split;
     let many = external.len() > 4;
     let make = |curve: &MergedCurve, look: Look, named: bool| Curve {
@@ -231,7 +237,7 @@ fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Spl
             )
         })
         .collect();
-    let id = format!("roc-{model}-{endpoint}");
+    let id = format!("{}-{model}-{endpoint}", id_of("roc", external.is_empty()));
     let title = format!("ROC curves of {name}");
     let description = format!("Area under each curve: {}.", sentence.join("; "));
     let caption = roc_caption(view, (&name, endpoint), split, &lines);
@@ -452,12 +458,13 @@ fn within_site(view: View<'_>, curve: &MergedCurve) -> Option<Row> {
     ))
 }
 
-fn distribution_figure(
+pub(super) fn distribution_figure(
     view: View<'_>,
     model: &ModelId,
     endpoint: &EndpointId,
     curves: &[&MergedCurve],
 ) -> Figure {
+    let summed = curves.iter().all(|curve| curve.site.is_none());
     let thresholds = view.study.protocol.thresholds(model, endpoint);
     let panels: Vec<Panel> = curves
         .iter()
@@ -503,7 +510,7 @@ fn distribution_figure(
              are spread evenly over their bars."
         ),
         svg: distribution::draw(
-            &format!("distribution-{model}-{endpoint}"),
+            &format!("{}-{model}-{endpoint}", id_of("distribution", summed)),
             &title,
             &description,
             &panels,

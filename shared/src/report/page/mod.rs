@@ -16,6 +16,7 @@ mod failure;
 mod fairness;
 mod flow;
 mod front;
+mod masked;
 mod methods;
 mod moderator;
 mod one_stage;
@@ -43,7 +44,7 @@ fn results(view: View<'_>) -> Vec<Section> {
             .chain(comparison)
             .collect();
     }
-    vec![
+    let pages = [
         discrimination::page(view),
         calibration::page(view),
         operating::page(view),
@@ -53,7 +54,8 @@ fn results(view: View<'_>) -> Vec<Section> {
         subgroups::page(view),
         failure::page(view),
         contingency::page(view),
-    ]
+    ];
+    pages.into_iter().chain(masked::page(view)).collect()
 }
 
 /// The whole report of one pooled study.
