@@ -3,7 +3,7 @@
 //! with, so that a restart at any point goes on, and a late message changes nothing.
 //!
 //! A phase closes when every site that is asked has answered or will not, and at the latest after
-//! the protocol's minutes; a site that is missing then is left behind, and its mask recovered. The
+//! the protocol's seconds; a site that is missing then is left behind, and its mask recovered. The
 //! first, which asks who takes part, waits for every site's own release instead, until there is
 //! just time enough left in the round for the other phases.
 //!
@@ -529,7 +529,7 @@ impl<'a> Sum<'a> {
             |site: &&SiteSlug| !self.gone.contains(*site) && !look.answered.contains(*site);
         look.waiting = self.external.iter().filter(awaited).cloned().collect();
         // Time for the other phases, and for one more.
-        let left = i64::from(self.plan.phase_minutes) * 60 * i64::from(STEPS);
+        let left = i64::from(self.plan.phase_seconds) * i64::from(STEPS);
         let late = now.plus_seconds(left).unix() >= self.row.expires_at.unix();
         let silent = self.undelivered.is_empty() && self.over(now);
         look.due = look.waiting.is_empty() || late || silent;
@@ -548,7 +548,7 @@ impl<'a> Sum<'a> {
         let made = self.sent.last().map_or(0, |(_, _, made)| made.unix());
         let heard = self.inbox.iter().map(|item| item.received_at.unix()).max();
         let from = made.max(heard.unwrap_or(0));
-        now.unix() >= from.saturating_add(i64::from(self.plan.phase_minutes) * 60)
+        now.unix() >= from.saturating_add(i64::from(self.plan.phase_seconds))
     }
 
     /// Takes the messages of the look's step, or only those of some positions.

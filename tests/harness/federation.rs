@@ -310,9 +310,22 @@ impl Federation {
         let external = STUDY.replace("role = \"development\"", "role = \"external\"");
         let planned =
             format!("{external}\n[one_stage_calibration]\nstart = [0, 1]\nmax_steps = 8\n");
-        std::fs::write(self.path("study.toml"), planned).unwrap();
+        self.plan(&planned);
+    }
+
+    /// Locks another study under the bundled one's name.
+    pub fn plan(&self, source: &str) {
+        std::fs::write(self.path("study.toml"), source).unwrap();
         std::fs::remove_file(self.path("study.locked.json")).unwrap();
         self.lock("study.toml", "study.locked.json");
+    }
+
+    /// Why an exchange of several steps ended at a site, as its people are told.
+    pub fn ended(&self, site: &str) -> String {
+        let path = self.path(site).join("state/node.db");
+        let connection = rusqlite::Connection::open(path).unwrap();
+        let why = connection.query_row("SELECT local_why FROM exchange_end", [], |row| row.get(0));
+        why.unwrap()
     }
 
     fn enrol(&self, site: &str) {

@@ -8,6 +8,7 @@ mod approve;
 mod decide;
 mod end;
 mod leave;
+mod masked;
 mod offline;
 mod preview;
 mod refuse;

@@ -73,8 +73,12 @@ fn four_hospitals_reach_the_reference_in_steps() {
     federation.start();
     federation.launch();
     let view = federation.wait();
-    assert_eq!(view["exchange"]["end"], "done", "{}", view["exchange"]);
-    let steps = view["exchange"]["steps"].as_u64().unwrap();
+    assert_eq!(
+        view["exchanges"][0]["end"], "done",
+        "{}",
+        view["exchanges"][0]
+    );
+    let steps = view["exchanges"][0]["steps"].as_u64().unwrap();
     assert!((5..=7).contains(&steps), "{steps}");
     let truth = Truth::settled(&federation);
     truth.assert_exactly_once(&ALL);
@@ -123,7 +127,7 @@ fn a_standard_hospital_ends_the_exchange_and_nothing_else() {
     federation.start();
     federation.launch();
     let view = federation.wait();
-    let end = view["exchange"]["end"].as_str().unwrap();
+    let end = view["exchanges"][0]["end"].as_str().unwrap();
     assert!(end.contains("va did not release its blocks"), "{end}");
     Truth::settled(&federation).assert_exactly_once(&ALL);
     for site in ALL {
@@ -169,7 +173,11 @@ fn a_node_and_a_coordinator_killed_between_steps_go_on_with_the_same_bytes() {
     );
     federation.start_serve(None);
     let view = federation.wait();
-    assert_eq!(view["exchange"]["end"], "done", "{}", view["exchange"]);
+    assert_eq!(
+        view["exchanges"][0]["end"], "done",
+        "{}",
+        view["exchanges"][0]
+    );
     Truth::settled(&federation).assert_exactly_once(&ALL);
     let after = answers(&federation, "va");
     for (a, b) in before.iter().zip(&after) {
@@ -204,13 +212,18 @@ fn a_round_closed_between_steps_keeps_everything_else() {
             .expect(0)
             .data()
     };
-    while status()["exchange"]["answered"].as_array().unwrap().len() < 3 {
+    while status()["exchanges"][0]["answered"]
+        .as_array()
+        .unwrap()
+        .len()
+        < 3
+    {
         assert!(Instant::now() < until, "{}", status());
         std::thread::sleep(Duration::from_millis(50));
     }
     let view = status();
-    assert_eq!(view["exchange"]["steps"], 1);
-    assert_eq!(view["exchange"]["waiting"], serde_json::json!(["va"]));
+    assert_eq!(view["exchanges"][0]["steps"], 1);
+    assert_eq!(view["exchanges"][0]["waiting"], serde_json::json!(["va"]));
     assert_eq!(view["settled"], false);
     federation.close(0);
     let one = one_stage(&federation.report("report"), "p_a");
@@ -264,7 +277,11 @@ fn under_an_agreement_two_people_approve_and_the_steps_follow() {
     }
     federation.start_node("va", None);
     let view = federation.wait();
-    assert_eq!(view["exchange"]["end"], "done", "{}", view["exchange"]);
+    assert_eq!(
+        view["exchanges"][0]["end"], "done",
+        "{}",
+        view["exchanges"][0]
+    );
     let truth = Truth::settled(&federation);
     truth.assert_exactly_once(&ALL);
     let events: Vec<&Value> = truth

@@ -185,7 +185,12 @@ fn operating(view: View<'_>, curve: &MergedCurve) -> Vec<(f64, f64)> {
         .collect()
 }
 
-pub(super) fn roc_figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId, split: Split<'_>) -> Figure {
+pub(super) fn roc_figure(
+    view: View<'_>,
+    model: &ModelId,
+    endpoint: &EndpointId,
+    split: Split<'_>,
+) -> Figure {
     let (external, apart, merged) = split;
     let many = external.len() > 4;
     let make = |curve: &MergedCurve, look: Look, named: bool| Curve {
@@ -259,9 +264,12 @@ fn roc_caption(
 ) -> String {
     let (external, _, merged) = split;
     let mut caption = format!(
-        "ROC curves of {name} for {}, from score histograms. Markers: prespecified thresholds.",
+        "ROC curves of {name} for {}, from score histograms.",
         view.endpoint(endpoint)
     );
+    if lines.iter().any(|line| !line.operating.is_empty()) {
+        caption.push_str(" Markers: prespecified thresholds.");
+    }
     if !merged.is_empty() {
         caption.push_str(" Black: merged patients; includes between-site pairs.");
     }

@@ -57,7 +57,11 @@ fn opened(view: View<'_>, pool: &OpenedPool) -> Vec<Block> {
     if !counts.is_empty() {
         blocks.push(Block::Table(counts));
     }
-    blocks.extend(pool.levels.iter().map(|one| Block::Table(levels(view, one))));
+    blocks.extend(
+        pool.levels
+            .iter()
+            .map(|one| Block::Table(levels(view, one))),
+    );
     blocks
 }
 
@@ -141,7 +145,9 @@ fn areas(view: View<'_>, pool: &OpenedPool) -> Table {
                 Shown::words("any two patients, also of different hospitals"),
             ],
         ));
-        let of_sites = view.overall(Metric::Auc).find(|analysis| analysis.key == one.key);
+        let of_sites = view
+            .overall(Metric::Auc)
+            .find(|analysis| analysis.key == one.key);
         if let Some(analysis) = of_sites {
             within(&mut table, analysis);
         }

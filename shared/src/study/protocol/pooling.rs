@@ -103,7 +103,7 @@ pub struct OneStageCalibration {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MaskedSums {
-    /// Minutes that each phase of the exchange waits for a site before it goes on without it,
-    /// 1 to 10080.
-    pub phase_minutes: u32,
+    /// Seconds that each phase of the exchange waits for a site before it goes on without it:
+    /// 3 to 604800, a week.
+    pub phase_seconds: u32,
 }

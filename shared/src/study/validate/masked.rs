@@ -9,7 +9,7 @@ use crate::study::SiteRole;
 use crate::study::masked::{HOSPITALS_MAX, HOSPITALS_MIN, LENGTH_MAX, Layout};
 
 /// Longest wait of one phase: a week.
-const PHASE_MINUTES_MAX: u32 = 10_080;
+const PHASE_SECONDS_MAX: u32 = 604_800;
 
 pub(super) fn check(protocol: &StudyProtocol, found: &mut Found) {
     let Some(plan) = protocol.masked_sums else {
@@ -42,9 +42,9 @@ pub(super) fn check(protocol: &StudyProtocol, found: &mut Found) {
         "use fewer bins, subgroup axes or models",
     );
     found.unless(
-        (1..=PHASE_MINUTES_MAX).contains(&plan.phase_minutes),
-        "masked_sums.phase_minutes",
-        "it must lie between 1 and 10080",
-        "write for example phase_minutes = 60",
+        (3..=PHASE_SECONDS_MAX).contains(&plan.phase_seconds),
+        "masked_sums.phase_seconds",
+        "it must lie between 3 and 604800",
+        "write for example phase_seconds = 3600",
     );
 }
