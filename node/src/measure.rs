@@ -268,7 +268,10 @@ pub fn masked(
     if let Some(why) = changed.sets.or(changed.levels) {
         return Ok(Err(why));
     }
-    let part = Contribution::measure(protocol, &loaded.cases);
+    let part = match Contribution::measure(protocol, &loaded.cases) {
+        Ok(part) => part,
+        Err(fault) => return Ok(Err(fault.to_string())),
+    };
     let dataset = commitment(question, loaded.fingerprint);
     Ok(match admit(&policy, protocol, &part) {
         Ok(()) => Ok((part, dataset)),

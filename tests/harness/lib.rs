@@ -7,6 +7,7 @@
 
 mod federation;
 pub mod heart;
+pub mod masked;
 pub mod path;
 mod process;
 pub mod random;

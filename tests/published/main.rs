@@ -15,6 +15,7 @@ mod fair_round;
 mod heart_calibration;
 mod heart_groups;
 mod heart_round;
+mod masked;
 mod nomogram;
 mod planning;
 mod pooled;

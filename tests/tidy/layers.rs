@@ -12,7 +12,10 @@ const SHARED: &[(&str, &[&str])] = &[
     ("identity", &["study", "fault"]),
     ("study", &["identity", "fault", "numeric"]),
     ("masking", &["study", "identity"]),
-    ("statistic", &["study", "identity", "fault", "numeric"]),
+    (
+        "statistic",
+        &["masking", "study", "identity", "fault", "numeric"],
+    ),
     (
         "disclosure",
         &[

@@ -65,8 +65,9 @@ fn step(job: &Job, opened: u32) -> Step {
 fn only_external_sites_are_asked_for_steps() {
     let protocol = protocol();
     assert_eq!(job(&protocol, SITE).exchanges.len(), 2);
-    assert_eq!(job(&protocol, SITE).stepped().unwrap().max_steps, 8);
-    assert!(job(&protocol, "cleveland").stepped().is_none());
+    let id = CALIBRATION.parse().unwrap();
+    assert_eq!(job(&protocol, SITE).stepped(&id).unwrap().max_steps, 8);
+    assert!(job(&protocol, "cleveland").stepped(&id).is_none());
 }
 
 #[test]

@@ -13,11 +13,7 @@ use super::Refused;
 use crate::identity::{Digest, PublicKey};
 use crate::study::SiteSlug;
 
-/// Fewest members: with two each reads the other's vector off the sum, and with three one that
-/// drops out leaves two.
-pub const MEMBERS_MIN: usize = 4;
-/// Most members.
-pub const MEMBERS_MAX: usize = 100;
+pub use crate::study::masked::{HOSPITALS_MAX as MEMBERS_MAX, HOSPITALS_MIN as MEMBERS_MIN};
 
 /// A site and the certificate key by which it signs.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]

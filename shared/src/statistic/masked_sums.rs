@@ -7,7 +7,7 @@
 //! measures them and the same review lets them out.
 //!
 //! Counts and areas are exact for the binned score; the sum of the predictions (and O:E) is exact to
-//! 2^-33 per case; what depends on scores within a bin (the calibration slope, the Brier score)
+//! 2^-33 per hospital and bin; what depends on scores within a bin (the calibration slope, the Brier score)
 //! differs from the rows' by what the bins' widths allow.
 //!
 //! Merge class H: vectors add, modulo 2^64.
@@ -25,12 +25,23 @@ use super::cases::{Column, Intake, Tally};
 use super::histogram::bin_of;
 use super::measure::measure;
 use super::stage::{Basis, Exact, ExactCount};
-use crate::study::masked::{Layout, Part};
+use crate::masking::fixed::{Fixed, FixedFault};
+use crate::numeric::sum::{Neumaier, count as number};
+use crate::study::masked::{HOSPITALS_MAX, Layout, Part};
+use crate::study::validate::LEVELS_MAX;
 use crate::study::plan::StatisticKind;
 use crate::study::{ModelRole, StudyProtocol};
 
-/// Binary digits of a score behind the point: 2^-32, so that 2^32 cases add up within 64 bits.
-const FRACTION_BITS: i32 = 32;
+/// Binary places of a sum of scores: steps of 2.4e-10, and up to 2.1e7 per hospital and bin.
+const FRACTION_BITS: u32 = 32;
+
+/// The form of a sum of scores over up to a hundred hospitals.
+fn form() -> Result<Fixed, FixedFault> {
+    Fixed::new(
+        FRACTION_BITS,
+        u32::try_from(HOSPITALS_MAX).unwrap_or(u32::MAX),
+    )
+}
 
 /// Statistics measured on the cases of an opened sum.
 const WHOLE: [StatisticKind; 6] = [
@@ -77,7 +88,10 @@ pub struct Contribution {
 
 impl Contribution {
     /// The hospital's part. An endpoint without analysed cases adds zeros.
-    pub fn measure(protocol: &StudyProtocol, cases: &Cases) -> Self {
+    ///
+    /// # Errors
+    /// [`FixedFault`] when a bin has more cases than a sum can hold.
+    pub fn measure(protocol: &StudyProtocol, cases: &Cases) -> Result<Self, FixedFault> {
         let layout = Layout::of(protocol);
         let mut numbers = vec![1];
         let mut found = Self {
@@ -107,45 +121,36 @@ impl Contribution {
                 set.count(|row| !set.outcome[row]),
             ]);
             for part in own {
-                numbers.extend(block(&set, part, layout.bins()));
+                numbers.extend(block(&set, part, layout.bins())?);
             }
         }
         found.vector = PlainVector(numbers);
-        found
+        Ok(found)
     }
 }
 
 /// Non-events by bin, events by bin, sums of scores by bin.
-fn block(set: &AnalysisSet<'_>, part: Part, bins: usize) -> Vec<u64> {
+fn block(set: &AnalysisSet<'_>, part: Part, bins: usize) -> Result<Vec<u64>, FixedFault> {
     let edges = &set.protocol.histogram.edges;
-    let mut found = vec![0_u64; 3 * bins];
-    let Some(scores) = set.score.get(part.model) else {
-        return found;
-    };
+    let mut counts = vec![0_u64; 2 * bins];
+    let mut sums = vec![Neumaier::default(); bins];
+    let scores = set.score.get(part.model).map_or(&[][..], Vec::as_slice);
     for (row, score) in scores.iter().enumerate() {
         let inside = part.level.is_none_or(|(axis, level)| {
             let own = set.level.get(axis).and_then(|of| of.get(row));
             own.is_some_and(|own| usize::from(*own) == level)
         });
-        if !inside {
-            continue;
+        if inside {
+            let bin = bin_of(edges, *score);
+            counts[bin + if set.outcome[row] { bins } else { 0 }] += 1;
+            sums[bin].add(*score);
         }
-        let bin = bin_of(edges, *score);
-        found[bin + if set.outcome[row] { bins } else { 0 }] += 1;
-        found[2 * bins + bin] = found[2 * bins + bin].wrapping_add(fixed(*score));
     }
-    found
-}
-
-/// A score in units of 2^-32.
-fn fixed(score: f64) -> u64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a score lies in [0, 1]"
-    )]
-    let units = (score * 2_f64.powi(FRACTION_BITS)).round() as u64;
-    units
+    let form = form()?;
+    for sum in &sums {
+        counts.push(form.encode(sum.total())?);
+    }
+    Ok(counts)
 }
 
 /// Why an opened sum is not one of histograms.
@@ -201,6 +206,8 @@ impl OpenedSum {
 
     fn check(&self, protocol: &StudyProtocol) -> Result<(), SumFault> {
         const MOST: u64 = 1 << 31;
+        let form = form().map_err(|_| SumFault::Scores)?;
+        let slack = form.error_bound() + form.resolution();
         let bins = self.layout.bins();
         for (index, part) in self.layout.parts().iter().enumerate() {
             let own = self.block(index);
@@ -214,11 +221,11 @@ impl OpenedSum {
             for bin in 0..bins {
                 let (low, high) = edges_of(protocol, bin);
                 let count = counts[bin] + counts[bins + bin];
-                let scores = own[2 * bins + bin];
-                // Each score was rounded to half a unit.
-                let least = fixed(low).saturating_sub(1).saturating_mul(count);
-                let most = (fixed(high) + 1).saturating_mul(count);
-                if !(least..=most).contains(&scores) {
+                let scores = form.decode(own[2 * bins + bin]);
+                let size = number(count);
+                // A case on an edge lies in the bin above; rounding is bounded by the form.
+                let within = (low * size - slack..=high * size + slack).contains(&scores);
+                if !within {
                     return Err(SumFault::Scores);
                 }
             }
@@ -249,7 +256,15 @@ impl OpenedSum {
                         .for_each(|(sum, own)| *sum = sum.wrapping_add(*own));
                 }
             }
-            if sum != whole {
+            // Each level's sum of scores was rounded at each hospital, and so was the whole.
+            let slack = u64::try_from(HOSPITALS_MAX.saturating_mul(LEVELS_MAX)).unwrap_or(0);
+            let (counts, scores) = sum.split_at(2 * bins);
+            let (of_all, all_scores) = whole.split_at(2 * bins);
+            let near = scores
+                .iter()
+                .zip(all_scores)
+                .all(|(levels, whole)| levels.abs_diff(*whole) <= slack);
+            if counts != of_all || !near {
                 return Err(SumFault::Levels);
             }
         }
@@ -337,7 +352,8 @@ impl OpenedSum {
             let own = self.block(index);
             for bin in 0..bins {
                 let (without, with) = (own[bin], own[bins + bin]);
-                let mean = mean(own[2 * bins + bin], without + with, edges_of(protocol, bin));
+                let sum = form().map_or(0.0, |form| form.decode(own[2 * bins + bin]));
+                let mean = mean(sum, without + with, edges_of(protocol, bin));
                 for (event, count) in [(false, without), (true, with)] {
                     for _ in 0..count {
                         outcome.push(Some(event));
@@ -377,19 +393,14 @@ fn edges_of(protocol: &StudyProtocol, bin: usize) -> (f64, f64) {
     (low.copied().unwrap_or(0.0), high.copied().unwrap_or(1.0))
 }
 
-/// The mean of `count` scores that add to `sum` units, within its bin: rounding may not carry a
-/// score over an edge, which may be a threshold.
-fn mean(sum: u64, count: u64, (low, high): (f64, f64)) -> f64 {
+/// The mean of `count` scores that add to `sum`, within its bin: rounding may not carry a score
+/// over an edge, which may be a threshold.
+fn mean(sum: f64, count: u64, (low, high): (f64, f64)) -> f64 {
+    let most = if high < 1.0 { high.next_down() } else { 1.0 };
     if count == 0 {
         return low;
     }
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a score needs no more than 53 bits"
-    )]
-    let mean = sum as f64 / count as f64 / 2_f64.powi(FRACTION_BITS);
-    let most = if high < 1.0 { high.next_down() } else { 1.0 };
-    mean.clamp(low, most)
+    (sum / number(count)).clamp(low, most)
 }
 
 /// The protocol of one endpoint, one model and at most one axis.
