@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use shared::disclosure::masked::Message;
 use shared::disclosure::{Header, Policy, ReleasedBytes};
 use shared::fault::Fault;
-use shared::identity::{Digest, PublicKey, Succession, succeeds};
+use shared::identity::{Digest, PublicKey, SigningKey, Succession, succeeds};
 use shared::masking::site::{AwaitKeys, AwaitShares, AwaitSignatures, AwaitSurvivors};
 use shared::masking::step::{self, MaskedStep, Participant, Relay};
 use shared::masking::{Abort, Roster, Secret};
@@ -27,7 +27,7 @@ use crate::cohort::Means;
 use crate::config::{MaskedSection, NodeConfig};
 use crate::exchange::{Approval, Declined, approval, asked_wrongly, policy, withheld};
 use crate::ledger::Masked;
-use crate::link::{NodeIdentity, SystemEntropy};
+use crate::link::SystemEntropy;
 use crate::measure::{self, Question};
 use crate::release;
 use crate::store::{KeptPart, StepKey, Store, StoredStep};
@@ -40,8 +40,8 @@ const APART: usize = 3;
 /// This node, as other hospitals know it.
 #[derive(Clone, Copy)]
 pub struct Own<'a> {
-    /// Its key and certificate.
-    pub identity: &'a NodeIdentity,
+    /// The key of its certificate.
+    pub key: &'a SigningKey,
     /// Its earlier keys' words for each next one.
     pub successions: &'a [Succession],
 }
@@ -99,7 +99,7 @@ pub fn check(
         .map_err(|fault| asked_wrongly(fault.to_string()))?;
     let me = &config.site.slug;
     let mine = participants.iter().find(|one| one.site == *me);
-    if mine.map(|one| one.key) != Some(own.identity.key().public()) {
+    if mine.map(|one| one.key) != Some(own.key.public()) {
         return Err(asked_wrongly("the roster has another key for this site"));
     }
     let strange: Vec<String> = participants
@@ -163,6 +163,26 @@ pub fn answer(
         }
         Err(declined) => store.end_exchange(key, Some(declined), now),
     }
+}
+
+/// Whether a sum over `survivors` may be opened after the sums `opened`.
+fn apart(survivors: &[SiteSlug], opened: &[Vec<SiteSlug>]) -> Result<(), Declined> {
+    let now: BTreeSet<&SiteSlug> = survivors.iter().collect();
+    for earlier in opened {
+        let before: BTreeSet<&SiteSlug> = earlier.iter().collect();
+        let apart: Vec<&str> = now
+            .symmetric_difference(&before)
+            .map(|site| site.as_str())
+            .collect();
+        if !apart.is_empty() && apart.len() < APART {
+            return Err(withheld(format!(
+                "an earlier sum that this site was in differs from this one by {} alone: both \
+                 together would show their numbers",
+                apart.join(" and ")
+            )));
+        }
+    }
+    Ok(())
 }
 
 struct Sum<'a> {
@@ -277,7 +297,7 @@ impl Sum<'_> {
         let Some(roster) = relays.next() else {
             let participant = Participant {
                 site: self.config.site.slug.clone(),
-                key: self.own.identity.key().public(),
+                key: self.own.key.public(),
                 successions: self.own.successions.to_vec(),
             };
             return Ok((Message::takes_part(participant), Masked::default()));
@@ -292,7 +312,7 @@ impl Sum<'_> {
         };
         let (roster, position) = self.roster(participants)?;
         let secret = Secret::from_bytes(kept.secret);
-        let signing = self.own.identity.key();
+        let signing = self.own.key;
         let (mut message, state) =
             Message::keys(roster, position, secret, signing).map_err(aborted)?;
         let mut state = Some(Reached::Keys(state));
@@ -384,21 +404,7 @@ impl Sum<'_> {
             .store
             .opened_sums(self.digest)
             .map_err(|fault| withheld(fault.to_string()))?;
-        let now: BTreeSet<&SiteSlug> = survivors.iter().collect();
-        for earlier in &opened {
-            let before: BTreeSet<&SiteSlug> = earlier.iter().collect();
-            let apart: Vec<&str> = now
-                .symmetric_difference(&before)
-                .map(|site| site.as_str())
-                .collect();
-            if !apart.is_empty() && apart.len() < APART {
-                return Err(withheld(format!(
-                    "an earlier sum that this site was in differs from this one by {} alone: both \
-                     together would show their numbers",
-                    apart.join(" and ")
-                )));
-            }
-        }
+        apart(&survivors, &opened)?;
         Ok(survivors)
     }
 
@@ -429,3 +435,6 @@ impl Sum<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,8 @@ use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::statistic::{Metric, mode};
 use shared::study::lock::{LockedProtocol, Signoff};
+use shared::study::masked::{HOSPITALS_MIN, Layout, STEPS};
+use shared::study::plan::StatisticKind;
 use shared::study::{StudyProtocol, plan, template, validate};
 
 use super::output::{Answer, table};
@@ -188,9 +190,18 @@ fn check(file: &Path) -> Result<Answer, Fault> {
             "External sites will then answer at most {} steps, with the sums of all in between:\n",
             plan.max_steps
         ));
-        plan::stepped(&protocol)
-            .into_iter()
-            .for_each(|kind| text.push_str(&planned(kind)));
+        text.push_str(&planned(StatisticKind::CalibrationBlock));
+    }
+    if let Some(plan) = protocol.masked_sums {
+        let layout = Layout::of(&validate::expand(&protocol));
+        text.push_str(&format!(
+            "External sites that allow it will then add {} numbers under masks, to be read as \
+             a sum over at least {HOSPITALS_MIN}; each of {} phases waits {} s for a site:\n",
+            layout.length(),
+            STEPS,
+            plan.phase_seconds
+        ));
+        text.push_str(&planned(StatisticKind::MaskedSums));
     }
     text.push_str(
         "No row, no identifier and no image leaves a site. What each statistic gives with masked \

@@ -68,7 +68,7 @@ impl Lane {
         if self.is_masked() {
             let (identity, successions) = node.own()?;
             let own = masked::Own {
-                identity: &identity,
+                key: identity.key(),
                 successions: &successions,
             };
             let step = node.gate.read_masked_step(document, now).map_err(admission);
@@ -99,7 +99,7 @@ impl Lane {
                 Ok(steps) => {
                     let (identity, successions) = node.own()?;
                     let own = masked::Own {
-                        identity: &identity,
+                        key: identity.key(),
                         successions: &successions,
                     };
                     let step = (key, stored, steps.as_slice());

@@ -28,8 +28,8 @@ use super::stage::{Basis, Exact, ExactCount};
 use crate::masking::fixed::{Fixed, FixedFault};
 use crate::numeric::sum::{Neumaier, count as number};
 use crate::study::masked::{HOSPITALS_MAX, Layout, Part};
-use crate::study::validate::LEVELS_MAX;
 use crate::study::plan::StatisticKind;
+use crate::study::validate::LEVELS_MAX;
 use crate::study::{ModelRole, StudyProtocol};
 
 /// Binary places of a sum of scores: steps of 2.4e-10, and up to 2.1e7 per hospital and bin.
