@@ -14,6 +14,7 @@
 
 mod aborts;
 mod dropout;
+mod example;
 mod openings;
 mod property;
 mod uniform;
