@@ -183,6 +183,32 @@ impl AwaitKeys {
     }
 }
 
+#[cfg(test)]
+impl AwaitKeys {
+    /// A site that cheats: it deals a seed or a key that its new first message does not stand
+    /// for.
+    pub(super) fn deal_another(
+        &mut self,
+        secret: super::SharedSecret,
+        seed: &Digest,
+    ) -> Advertised {
+        let (mut content, me) = (
+            (
+                self.advertised.cipher,
+                self.advertised.mask,
+                self.advertised.seed,
+            ),
+            &self.me,
+        );
+        match secret {
+            super::SharedSecret::SelfSeed => content.2 = *seed,
+            super::SharedSecret::MaskKey => content.1 = public(&StaticSecret::from([7; 32])),
+        }
+        self.advertised = Advertised::signed(&me.roster, me.position, content, &me.signing);
+        self.advertised.clone()
+    }
+}
+
 /// Waits for the shares that other sites dealt to this one.
 pub struct AwaitShares {
     me: Me,
