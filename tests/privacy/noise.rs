@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use harness::random::Draw;
+use harness::random::{self, Draw, Row};
+use shared::disclosure::masked::admit;
 use shared::disclosure::policy::STANDARD;
 use shared::disclosure::{Policy, ReceivedRelease};
+use shared::statistic::masked_sums::Contribution;
 use shared::study::plan::{self, StatisticKind};
 use shared::study::{StudyProtocol, Term};
 
@@ -239,6 +241,26 @@ fn without_a_ledger_no_noise_is_drawn() {
     let mut hospital = Hospital::new(people(8, 400), policy("1", "3", ""), false);
     let why = ask(&mut hospital, &asked(0)).unwrap_err();
     assert!(why.contains("PrivacyUnkept"), "{why}");
+}
+
+/// In a masked sum its part would be exact, so it has none.
+#[test]
+fn a_hospital_with_noise_adds_nothing_to_a_masked_sum() {
+    let protocol = random::protocol(&[1], &[0.5]);
+    let rows: Vec<Row> = (0..200_u32)
+        .map(|place| Row {
+            patient: place,
+            outcome: Some(place % 2 == 0),
+            score: [Some(f64::from(place) / 200.0); 2],
+            level: vec![0],
+            number: Some(50.0),
+        })
+        .collect();
+    let part = Contribution::measure(&protocol, &random::cases(&protocol, &rows));
+    let plain = Policy::parse(STANDARD).unwrap();
+    assert!(admit(&plain, &protocol, &part).is_ok());
+    let (rule, _) = admit(&policy("1", "3", ""), &protocol, &part).unwrap_err();
+    assert_eq!(rule.id(), "D20");
 }
 
 /// The discrete Gaussian goes the same way.

@@ -7,8 +7,8 @@
 use serde::Serialize;
 
 use super::document::{Header, ReceiveFault, ReceivedRelease};
-use super::policy::Policy;
 use super::noise::NoisyHistogram;
+use super::policy::Policy;
 use super::review::{Decision, Reviewed};
 use crate::identity::{CanonicalError, Digest, to_canonical};
 use crate::masking::step::Answer;
