@@ -183,7 +183,9 @@ pub(crate) fn approval(store: &Store, job: Digest) -> Result<Option<Approval>, F
         | Event::Paused { .. }
         | Event::Resumed { .. }
         | Event::Left { .. }
-        | Event::Returned {} => None,
+        | Event::Returned {}
+        | Event::Spent { .. }
+        | Event::Drawn { .. } => None,
     });
     Ok(approver.map(|approver| Approval {
         approver,
@@ -221,6 +223,7 @@ fn attempt(
         salt: &salt,
         // Steps speak about the sets of the job that was approved.
         past: &Past::default(),
+        purse: None,
     };
     // Steps are about scores: they read no masks, and so keep none.
     let means = Means::new(config.imaging.allowance(), None, &|_| ());

@@ -9,6 +9,7 @@ pub(crate) mod export;
 
 use serde::{Deserialize, Serialize};
 use shared::disclosure::ReleasedBytes;
+use shared::disclosure::noise::{Amount, Mechanism, Scale};
 use shared::identity::{CanonicalError, Digest, check_canonical, to_canonical};
 use shared::study::{ExchangeId, RoundId, SiteSlug, StudySlug, Timestamp};
 use shared::wire::{LedgerHead, Refusal};
@@ -167,6 +168,29 @@ pub enum Event {
     },
     /// The study is on the site's list again.
     Returned {},
+    /// A question under differential privacy was paid for; no noise had been drawn yet.
+    Spent {
+        /// Digest of the canonical question.
+        question: Digest,
+        /// The distribution of the noise.
+        mechanism: Mechanism,
+        /// What it spent on every patient of the table.
+        epsilon: Amount,
+        /// The delta, of the discrete Gaussian.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delta: Option<Amount>,
+        /// The scale of the noise.
+        scale: Scale,
+        /// Digest of the patients' tags.
+        patients: Digest,
+    },
+    /// Noise was drawn for a question; it gets this answer for ever.
+    Drawn {
+        /// Digest of the canonical question.
+        question: Digest,
+        /// Digest of the counts with noise.
+        digest: Digest,
+    },
     /// A release file was written without a coordinator.
     Measured {
         /// Content-derived id of the release.
@@ -234,6 +258,8 @@ impl Event {
             Self::Left { .. } => "left",
             Self::Returned {} => "returned",
             Self::Measured { .. } => "measured",
+            Self::Spent { .. } => "spent",
+            Self::Drawn { .. } => "drawn",
         }
     }
 
@@ -248,7 +274,11 @@ impl Event {
             | Self::Paused { by, .. }
             | Self::Left { by, .. }
             | Self::Resumed { by } => Some(by),
-            Self::Delivered { .. } | Self::Measured { .. } | Self::Returned {} => None,
+            Self::Delivered { .. }
+            | Self::Measured { .. }
+            | Self::Returned {}
+            | Self::Spent { .. }
+            | Self::Drawn { .. } => None,
         }
     }
 
@@ -264,6 +294,8 @@ impl Event {
             | Self::Resumed { .. }
             | Self::Left { .. }
             | Self::Returned {}
+            | Self::Spent { .. }
+            | Self::Drawn { .. }
             | Self::Measured { .. } => None,
         }
     }
@@ -280,6 +312,8 @@ impl Event {
             | Self::Resumed { .. }
             | Self::Left { .. }
             | Self::Returned {}
+            | Self::Spent { .. }
+            | Self::Drawn { .. }
             | Self::Measured { .. } => None,
         }
     }
@@ -297,6 +331,8 @@ impl Event {
             | Self::Resumed { .. }
             | Self::Left { .. }
             | Self::Returned {}
+            | Self::Spent { .. }
+            | Self::Drawn { .. }
             | Self::Delivered { .. } => None,
         }
     }
@@ -314,6 +350,8 @@ impl Event {
             | Self::Resumed { .. }
             | Self::Left { .. }
             | Self::Returned {}
+            | Self::Spent { .. }
+            | Self::Drawn { .. }
             | Self::Delivered { .. } => None,
         }
     }
@@ -328,6 +366,8 @@ impl Event {
             | Self::Delivered { .. }
             | Self::Resumed { .. }
             | Self::Returned {}
+            | Self::Spent { .. }
+            | Self::Drawn { .. }
             | Self::Measured { .. } => None,
         }
     }
@@ -356,6 +396,14 @@ impl Event {
         *follows
     }
 
+    /// What was spent of the privacy budget.
+    fn epsilon(&self) -> Option<Amount> {
+        let Self::Spent { epsilon, .. } = self else {
+            return None;
+        };
+        Some(*epsilon)
+    }
+
     /// The signatures of an approval.
     pub fn signatures(&self) -> &[Signed] {
         match self {
@@ -369,6 +417,8 @@ impl Event {
             | Self::Resumed { .. }
             | Self::Left { .. }
             | Self::Returned {}
+            | Self::Spent { .. }
+            | Self::Drawn { .. }
             | Self::Measured { .. } => &[],
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! Read in the order of a job: [`link`] (offered), [`admission`] (admitted), [`cohort`] and
 //! [`measure`] (computing), [`release`], [`preview`] and [`approval`] (waiting for people), [`outbox`]
-//! (sending), [`ledger`] (what was asked, refused, released), [`spoken`] (about whom). [`store`] keeps all of it,
+//! (sending), [`ledger`] (what was asked, refused, released), [`spoken`] (about whom), [`noise`] (where a policy asks for it). [`store`] keeps all of it,
 //! [`daemon`] drives it, [`cli`] is how people see it.
 //!
 //! From: `shared`.
@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod link;
 pub mod masked;
 pub mod measure;
+pub mod noise;
 pub mod outbox;
 pub mod person;
 pub mod preview;

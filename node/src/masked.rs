@@ -258,6 +258,7 @@ impl Sum<'_> {
             kinds: &[],
             salt: &salt,
             past: &past,
+            purse: None,
         };
         // Masked sums are about scores: they read no masks of images, and so keep none.
         let means = Means::new(self.config.imaging.allowance(), None, &|_| ());

@@ -6,8 +6,9 @@
 use std::path::Path;
 
 use shared::disclosure::masked::admit;
+use shared::disclosure::noise::{Counted, NoisePlan};
 use shared::disclosure::{
-    Axes, Decision, Header, Item, Policy, PolicyStamp, ReleasedBytes, review,
+    Axes, Decision, Header, Item, Policy, PolicyStamp, ReleasedBytes, Reviewed, review,
 };
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
@@ -19,6 +20,7 @@ use shared::study::step::Step;
 use shared::study::{ExchangeId, RoundId, SiteSlug, StudyProtocol, Timestamp, job};
 
 use crate::cohort::{self, Finding, Kept, Means, TableSource};
+use crate::noise::{self, Purse, Wish};
 use crate::spoken::{NO_LEVEL, Past, Spoken};
 
 /// Name and version of this program, as releases state it.
@@ -40,6 +42,8 @@ pub struct Question<'a> {
     pub salt: &'a [u8],
     /// What earlier releases of this site spoke about.
     pub past: &'a Past,
+    /// What pays under differential privacy; absent where nothing is remembered.
+    pub purse: Option<Purse<'a>>,
 }
 
 /// What came of it.
@@ -128,6 +132,9 @@ pub fn run(
 ) -> Result<Measured, Vec<Fault>> {
     let protocol = question.protocol;
     let policy = policy.clone().tightened(protocol.disclosure.min_cell);
+    if let Some(plan) = policy.noise() {
+        return with_noise(question, source, means, (&policy, plan));
+    }
     let (mut loaded, clustered) = load(question, source, means, &policy)?;
     loaded.cases.earlier = question.past.within(&loaded.people);
     let (past, people) = (question.past, &loaded.people);
@@ -166,19 +173,10 @@ pub fn run(
     loaded.findings.extend(remarks);
     let objection = changed.sets.or(follows.map(|follows| follows.why));
     let items = std::mem::take(&mut reviewed.items);
-    let decision = reviewed.decision.clone();
     let header = header(question, policy.stamp(), clustered, loaded.fingerprint)?;
-    let outcome = match (decision, reviewed.release(header)) {
-        (Decision::Withhold { rule, why }, _) => Err(format!("rule {}: {why}", rule.id())),
-        (Decision::Release, None) => Err("the review released nothing".to_owned()),
-        (Decision::Release, Some(_)) if objection.is_some() => Err(objection.unwrap_or_default()),
-        (Decision::Release, Some(released)) => {
-            Ok(shared::wire::encode(&released).map_err(|fault| {
-                vec![Fault::internal(format!(
-                    "the release cannot be written: {fault}"
-                ))]
-            })?)
-        }
+    let outcome = match (outcome(reviewed, header)?, objection) {
+        (Ok(_), Some(objection)) => Err(objection),
+        (outcome, _) => outcome,
     };
     Ok(Measured {
         findings: loaded.findings,
@@ -188,6 +186,89 @@ pub fn run(
             people: loaded.people,
             groups,
             after: past.after(&policy),
+        },
+        needs_person: false,
+        kept: loaded.kept,
+    })
+}
+
+/// The bytes of what was reviewed, or why there are none.
+fn outcome(
+    reviewed: Reviewed,
+    header: Header,
+) -> Result<Result<ReleasedBytes, String>, Vec<Fault>> {
+    let decision = reviewed.decision.clone();
+    Ok(match (decision, reviewed.release(header)) {
+        (Decision::Withhold { rule, why }, _) => Err(format!("rule {}: {why}", rule.id())),
+        (Decision::Release, None) => Err("the review released nothing".to_owned()),
+        (Decision::Release, Some(released)) => {
+            Ok(shared::wire::encode(&released).map_err(|fault| {
+                vec![Fault::internal(format!(
+                    "the release cannot be written: {fault}"
+                ))]
+            })?)
+        }
+    })
+}
+
+/// Measures under differential privacy (D20): the score histograms with noise, and nothing else.
+/// Groups of earlier releases are not compared, since noise stands between these counts and any
+/// group; nor does this release speak about groups.
+fn with_noise(
+    question: &Question<'_>,
+    source: &TableSource,
+    means: &Means<'_>,
+    (policy, plan): (&Policy, &NoisePlan),
+) -> Result<Measured, Vec<Fault>> {
+    let protocol = question.protocol;
+    let purse = question.purse.ok_or_else(|| vec![noise::unkept()])?;
+    let (mut loaded, _) = load(question, source, means, policy)?;
+    let counted = Some(())
+        .filter(|()| question.kinds.contains(&StatisticKind::Histogram))
+        .and_then(|()| Counted::measure(protocol, &loaded.cases, plan));
+    let wish = Wish {
+        protocol,
+        digest: question.digest,
+        job: question.job.clone(),
+        table: (loaded.fingerprint, source),
+        people: &loaded.people,
+        plan,
+    };
+    let noisy = match counted {
+        None => Err("rule D20: differential privacy covers nothing of what is asked".to_owned()),
+        Some(counted) => match noise::answer(purse, &wish, counted) {
+            Ok(noisy) => Ok(noisy),
+            Err(fault) if fault.code == Code::PrivacySpent => Err(fault.to_string()),
+            Err(fault) => return Err(vec![fault]),
+        },
+    };
+    let spent = purse.store.spent().map_err(|fault| vec![fault])?;
+    let (what, why) = (
+        "privacy budget",
+        format!(
+            "rule D20: of epsilon {}, {} is spent on the patient with the most",
+            plan.epsilon_budget, spent.most
+        ),
+    );
+    loaded.findings.push(Finding::table(what, 0, why));
+    let (items, outcome) = match noisy {
+        Err(why) => (Vec::new(), Err(why)),
+        Ok(noisy) => {
+            let mut reviewed = Reviewed::of_noise(policy, protocol, noisy);
+            let items = std::mem::take(&mut reviewed.items);
+            let clustered = plan.rows_per_patient > 1;
+            let header = header(question, policy.stamp(), clustered, loaded.fingerprint)?;
+            (items, outcome(reviewed, header)?)
+        }
+    };
+    Ok(Measured {
+        findings: loaded.findings,
+        items,
+        outcome,
+        spoken: Spoken {
+            people: loaded.people,
+            groups: Vec::new(),
+            after: None,
         },
         needs_person: false,
         kept: loaded.kept,
@@ -222,6 +303,10 @@ pub fn step(
 ) -> Result<Stepped, Vec<Fault>> {
     let protocol = question.protocol;
     let policy = policy.clone().tightened(protocol.disclosure.min_cell);
+    if policy.noise().is_some() {
+        let why = "rule D20: differential privacy covers no step";
+        return Ok(Stepped::Withheld(why.to_owned()));
+    }
     let (loaded, clustered) = load(question, source, means, &policy)?;
     let blocks = match calibration_block::measure(protocol, &loaded.cases, step) {
         Ok(blocks) => blocks,

@@ -18,6 +18,7 @@ use crate::cohort::{Finding, Means, Progress};
 use crate::config::NodeConfig;
 use crate::ledger::Approval;
 use crate::measure::{self, Measured, Question};
+use crate::noise::Purse;
 use crate::store::{Change, Eyes, Left, Pause, Store, StoredJob};
 use crate::waypoint;
 
@@ -83,6 +84,7 @@ fn attempt(
         kinds,
         salt: &salt,
         past: &past,
+        purse: Some(Purse { store, now }),
     };
     let allowance = config.imaging.allowance();
     let means = Means::new(allowance, Some(&config.storage.dir), tell).salted(&salt);

@@ -128,6 +128,8 @@ codes! {
     SecondApprover = "FV-POL-008", Human, "another person must approve too";
     PreviewStale = "FV-POL-009", No, "another release left after this one was computed";
     ApprovalNotSigned = "FV-POL-010", Human, "the approval is not signed with the approver's own key";
+    PrivacySpent = "FV-POL-011", Human, "the privacy budget is spent";
+    PrivacyUnkept = "FV-POL-012", Config, "nothing remembers the privacy budget";
     // jobs, rounds, ledger
     UnknownJob = "FV-JOB-001", No, "no such job here";
     JobRefused = "FV-JOB-002", Human, "the node does not accept this job";

@@ -32,10 +32,15 @@ enum Cast {
     Stepping,
     /// The same, but the standard policy of `va` lets no step leave.
     Unstepping,
+    /// `va` releases counts with noise.
+    Noisy,
 }
 
 /// The site at which a person approves, and at which nodes are ended.
 const SITE: &str = "va";
+/// The section with which `va` adds noise.
+const NOISE: &str = "\n[differential_privacy]\nmechanism = \"discrete-laplace\"\n\
+                     epsilon_per_release = \"1\"\nblocks = 8\n";
 /// The site that withholds.
 const WITHHOLDS: &str = "switzerland";
 
@@ -45,17 +50,19 @@ impl Cast {
             Self::Approver if site.slug == SITE => site.mode = Mode::Manual,
             Self::Withholding if site.slug == WITHHOLDS => site.policy = Some(STANDARD.to_owned()),
             Self::Unstepping if site.slug == SITE => site.policy = Some(STANDARD.to_owned()),
+            Self::Noisy if site.slug == SITE => site.policy = Some(format!("{STANDARD}{NOISE}")),
             Self::Automatic
             | Self::Approver
             | Self::Withholding
             | Self::Stepping
-            | Self::Unstepping => {}
+            | Self::Unstepping
+            | Self::Noisy => {}
         }
     }
 
     fn released(self) -> &'static [&'static str] {
         match self {
-            Self::Automatic | Self::Approver | Self::Stepping | Self::Unstepping => {
+            Self::Automatic | Self::Approver | Self::Stepping | Self::Unstepping | Self::Noisy => {
                 &["cleveland", "hungarian", "switzerland", "va"]
             }
             Self::Withholding => &["cleveland", "hungarian", "va"],
@@ -65,7 +72,7 @@ impl Cast {
     /// Below the minimum of three external releases closing answers no.
     fn close_code(self) -> i32 {
         match self {
-            Self::Automatic | Self::Approver | Self::Stepping | Self::Unstepping => 0,
+            Self::Automatic | Self::Approver | Self::Stepping | Self::Unstepping | Self::Noisy => 0,
             Self::Withholding => 1,
         }
     }
@@ -78,6 +85,7 @@ struct Stage {
     withheld: OnceLock<Value>,
     stepped: OnceLock<Value>,
     unstepped: OnceLock<Value>,
+    noisy: OnceLock<Value>,
 }
 
 impl Stage {
@@ -89,6 +97,7 @@ impl Stage {
             withheld: OnceLock::new(),
             stepped: OnceLock::new(),
             unstepped: OnceLock::new(),
+            noisy: OnceLock::new(),
         }
     }
 
@@ -107,20 +116,48 @@ impl Stage {
             Cast::Withholding => (&self.withheld, Cast::Withholding),
             Cast::Stepping => (&self.stepped, Cast::Stepping),
             Cast::Unstepping => (&self.unstepped, Cast::Unstepping),
+            Cast::Noisy => (&self.noisy, Cast::Noisy),
         };
         cell.get_or_init(|| {
             let mut federation = self.federation(cast);
             federation.start();
             federation.launch();
-            finish(&mut federation, cast)
+            let report = finish(&mut federation, cast);
+            if cast == Cast::Noisy {
+                paid_once(&federation);
+                return Value::Null;
+            }
+            report
         })
     }
 
     /// Ends a disturbed round and compares it with an undisturbed one.
     fn assert_as_undisturbed(&self, federation: &mut Federation, cast: Cast) {
-        let report = finish(federation, cast);
+        let mut report = finish(federation, cast);
+        if cast == Cast::Noisy {
+            // Noise is drawn anew in every consortium; within one, once.
+            paid_once(federation);
+            report = Value::Null;
+        }
         assert!(report == *self.undisturbed(cast), "the report differs");
     }
+}
+
+/// How many entries of `va`'s ledger record this event.
+fn noted(federation: &Federation, word: &str) -> usize {
+    let truth = Truth::of(federation);
+    let entries = truth.ledger(SITE).iter();
+    entries
+        .filter(|entry| entry["event"]["event"] == word)
+        .count()
+}
+
+/// However often the node was ended: one loss of the budget in ledger and status, one draw.
+fn paid_once(federation: &Federation) {
+    let counts = ["spent", "drawn"].map(|word| noted(federation, word));
+    assert_eq!(counts, [1, 1]);
+    let status = federation.node(SITE, &["status"]).expect(0).data();
+    assert_eq!(status["privacy"]["spent"], "1");
 }
 
 /// Waits, closes, builds the report, looks into both databases.

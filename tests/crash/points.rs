@@ -123,6 +123,15 @@ const POINTS: &[Point] = &[
         "coordinator.deliver.stored",
         "coordinator.serve.bound",
     ),
+    point(NODE, "node.noise.spent", Cast::Noisy),
+    point(NODE, "node.noise.drawn", Cast::Noisy),
+    point(NODE, "node.noise.stored", Cast::Noisy),
+    Point {
+        victim: NODE,
+        at: "node.noise.spent",
+        then: Some("node.noise.drawn"),
+        cast: Cast::Noisy,
+    },
     point(NODE, "node.step.received#2", Cast::Stepping),
     point(NODE, "node.step.kept#2", Cast::Stepping),
     point(NODE, "node.step.ready#3", Cast::Stepping),
@@ -161,6 +170,7 @@ fn a_round_survives_a_kill_at_every_named_moment() {
     stage.undisturbed(Cast::Withholding);
     stage.undisturbed(Cast::Stepping);
     stage.undisturbed(Cast::Unstepping);
+    stage.undisturbed(Cast::Noisy);
     let next = Mutex::new(POINTS.iter());
     std::thread::scope(|scope| {
         for _ in 0..BESIDE {
@@ -203,6 +213,10 @@ fn begin(federation: &mut Federation, point: Point) {
             }
             died(federation.take_node(site), point);
             Truth::of(federation).assert_never_ahead();
+            if point.cast == Cast::Noisy {
+                // Whatever was drawn by now is paid for.
+                assert_eq!(crate::noted(federation, "spent"), 1, "{point:?}");
+            }
             if point.then.is_some() {
                 federation.start_node(site, point.then);
                 died(federation.take_node(site), point);

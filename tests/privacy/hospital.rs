@@ -11,8 +11,9 @@ use std::path::Path;
 use harness::random::Draw;
 use node::cohort::{Means, TableSource};
 use node::measure::{self, Question as Asked};
+use node::noise::Purse;
 use node::spoken::Past;
-use node::store::Store;
+use node::store::{Spent, Store};
 use shared::disclosure::{Policy, ReceivedRelease};
 use shared::identity::{Digest, to_canonical};
 use shared::study::plan::StatisticKind;
@@ -135,6 +136,10 @@ impl Hospital {
             kinds,
             salt: &self.salt,
             past: &past,
+            purse: self.store.as_ref().map(|store| Purse {
+                store,
+                now: Timestamp::from_unix(1_800_000_000 + self.asked).unwrap(),
+            }),
         };
         let means = Means::default().salted(&self.salt);
         let measured = measure::run(&question, &source, &means, &self.policy)
@@ -147,6 +152,27 @@ impl Hospital {
             store.record(&protocol.slug, digest, now, told).unwrap();
         }
         Ok(bytes.bytes().to_vec())
+    }
+
+    /// What it has spent under differential privacy.
+    pub fn spent(&self) -> Spent {
+        self.store.as_ref().unwrap().spent().unwrap()
+    }
+
+    /// How many ledger entries record this event.
+    pub fn events(&self, word: &str) -> usize {
+        let entries = self.store.as_ref().unwrap().entries().unwrap();
+        entries
+            .iter()
+            .filter(|entry| entry.event.word() == word)
+            .count()
+    }
+
+    /// Somebody with access to the machine alters the database.
+    pub fn alter(&self, sql: &str) {
+        let path = self.folder.path().join("state/node.db");
+        let connection = rusqlite::Connection::open(path).unwrap();
+        assert!(connection.execute(sql, []).unwrap() > 0, "{sql}");
     }
 
     /// What the coordinator reads.

@@ -9,10 +9,12 @@
 mod adaptive;
 mod attack;
 mod bound;
+mod draws;
 mod effect;
 mod hospital;
 mod named;
 mod neighbour;
+mod noise;
 mod question;
 mod said;
 mod seam;

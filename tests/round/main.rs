@@ -9,6 +9,7 @@ mod decide;
 mod end;
 mod leave;
 mod masked;
+mod noise;
 mod offline;
 mod preview;
 mod refuse;

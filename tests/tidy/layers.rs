@@ -82,6 +82,16 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "its limits are set in one place, and it can be replaced",
     ),
     (
+        "prio",
+        &["node/src/noise/source.rs"],
+        "noise is drawn in one place",
+    ),
+    (
+        "rand",
+        &["node/src/noise/source.rs"],
+        "no other randomness than the operating system's",
+    ),
+    (
         "statrs",
         &["shared/src/numeric"],
         "its weak tails are guarded in one place",

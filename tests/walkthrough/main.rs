@@ -247,6 +247,8 @@ fn how_to_pages_work_as_printed() {
     walk.typed(&next(&mut round, "study new"), 0);
     let plan = walk.typed(&next(&mut round, "study power"), 0);
     assert!(plan.contains("the chance that the answer is"), "{plan}");
+    let noise = walk.typed(&next(&mut round, "study noise"), 0);
+    assert!(noise.contains("off by"), "{noise}");
     let check = next(&mut round, "study check");
     assert!(walk.typed(&check, 0).contains("compute"));
     // The person fills the template in: here with the bundled study.

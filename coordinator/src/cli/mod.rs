@@ -8,6 +8,7 @@ mod check;
 mod generate;
 mod init;
 mod ledger;
+mod noise;
 mod output;
 mod pool;
 mod power;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use shared::disclosure::noise::histograms;
 use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::statistic::{Metric, mode};
@@ -15,6 +16,7 @@ use shared::study::masked::{HOSPITALS_MIN, Layout, STEPS};
 use shared::study::plan::StatisticKind;
 use shared::study::{StudyProtocol, plan, template, validate};
 
+use super::noise::Noise;
 use super::output::{Answer, table};
 use super::power::Power;
 use crate::config::Home;
@@ -35,6 +37,8 @@ pub(super) enum Study {
     Show(FileOnly),
     /// Say how many hospitals and patients are needed, and what a given number can show.
     Power(Box<Power>),
+    /// Say what differential privacy at the hospitals would do to counts and AUC.
+    Noise(Box<Noise>),
 }
 
 /// Start from a commented template.
@@ -86,6 +90,7 @@ impl Study {
             Self::Lock(_) => "study lock",
             Self::Show(_) => "study show",
             Self::Power(_) => "study power",
+            Self::Noise(_) => "study noise",
         }
     }
 
@@ -96,6 +101,7 @@ impl Study {
             Self::Lock(lock) => lock.run(dir),
             Self::Show(wish) => show(&wish.file, dir),
             Self::Power(power) => power.run(),
+            Self::Noise(noise) => noise.run(),
         }
     }
 }
@@ -202,6 +208,12 @@ fn check(file: &Path) -> Result<Answer, Fault> {
             plan.phase_seconds
         ));
         text.push_str(&planned(StatisticKind::MaskedSums));
+    }
+    if !histograms(&validate::expand(&protocol)).is_empty() {
+        text.push_str(&format!(
+            "A site whose policy asks for differential privacy sends score histograms with noise \
+             instead, and nothing else; how far off they are: fedval study noise {name}\n"
+        ));
     }
     text.push_str(
         "No row, no identifier and no image leaves a site. What each statistic gives with masked \

@@ -17,6 +17,7 @@ mod histogram;
 mod keys;
 mod margins;
 mod masks;
+mod noisy;
 mod performance;
 mod recomputed;
 mod related;
@@ -108,6 +109,7 @@ pub fn check(release: &ReceivedRelease, protocol: &StudyProtocol) -> Vec<Finding
     contingency::check(release, protocol, &mut findings);
     masks::check(release, protocol, &mut findings);
     detection::check(release, protocol, &mut findings);
+    noisy::check(release, protocol, &mut findings);
     findings
 }
 

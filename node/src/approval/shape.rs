@@ -42,6 +42,7 @@ pub fn shape(release: &ReceivedRelease, protocol: &StudyProtocol) -> Result<Dige
         "clustered": header.clustered,
         "software": header.software,
         "statistics": statistics.into_iter().map(outline).collect::<Vec<_>>(),
+        "noisy": release.noisy.iter().map(|one| (&one.model, &one.endpoint)).collect::<Vec<_>>(),
     });
     let bytes = to_canonical(&document).map_err(|fault| internal(fault.to_string()))?;
     Ok(Digest::of(&bytes))

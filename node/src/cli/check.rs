@@ -120,8 +120,16 @@ fn look(part: Part, config: &NodeConfig) -> Result<String, Fault> {
             let policy = measure::policy(config.disclosure.policy.as_deref())?;
             measure::in_force(&policy, system_now())?;
             let stamp = policy.stamp();
+            let noise = policy.noise().map_or_else(String::new, |plan| {
+                format!(
+                    "; differential privacy: {}, epsilon {} each time of {} for life, score histograms only",
+                    plan.mechanism.as_str(),
+                    plan.epsilon_per_release,
+                    plan.epsilon_budget
+                )
+            });
             Ok(format!(
-                "profile {}, cells of {} patients or more",
+                "profile {}, cells of {} patients or more{noise}",
                 stamp.profile, stamp.min_cell
             ))
         }

@@ -145,6 +145,7 @@ impl Ledger {
             Self::Verify => {
                 // The groups of patients that it speaks about are compared on the way.
                 store.past().map_err(one)?;
+                store.spent().map_err(one)?;
                 let head = store.head().map_err(one)?;
                 let data = Verified::of(&entries, &head, &config.access);
                 let text = data.text();
@@ -241,6 +242,16 @@ fn line(entry: &Entry) -> String {
             ..
         } => format!("{exchange} {step} \"{refusal}\" by {by}"),
         Event::Measured { digest, .. } => format!("file {digest}"),
+        Event::Spent {
+            question,
+            epsilon,
+            mechanism,
+            ..
+        } => format!(
+            "epsilon {epsilon} ({}) on question {question}",
+            mechanism.as_str()
+        ),
+        Event::Drawn { digest, .. } => format!("counts with noise {digest}"),
         Event::Paused { by, reason } => format!("by {by}: {reason}"),
         Event::Left { by, reason } => format!("by {by}: {reason}"),
         Event::Resumed { by } => format!("by {by}"),

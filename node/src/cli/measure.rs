@@ -22,6 +22,7 @@ use crate::config::NodeConfig;
 use crate::daemon::StateLock;
 use crate::link::system_now;
 use crate::measure::{self, Measured, Question};
+use crate::noise::Purse;
 use crate::preview;
 use crate::release;
 use crate::spoken::Past;
@@ -117,6 +118,10 @@ impl Measure {
             kinds: &plan::kinds(&study.protocol),
             salt: &salt,
             past: &past,
+            purse: enrolled.as_ref().map(|node| Purse {
+                store: &node.store,
+                now: system_now(),
+            }),
         };
         let watch = output.watch();
         let tell = |progress| watch.tell(progress);

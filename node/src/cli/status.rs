@@ -7,15 +7,19 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use shared::fault::Exit;
+use shared::disclosure::Policy;
+use shared::disclosure::noise::Amount;
+use shared::fault::{Exit, Fault};
 use shared::study::SiteState;
 
 use super::output::Output;
 use super::{Cli, Outcome, one, site};
+use crate::config::NodeConfig;
 use crate::daemon::Reading;
 use crate::daemon::control::{Reply, Request, ask};
 use crate::link::{IdentityDir, system_now};
-use crate::store::{Pause, Store};
+use crate::measure;
+use crate::store::{Pause, Spent, Store};
 
 #[derive(Serialize)]
 struct Status {
@@ -33,6 +37,17 @@ struct Status {
     waiting_approval: Vec<String>,
     jobs: usize,
     ledger_entries: u64,
+    /// What is spent of the privacy budget, and the budget where the policy has one.
+    privacy: Option<Privacy>,
+}
+
+#[derive(Serialize)]
+struct Privacy {
+    spent: Amount,
+    spent_delta: Amount,
+    budget: Option<Amount>,
+    questions: usize,
+    patients: usize,
 }
 
 pub(super) fn run(cli: &Cli, output: &Output) -> Outcome {
@@ -85,9 +100,41 @@ pub(super) fn run(cli: &Cli, output: &Output) -> Outcome {
             .collect(),
         jobs: jobs.len(),
         ledger_entries: head.map_or(0, |head| head.entries),
+        privacy: privacy(&config, store.as_ref()).map_err(one)?,
     };
     let text = words(&status);
     output.result("status", Exit::Done, status, &text, &[])
+}
+
+/// The privacy budget; absent where nothing was spent and the policy has none.
+fn privacy(config: &NodeConfig, store: Option<&Store>) -> Result<Option<Privacy>, Fault> {
+    let spent = store.map_or_else(|| Ok(Spent::default()), Store::spent)?;
+    let policy = measure::policy(config.disclosure.policy.as_deref()).ok();
+    let plan = policy.as_ref().and_then(Policy::noise);
+    Ok((plan.is_some() || spent.questions > 0).then(|| Privacy {
+        spent: spent.most,
+        spent_delta: spent.most_delta,
+        budget: plan.map(|plan| plan.epsilon_budget),
+        questions: spent.questions,
+        patients: spent.patients,
+    }))
+}
+
+fn privacy_words(privacy: &Privacy) -> String {
+    let budget = match privacy.budget {
+        Some(budget) => format!("of {budget} "),
+        None => String::new(),
+    };
+    let delta = if privacy.spent_delta == Amount::ZERO {
+        String::new()
+    } else {
+        format!(", delta {}", privacy.spent_delta)
+    };
+    format!(
+        "privacy       epsilon {} {budget}spent on the patient with the most{delta}; {} questions about \
+         {} patients\n",
+        privacy.spent, privacy.questions, privacy.patients
+    )
 }
 
 fn words(status: &Status) -> String {
@@ -133,6 +180,12 @@ fn words(status: &Status) -> String {
     if !status.left.is_empty() {
         let _ = writeln!(text, "left          {}", list(&status.left));
     }
+    text.push_str(
+        &status
+            .privacy
+            .as_ref()
+            .map_or_else(String::new, privacy_words),
+    );
     let _ = writeln!(
         text,
         "waiting for approval  {}",

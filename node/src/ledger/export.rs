@@ -58,6 +58,7 @@ struct Line {
     shape: String,
     standing: String,
     follows: String,
+    epsilon: String,
     signatures: String,
     #[serde(skip)]
     signed_by: String,
@@ -147,6 +148,10 @@ impl Export<'_> {
                 .follows()
                 .map(|entry| entry.to_string())
                 .unwrap_or_default(),
+            epsilon: event
+                .epsilon()
+                .map(|epsilon| epsilon.to_string())
+                .unwrap_or_default(),
             signatures: listed(event, spelled),
             signed_by: listed(event, |one| one.approver.clone()),
             remark: words(event.remark().filter(|_| self.remarks)),
@@ -169,6 +174,8 @@ impl Export<'_> {
             | Event::Resumed { .. }
             | Event::Left { .. }
             | Event::Returned {}
+            | Event::Spent { .. }
+            | Event::Drawn { .. }
             | Event::Measured { .. } => false,
         });
         same.find_map(Event::digest)
@@ -276,6 +283,8 @@ impl Export<'_> {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::Left { .. }
+            | Event::Spent { .. }
+            | Event::Drawn { .. }
             | Event::Returned {} => return None,
         };
         let known = digest.filter(|digest| self.released.iter().any(|(one, _)| one == *digest));

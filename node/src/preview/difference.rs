@@ -148,7 +148,7 @@ impl Difference {
 fn same_statistics(one: &[u8], other: &[u8]) -> bool {
     let read = |bytes| ReceivedRelease::read(bytes).ok();
     match (read(one), read(other)) {
-        (Some(one), Some(other)) => one.statistics == other.statistics,
+        (Some(one), Some(other)) => one.statistics == other.statistics && one.noisy == other.noisy,
         (_, None) | (None, _) => false,
     }
 }

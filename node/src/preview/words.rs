@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use shared::disclosure::noise::NoiseStamp;
 use shared::disclosure::rule::Rule;
 use shared::disclosure::{Item, Profile, ReceivedRelease, Verdict};
 use shared::statistic::Cell;
@@ -87,6 +88,11 @@ fn withheld(rule: Rule, k: u64) -> (String, &'static str) {
             "the line is fitted to fewer than ten patients per coefficient".to_owned(),
             NOTHING,
         ),
+        Rule::Noise => (
+            "under differential privacy only score histograms leave, with noise on every count"
+                .to_owned(),
+            POLICY,
+        ),
         Rule::CaseValue => (
             format!("values of cases leave in blocks of {k} patients or more, and as means"),
             NOTHING,
@@ -104,6 +110,9 @@ pub(super) fn inference(
     difference: &Difference,
     further: &[Further],
 ) -> String {
+    if let Some(noise) = &release.header.policy.noise {
+        return with_noise(release, noise);
+    }
     let mut text = String::from("The coordinator learns ");
     text.push_str(&cohorts(release));
     text.push_str(&contents(protocol, release));
@@ -138,6 +147,26 @@ pub(super) fn inference(
     further.iter().for_each(|one| text.push_str(&one.inference));
     text.push_str(" It sees no row, no identifier, no image, and not who is in which group.");
     text
+}
+
+/// The same under differential privacy.
+fn with_noise(release: &ReceivedRelease, noise: &NoiseStamp) -> String {
+    let histograms = release.noisy.len();
+    let loss = libm::exp(noise.epsilon.to_f64());
+    let delta = noise.delta.map_or_else(String::new, |delta| {
+        format!(", but for a chance of {delta}")
+    });
+    format!(
+        "The coordinator learns {}: by outcome and block of the prediction how many cases there are, \
+         each count with noise that is off by {:.1} on average. Nothing exact leaves: no number of \
+         patients, no table, no area. Whatever somebody knows already, with or without one patient \
+         of yours in the table each possible answer is at most {loss:.2} times as likely{delta} \
+         (epsilon {}). Earlier answers with noise add to that; the ledger keeps the sum for each \
+         patient. It sees no row, no identifier, no image, and not who is in which group.",
+        many(histograms, "score histogram"),
+        noise.spread().absolute,
+        noise.epsilon
+    )
 }
 
 fn cohorts(release: &ReceivedRelease) -> String {

@@ -9,6 +9,7 @@ mod change;
 mod leave;
 mod masked;
 mod pause;
+mod privacy;
 mod spoken;
 mod steps;
 
@@ -29,6 +30,8 @@ use change::{Subject, append, apply};
 pub use leave::Left;
 pub use masked::KeptPart;
 pub use pause::Pause;
+pub use privacy::Spent;
+pub(crate) use privacy::{Asked, Claim};
 pub use steps::{ExchangeEnd, StepKey, StoredStep};
 
 use crate::ledger::{self, Entry, Event};
@@ -42,6 +45,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0004_spoken.sql"),
     include_str!("0005_endorsed.sql"),
     include_str!("0006_masked.sql"),
+    include_str!("0007_privacy.sql"),
 ];
 /// Marks the file as ours: "FVND".
 const APPLICATION_ID: i64 = 0x4656_4e44;
@@ -492,6 +496,8 @@ impl Store {
                     | Event::Paused { .. }
                     | Event::Resumed { .. }
                     | Event::Left { .. }
+                    | Event::Spent { .. }
+                    | Event::Drawn { .. }
                     | Event::Returned {} => None,
                 });
                 let bytes = approved

@@ -12,6 +12,7 @@ use shared::study::StudyProtocol;
 use shared::study::lock::LockedProtocol;
 
 use super::{Store, WriteFault, digest_column, ledger_rows, verified};
+use crate::cohort::People;
 use crate::ledger::Event;
 use crate::spoken::{self, Numbers, Past, PastGroup, Spoken, Told};
 
@@ -50,7 +51,9 @@ impl Store {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::Left { .. }
-            | Event::Returned {} => None,
+            | Event::Returned {}
+            | Event::Spent { .. }
+            | Event::Drawn { .. } => None,
         });
         let tags = numbers.tags();
         let mut of: BTreeMap<Digest, Vec<PastGroup>> = BTreeMap::new();
@@ -227,6 +230,21 @@ fn number(sql: &Transaction<'_>, spoken: &Spoken) -> Result<Vec<u32>, WriteFault
     Ok(found)
 }
 
+/// The numbers of everybody in a table, ascending; who has none gets one.
+pub(super) fn number_all(sql: &Transaction<'_>, people: &People) -> Result<Vec<u32>, WriteFault> {
+    let known = numbers(sql)?.of(people);
+    let mut insert = sql.prepare("INSERT INTO patient (tag) VALUES (?1) RETURNING id")?;
+    let mut found = Vec::with_capacity(known.len());
+    for (number, tag) in known.into_iter().zip(&people.tag) {
+        found.push(match number {
+            Some(number) => number,
+            None => insert.query_row(params![tag.as_slice()], |row| row.get(0))?,
+        });
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
 /// Forgets the groups of bytes that will not leave.
 pub(super) fn forget(sql: &Transaction<'_>, digest: Digest) -> Result<(), WriteFault> {
     sql.execute(
@@ -274,7 +292,7 @@ fn releases(sql: &Connection) -> rusqlite::Result<i64> {
     sql.query_row(count, [], |row| row.get(0))
 }
 
-fn numbers(sql: &Connection) -> rusqlite::Result<Numbers> {
+pub(super) fn numbers(sql: &Connection) -> rusqlite::Result<Numbers> {
     let pairs = sql
         .prepare("SELECT tag, id FROM patient ORDER BY tag")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?

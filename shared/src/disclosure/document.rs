@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::noise::{NoiseStamp, NoisyHistogram};
 use crate::identity::{CanonicalError, Digest, check_canonical};
 use crate::masking::step::Answer;
 use crate::statistic::{Disclosed, Statistic};
@@ -63,6 +64,9 @@ pub struct PolicyStamp {
     pub min_cell: u64,
     /// Rounding base of counts; 1 for none.
     pub rounding: u64,
+    /// The noise of a release under differential privacy: then it holds nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<NoiseStamp>,
 }
 
 impl Header {
@@ -105,6 +109,9 @@ pub struct ReceivedRelease {
     /// The site's message of a step of a masked sum, which has no statistics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub masked: Option<Answer>,
+    /// Counts with noise, of a release under differential privacy; then `statistics` is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noisy: Vec<NoisyHistogram>,
 }
 
 /// Why bytes are no release.

@@ -33,6 +33,10 @@ pub fn admit(
     protocol: &StudyProtocol,
     part: &Contribution,
 ) -> Result<(), (Rule, String)> {
+    if policy.noise().is_some() {
+        let why = "differential privacy covers no masked sum: this hospital's part would be exact";
+        return Err((Rule::Noise, why.to_owned()));
+    }
     if part.clustered {
         let why = "patients have several cases here, and a masked sum counts each case as a \
                    patient of its own";

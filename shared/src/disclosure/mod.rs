@@ -7,6 +7,7 @@ pub mod atoms;
 pub mod audit;
 pub mod document;
 pub mod masked;
+pub mod noise;
 pub mod policy;
 pub mod released;
 pub mod review;

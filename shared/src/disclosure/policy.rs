@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::document::PolicyStamp;
+use super::noise::NoisePlan;
 use crate::identity::Digest;
 use crate::study::{SiteSlug, StudyProtocol, Timestamp, Visibility};
 
@@ -51,6 +52,9 @@ struct PolicyFile {
     /// The contract that `dua` rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     contract: Option<Contract>,
+    /// D20: only score histograms leave, with noise on every count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    differential_privacy: Option<NoisePlan>,
 }
 
 /// The most that two patients may ever carry (Australian Bureau of Statistics, `DataLab` output
@@ -329,13 +333,19 @@ impl Policy {
         self.file.max_share_of_two
     }
 
-    /// What a release says about its policy.
+    /// D20: the noise of every release, where the site asks for differential privacy.
+    pub fn noise(&self) -> Option<&NoisePlan> {
+        self.file.differential_privacy.as_ref()
+    }
+
+    /// What a release says about its policy; what it says of its noise is known with its protocol.
     pub fn stamp(&self) -> PolicyStamp {
         PolicyStamp {
             profile: self.file.profile.as_str().to_owned(),
             digest: self.digest,
             min_cell: self.file.min_cell,
             rounding: self.file.rounding,
+            noise: None,
         }
     }
 
@@ -376,6 +386,7 @@ impl PolicyFile {
             return fault("policy_version", self.policy_version.to_string(), rule);
         }
         self.check_contract()?;
+        self.check_noise()?;
         if self.profile == Profile::OpenData {
             return self.check_open();
         }
@@ -436,6 +447,19 @@ impl PolicyFile {
                 self.max_share_of_two.to_string(),
                 "it must lie in (0, 0.67]",
             );
+        }
+        Ok(())
+    }
+
+    fn check_noise(&self) -> Result<(), PolicyFault> {
+        let Some(plan) = &self.differential_privacy else {
+            return Ok(());
+        };
+        let fault = |(key, value, rule)| PolicyFault::Threshold { key, value, rule };
+        plan.check().map_err(fault)?;
+        if self.profile == Profile::OpenData {
+            let rule = "public data have nobody to protect; use \"standard\"";
+            return Err(fault(("differential_privacy", "given".to_owned(), rule)));
         }
         Ok(())
     }
@@ -572,6 +596,27 @@ mod tests {
         let standard = Policy::parse(STANDARD).unwrap();
         assert!(!standard.allows_blocks());
         assert_eq!(standard.approvers(), 1);
+    }
+
+    #[test]
+    fn a_policy_with_noise_is_checked_and_never_one_for_public_data() {
+        let section = "\n[differential_privacy]\nmechanism = \"discrete-laplace\"\n\
+                       epsilon_per_release = \"0.5\"\n";
+        let policy = Policy::parse(&format!("{STANDARD}{section}")).unwrap();
+        let plan = policy.noise().unwrap();
+        assert_eq!(plan.epsilon_budget.to_string(), "3");
+        assert_eq!((plan.rows_per_patient, plan.blocks), (1, 32));
+        assert!(Policy::parse(STANDARD).unwrap().noise().is_none());
+        assert!(Policy::parse(&format!("{OPEN_DATA}{section}")).is_err());
+        for (from, to) in [
+            ("\"0.5\"", "0.5"),
+            ("\"0.5\"", "\"2\""),
+            ("discrete-laplace", "laplace"),
+            ("epsilon_per_release", "epsilon"),
+        ] {
+            let text = format!("{STANDARD}{}", section.replace(from, to));
+            assert!(Policy::parse(&text).is_err(), "{to}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use super::document::{Header, ReceiveFault, ReceivedRelease};
+use super::noise::NoisyHistogram;
 use super::policy::Policy;
 use super::review::{Decision, Reviewed};
 use crate::identity::{CanonicalError, Digest, to_canonical};
@@ -25,6 +26,8 @@ struct Document {
     statistics: Vec<Statistic<Disclosed>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     masked: Option<Answer>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    noisy: Vec<NoisyHistogram>,
 }
 
 impl Reviewed {
@@ -38,12 +41,20 @@ impl Reviewed {
         header.clustered = self.clustered;
         let id = header.id();
         let statistics = self.statistics;
+        let noisy = match self.noisy {
+            Some(noisy) => {
+                header.policy.noise = Some(noisy.stamp);
+                noisy.histograms
+            }
+            None => Vec::new(),
+        };
         Some(Released {
             document: Document {
                 header,
                 id,
                 statistics,
                 masked: None,
+                noisy,
             },
         })
     }
@@ -61,6 +72,7 @@ impl Released {
                 id,
                 statistics: Vec::new(),
                 masked: Some(answer),
+                noisy: Vec::new(),
             },
         }
     }

@@ -32,6 +32,7 @@ pub mod mcnemar;
 pub mod minimise;
 pub mod multiplicity;
 pub mod net_benefit;
+pub mod noise;
 pub mod permutation;
 pub mod planning;
 pub mod proportion;

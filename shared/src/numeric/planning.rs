@@ -7,6 +7,7 @@
 //!   and one area under the ROC curve.
 //! * [`network`]: several hospitals whose true areas differ: the width of the pooled interval,
 //!   the prediction interval, the chance of an answer, and the hospitals needed for it.
+//! * [`noise`]: what differential privacy will cost.
 //!
 //! A plan is arithmetic on guesses: it has no data, so nothing here is merged or disclosed. A
 //! guess outside its range gives `None`, never a number.
@@ -16,6 +17,7 @@
 
 pub mod external;
 pub mod network;
+pub mod noise;
 pub mod power;
 
 /// Largest number of patients that a search considers.

@@ -5,12 +5,12 @@
 //! To: `study`.
 
 use super::estimate::{self, Reading};
-use super::mean;
 use super::result::{
     Analysis, AnalysisRole, Bounds, EstimateKey, Excluded, Metric, PoolOutcome, Pooled, Scale,
     SiteEstimate, SiteOutcome, SiteResult,
 };
 use super::robustness::HiddenValue;
+use super::{mean, noisy};
 use crate::statistic::Statistic;
 use crate::statistic::confusion::RateMeasure;
 use crate::statistic::metric::Pooling;
@@ -65,8 +65,15 @@ impl<'a> Builder<'a> {
                 .filter(|one| same(&one.model, &one.endpoint))
                 .map(estimate::ratio)
         };
+        // A site with noise has no statistic but its counts, from which an area follows.
+        let level = self.protocol.pooling.level;
+        let areas = self.released().filter_map(|site| {
+            let reading = noisy::area(self.protocol, site, &model.id, &endpoint.id);
+            let reading = reading.or_else(|| site.statistics.iter().find_map(&area))?;
+            Some(reading.row(site, Scale::Logit, level))
+        });
         vec![
-            self.pooled(key(Metric::Auc), Scale::Logit, area),
+            self.finish(key(Metric::Auc), Scale::Logit, areas.collect()),
             self.pooled(key(Metric::ObservedExpected), Scale::Log, ratio),
         ]
     }
@@ -205,12 +212,8 @@ impl<'a> Builder<'a> {
     /// the register says on which scale, and whether sites are pooled.
     fn estimates(&self) -> Vec<Analysis> {
         let mut keys: Vec<&EstimateKey> = Vec::new();
-        let released = self
-            .sites
-            .iter()
-            .filter(|site| site.outcome == SiteOutcome::Released);
-        for one in released.flat_map(|site| site.statistics.iter().filter_map(Statistic::estimate))
-        {
+        let statistics = self.released().flat_map(|site| &site.statistics);
+        for one in statistics.filter_map(Statistic::estimate) {
             if !keys.contains(&&one.key) {
                 keys.push(&one.key);
             }
@@ -240,14 +243,17 @@ impl<'a> Builder<'a> {
         EstimateKey::whole(metric, model.id.clone(), endpoint.id.clone())
     }
 
+    fn released(&self) -> impl Iterator<Item = &'a SiteResult> {
+        let sites = self.sites.iter();
+        sites.filter(|site| site.outcome == SiteOutcome::Released)
+    }
+
     fn rows(
         &self,
         scale: Scale,
         read: impl Fn(&'a Statistic<Disclosed>) -> Option<Reading>,
     ) -> Vec<SiteEstimate> {
-        self.sites
-            .iter()
-            .filter(|site| site.outcome == SiteOutcome::Released)
+        self.released()
             .filter_map(|site| {
                 let reading = site.statistics.iter().find_map(&read)?;
                 Some(reading.row(site, scale, self.protocol.pooling.level))

@@ -126,6 +126,8 @@ pub(super) fn of(protocol: &StudyProtocol, sum: &SumOutcome) -> MaskedPool {
         bytes: None,
         clustered: false,
         statistics: sum.statistics.clone(),
+        noise: None,
+        noisy: Vec::new(),
     };
     let sites = std::slice::from_ref(&together);
     let mut curves = curve::all(protocol, sites);

@@ -16,6 +16,7 @@ pub mod masked;
 mod mean;
 pub mod meta_regression;
 pub mod moderator;
+mod noisy;
 pub mod one_stage;
 mod permutation;
 pub mod random_effects;

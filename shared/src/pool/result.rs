@@ -14,6 +14,7 @@ pub use super::fairness::{
 };
 use super::masked::MaskedPool;
 use super::moderator::ModeratorAnalysis;
+pub use super::noisy::{NoisyEstimate, NoisyPoint, NoisyResult};
 use super::one_stage::OneStage;
 pub use super::permutation::{PooledPermutation, SitePermutation};
 pub use super::robustness::{
@@ -25,6 +26,7 @@ pub use super::summary_point::{
     Boundary, SummaryOutcome, SummaryPoint, SummaryValues, WithoutTable,
 };
 pub use super::utility::{BenefitPoint, McNemar, MergedBenefit, PooledCrossed};
+use crate::disclosure::noise::{NoiseStamp, NoisyHistogram};
 use crate::identity::Digest;
 use crate::statistic::contingency::ContingencyKind;
 pub use crate::statistic::estimate::EstimateKey;
@@ -110,6 +112,9 @@ pub struct PooledStudy {
     /// Analyses against the protocol's properties of sites; empty when it declares none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moderators: Vec<ModeratorAnalysis>,
+    /// What follows from counts with noise; empty where no site's policy asks for noise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noisy: Vec<NoisyResult>,
 }
 
 /// Errors at one level of an axis, summed over external sites.
@@ -173,6 +178,12 @@ pub struct SiteResult {
     pub clustered: bool,
     /// Its statistics as released.
     pub statistics: Vec<Statistic<Disclosed>>,
+    /// The noise of its release under differential privacy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<NoiseStamp>,
+    /// Its counts with noise, which are then all that it released.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noisy: Vec<NoisyHistogram>,
 }
 
 /// What a site did in the round.

@@ -8,8 +8,8 @@ use super::masked::SumOutcome;
 use super::one_stage::{self, Exchange};
 use super::result::{PooledStudy, SiteOutcome, SiteResult};
 use super::{
-    analysis, calibration, curve, failure, fairness, masked, moderator, permutation, summary_point,
-    table, utility, verdict, withheld,
+    analysis, calibration, curve, failure, fairness, masked, moderator, noisy, permutation,
+    summary_point, table, utility, verdict, withheld,
 };
 use crate::disclosure::ReceivedRelease;
 use crate::identity::Digest;
@@ -111,6 +111,7 @@ pub fn pool_with_steps(
         permutation: permutation::all(&sites),
         failures: failure::all(protocol, &sites),
         moderators: moderator::all(protocol, &analyses),
+        noisy: noisy::all(protocol, &sites),
         analyses,
         protocol: protocol.clone(),
         protocol_digest: facts.protocol_digest,
@@ -141,6 +142,8 @@ fn site_result(
         bytes: None,
         clustered: false,
         statistics: Vec::new(),
+        noise: None,
+        noisy: Vec::new(),
     };
     match answer {
         SiteAnswer::Without(outcome) => result.outcome = outcome,
@@ -153,6 +156,8 @@ fn site_result(
             result.bytes = Some(bytes);
             result.clustered = release.header.clustered;
             result.statistics = release.statistics;
+            result.noise = release.header.policy.noise;
+            result.noisy = release.noisy;
         }
     }
     result

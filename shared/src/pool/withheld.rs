@@ -41,6 +41,19 @@ pub(super) fn all(sites: &[SiteResult]) -> Vec<Withheld> {
                     };
                     walk.statistic(statistic);
                 }
+                list.extend(site.noise.as_ref().map(|noise| {
+                    Withheld {
+                        site: site.site.clone(),
+                        item: Some("everything but the score histograms".to_owned()),
+                        about: None,
+                        rules: "D20".to_owned(),
+                        known: format!("counts with noise ({})", noise.words()),
+                        effect:
+                            "the site enters pools of AUCs only, by its policy and whatever its \
+                             numbers are"
+                                .to_owned(),
+                    }
+                }));
             }
             SiteOutcome::NotReleased
             | SiteOutcome::Refused

@@ -21,6 +21,7 @@ mod estimates;
 mod failures;
 mod meta;
 mod moderator;
+mod noisy;
 mod one_stage;
 mod robustness;
 mod sites;
@@ -47,6 +48,9 @@ pub(super) fn files(view: View<'_>) -> Vec<(&'static str, String)> {
     }
     if !view.study.one_stage.is_empty() {
         files.push(("one_stage.csv", one_stage::table(view)));
+    }
+    if !view.study.noisy.is_empty() {
+        files.push(("noisy.csv", noisy::table(view)));
     }
     files
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::noise::Noisy;
 use super::policy::Policy;
 use super::rule::support::{Objection, supports};
 use super::rule::{Rule, admission, rounding, small_cell};
@@ -23,6 +24,7 @@ mod detection;
 mod estimates;
 mod masks;
 mod missing;
+mod noisy;
 mod pairs;
 mod steps;
 mod tables;
@@ -73,6 +75,7 @@ pub enum Decision {
 /// The outcome of a review.
 pub struct Reviewed {
     pub(super) statistics: Vec<Statistic<Disclosed>>,
+    pub(super) noisy: Option<Noisy>,
     pub(super) clustered: bool,
     pub(super) policy: Policy,
     axes: BTreeMap<(String, String), axes::Visible>,
@@ -172,6 +175,7 @@ pub fn review(
     };
     Reviewed {
         statistics: released,
+        noisy: None,
         clustered,
         policy: policy.clone(),
         axes,

@@ -53,6 +53,9 @@ pub enum Rule {
     /// D14: a coefficient is fitted to enough patients.
     #[serde(rename = "D14")]
     Coefficient,
+    /// D20: under differential privacy, score histograms with noise and nothing else.
+    #[serde(rename = "D20")]
+    Noise,
 }
 
 impl Rule {
@@ -71,6 +74,7 @@ impl Rule {
             Self::Block => "D19",
             Self::CaseValue => "D11",
             Self::Coefficient => "D14",
+            Self::Noise => "D20",
         }
     }
 }

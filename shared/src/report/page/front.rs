@@ -96,6 +96,20 @@ fn stamps(view: View<'_>) -> Vec<(String, String)> {
                 .to_owned(),
         ));
     }
+    let noisy: Vec<String> = super::noisy::hospitals(view)
+        .iter()
+        .map(|site| site.display_name.clone())
+        .collect();
+    if !noisy.is_empty() {
+        out.push((
+            "Noise on the counts of some hospitals".to_owned(),
+            format!(
+                "{}: differential privacy. Nothing exact left these hospitals; their AUCs have the \
+                 noise in their intervals, and they are in no other pool.",
+                words::join(&noisy)
+            ),
+        ));
+    }
     if !study.locked {
         out.push((
             "Protocol not locked".to_owned(),

@@ -19,6 +19,7 @@ mod front;
 mod masked;
 mod methods;
 mod moderator;
+mod noisy;
 mod one_stage;
 mod operating;
 mod precision;
@@ -66,6 +67,7 @@ pub(super) fn document(view: View<'_>, provenance: &Provenance) -> Document {
         sections: std::iter::empty()
             .chain([flow::page(view), sites::page(view)])
             .chain(results(view))
+            .chain(noisy::page(view))
             .chain([
                 design::page(view),
                 withheld::page(view),
