@@ -14,6 +14,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::statistic::patients::{PatientSet, count};
+
 /// 2^61 - 1.
 const PRIME: u64 = (1 << 61) - 1;
 /// Most cells of the matrix that is reduced; beyond, nobody can say, and nothing is released.
@@ -21,9 +23,9 @@ const CELLS: usize = 40_000_000;
 
 /// The independent statements about fewer than `k` patients that follow from `groups`, and from none
 /// of the parts of them in `tolerated` alone, each by its number of patients; `None` when there are
-/// too many groups to say. Groups are ascending.
-pub fn exposures(groups: &[&[u32]], tolerated: &[&[&[u32]]], k: u64) -> Option<Vec<u64>> {
-    let groups: BTreeSet<&[u32]> = groups.iter().copied().collect();
+/// too many groups to say.
+pub fn exposures(groups: &[&PatientSet], tolerated: &[&[&PatientSet]], k: u64) -> Option<Vec<u64>> {
+    let groups: BTreeSet<&PatientSet> = groups.iter().copied().collect();
     let mut atoms = atoms(&groups);
     if atoms.iter().all(|(_, patients)| *patients >= k) {
         return Some(Vec::new());
@@ -32,7 +34,7 @@ pub fn exposures(groups: &[&[u32]], tolerated: &[&[&[u32]]], k: u64) -> Option<V
         return None;
     }
     atoms.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let span = |wanted: &dyn Fn(&[u32]) -> bool| {
+    let span = |wanted: &dyn Fn(&PatientSet) -> bool| {
         let mut rows = vec![vec![0_u64; atoms.len()]; groups.len()];
         for (column, (groups, _)) in atoms.iter().enumerate() {
             for group in groups {
@@ -54,7 +56,7 @@ pub fn exposures(groups: &[&[u32]], tolerated: &[&[&[u32]]], k: u64) -> Option<V
         if few.is_empty() {
             break;
         }
-        let part: BTreeSet<&[u32]> = part.iter().copied().collect();
+        let part: BTreeSet<&PatientSet> = part.iter().copied().collect();
         let known = span(&|group| part.contains(group));
         few.retain(|row| !lies_in(&known, row));
     }
@@ -62,33 +64,95 @@ pub fn exposures(groups: &[&[u32]], tolerated: &[&[&[u32]]], k: u64) -> Option<V
 }
 
 /// The groups of each atom, and its patients: those in no group yet are one class, and every group
-/// divides each class into those inside and those outside.
-fn atoms(groups: &BTreeSet<&[u32]>) -> Vec<(Vec<u32>, u64)> {
-    let last = groups.iter().filter_map(|group| group.last()).max();
-    let patients = last.map_or(0, |last| *last as usize + 1);
-    let mut class = vec![0_u32; patients];
-    let mut atoms: Vec<(Vec<u32>, u64)> = vec![(Vec::new(), patients as u64)];
-    for (group, members) in (0_u32..).zip(groups) {
-        let mut inside: Vec<Option<u32>> = vec![None; atoms.len()];
-        for patient in *members {
-            let own = &mut class[*patient as usize];
-            let before = *own as usize;
-            // A patient named twice is inside already.
-            let Some(inside) = inside.get_mut(before) else {
-                continue;
-            };
-            *own = *inside.get_or_insert_with(|| {
-                let mut groups = atoms[before].0.clone();
-                groups.push(group);
-                atoms.push((groups, 0));
-                u32::try_from(atoms.len() - 1).unwrap_or(u32::MAX)
-            });
-            atoms[before].1 -= 1;
-            atoms[*own as usize].1 += 1;
-        }
+/// divides each class into those inside and those outside. As long as classes are few they are sets,
+/// divided 64 patients at a time; then every patient has the number of its class.
+fn atoms(groups: &BTreeSet<&PatientSet>) -> Vec<(Vec<u32>, u64)> {
+    let words = groups.iter().map(|group| group.words().len()).max();
+    let mut few = vec![(Vec::new(), vec![u64::MAX; words.unwrap_or(0)])];
+    let mut each = (0_u32..).zip(groups);
+    while few.len() <= FEW
+        && let Some((group, members)) = each.next()
+    {
+        divide(&mut few, group, members.words());
     }
+    let mut atoms = refined(few, each);
     atoms.retain(|(groups, patients)| !groups.is_empty() && *patients > 0);
     atoms
+}
+
+/// Classes up to which they are kept as sets.
+const FEW: usize = 16;
+
+/// A class: its groups, and its patients bit by bit.
+type Class = (Vec<u32>, Vec<u64>);
+
+/// Divides each class into those inside a group and those outside.
+fn divide(classes: &mut Vec<Class>, group: u32, members: &[u64]) {
+    for at in 0..classes.len() {
+        let (groups, class) = &mut classes[at];
+        let own = class.iter().zip(members);
+        if own.clone().all(|(own, member)| own & member == 0) {
+            continue;
+        }
+        let inside: Vec<u64> = own.map(|(own, member)| own & member).collect();
+        let mut more = groups.clone();
+        more.push(group);
+        for (own, inside) in class.iter_mut().zip(&inside) {
+            *own &= !inside;
+        }
+        classes.push((more, inside));
+    }
+}
+
+/// The classes with their numbers of patients after more groups have divided them.
+fn refined<'a>(
+    classes: Vec<Class>,
+    groups: impl Iterator<Item = (u32, &'a &'a PatientSet)>,
+) -> Vec<(Vec<u32>, u64)> {
+    let mut groups = groups.peekable();
+    if groups.peek().is_none() {
+        let counted = classes.into_iter();
+        return counted
+            .map(|(groups, class)| (groups, count(&class)))
+            .collect();
+    }
+    let words = classes.first().map_or(0, |(_, class)| class.len());
+    let mut class = vec![0_u32; 64 * words];
+    let mut names: Vec<Vec<u32>> = Vec::new();
+    for (number, (groups, patients)) in (0_u32..).zip(classes) {
+        names.push(groups);
+        bits(&patients, |patient| class[patient] = number);
+    }
+    for (group, members) in groups {
+        let mut inside = vec![u32::MAX; names.len()];
+        bits(members.words(), |patient| {
+            let own = &mut class[patient];
+            let slot = &mut inside[*own as usize];
+            if *slot == u32::MAX {
+                let mut groups = names[*own as usize].clone();
+                groups.push(group);
+                *slot = u32::try_from(names.len()).unwrap_or(u32::MAX);
+                names.push(groups);
+            }
+            *own = *slot;
+        });
+    }
+    let mut patients = vec![0_u64; names.len()];
+    for class in class {
+        patients[class as usize] += 1;
+    }
+    names.into_iter().zip(patients).collect()
+}
+
+/// Calls `each` with the place of every bit that is set.
+fn bits(words: &[u64], mut each: impl FnMut(usize)) {
+    for (place, word) in words.iter().enumerate() {
+        let mut left = *word;
+        while left != 0 {
+            each(64 * place + left.trailing_zeros() as usize);
+            left &= left - 1;
+        }
+    }
 }
 
 /// Whether a vector lies in the span of rows in reduced echelon form.
@@ -173,30 +237,68 @@ fn inverse(value: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// As `super::exposures`, of groups that own their patients.
     fn exposures(groups: &[Vec<u32>], tolerated: &[&[Vec<u32>]], k: u64) -> Option<Vec<u64>> {
-        let groups: Vec<&[u32]> = groups.iter().map(Vec::as_slice).collect();
-        let parts: Vec<Vec<&[u32]>> = tolerated
+        let set = |group: &Vec<u32>| group.iter().copied().collect::<PatientSet>();
+        let groups: Vec<PatientSet> = groups.iter().map(set).collect();
+        let groups: Vec<&PatientSet> = groups.iter().collect();
+        let parts: Vec<Vec<PatientSet>> = tolerated
             .iter()
-            .map(|part| part.iter().map(Vec::as_slice).collect())
+            .map(|part| part.iter().map(set).collect())
             .collect();
-        let parts: Vec<&[&[u32]]> = parts.iter().map(Vec::as_slice).collect();
+        let parts: Vec<Vec<&PatientSet>> = parts.iter().map(|part| part.iter().collect()).collect();
+        let parts: Vec<&[&PatientSet]> = parts.iter().map(Vec::as_slice).collect();
         super::exposures(&groups, &parts, k)
     }
 
     #[test]
     fn atoms_are_the_patients_of_the_same_groups() {
-        let (a, b, c) = (range(0, 50), range(30, 80), range(0, 80));
-        let groups: BTreeSet<&[u32]> = [&a[..], &b[..], &c[..]].into_iter().collect();
+        let set = |(from, to)| (from..to).collect::<PatientSet>();
+        let sets = [(0, 50), (30, 80), (0, 80)].map(set);
+        let groups: BTreeSet<&PatientSet> = sets.iter().collect();
         let mut found: Vec<u64> = atoms(&groups).into_iter().map(|atom| atom.1).collect();
         found.sort_unstable();
         assert_eq!(found, [20, 30, 30]);
         assert!(atoms(&BTreeSet::new()).is_empty());
         // Numbers of patients may have gaps.
-        let far = [3, 900];
-        assert_eq!(atoms(&BTreeSet::from([&far[..]])), [(vec![0], 2)]);
+        let far: PatientSet = [3, 900].into_iter().collect();
+        assert_eq!(atoms(&BTreeSet::from([&far])), [(vec![0], 2)]);
+    }
+
+    #[test]
+    fn many_classes_are_those_of_each_patient_alone() {
+        use crate::numeric::random::Draws;
+        let mut draws = Draws::new(11);
+        // Levels of three axes, and nobody of the last patients; more classes than are kept as sets.
+        let level: Vec<[u64; 3]> = (0..700)
+            .map(|_| [5, 4, 3].map(|of| draws.below(of)))
+            .collect();
+        let sets: Vec<PatientSet> = (0..3)
+            .flat_map(|axis| (0..5).map(move |of| (axis, of)))
+            .map(|(axis, of)| {
+                (0..650)
+                    .filter(|one| level[*one as usize][axis] == of)
+                    .collect()
+            })
+            .collect();
+        let groups: BTreeSet<&PatientSet> = sets.iter().collect();
+        let mut expected: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
+        for patient in 0..650 {
+            let of = (0_u32..)
+                .zip(&groups)
+                .filter(|(_, set)| set.contains(patient));
+            *expected
+                .entry(of.map(|(group, _)| group).collect())
+                .or_default() += 1;
+        }
+        let mut found = atoms(&groups);
+        found.sort();
+        assert!(found.len() > FEW);
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
     }
 
     fn none() -> Option<Vec<u64>> {
