@@ -79,7 +79,7 @@ pub enum Column {
     /// Finite numbers, also for binary (0, 1) and probability fields.
     Number(Vec<Option<f64>>),
     /// Index into the field's declared levels.
-    Category(Vec<Option<usize>>),
+    Category(Vec<Option<u16>>),
     /// Identifiers are never kept here.
     Withheld,
 }
