@@ -12,9 +12,9 @@
 //! From: the groups of every release of a site.
 //! To: the node, which withholds what would expose an atom.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::statistic::patients::{PatientSet, count};
+use crate::statistic::patients::PatientSet;
 
 /// 2^61 - 1.
 const PRIME: u64 = (1 << 61) - 1;
@@ -68,80 +68,118 @@ pub fn exposures(groups: &[&PatientSet], tolerated: &[&[&PatientSet]], k: u64) -
 /// divided 64 patients at a time; then every patient has the number of its class.
 fn atoms(groups: &BTreeSet<&PatientSet>) -> Vec<(Vec<u32>, u64)> {
     let words = groups.iter().map(|group| group.words().len()).max();
-    let mut few = vec![(Vec::new(), vec![u64::MAX; words.unwrap_or(0)])];
-    let mut each = (0_u32..).zip(groups);
+    let mut few = vec![vec![u64::MAX; words.unwrap_or(0)]];
+    let mut each = dividing(groups).into_iter();
     while few.len() <= FEW
-        && let Some((group, members)) = each.next()
+        && let Some(members) = each.next()
     {
-        divide(&mut few, group, members.words());
+        divide(&mut few, members.words());
     }
-    let mut atoms = refined(few, each);
-    atoms.retain(|(groups, patients)| !groups.is_empty() && *patients > 0);
-    atoms
+    let found = refined(few, each).into_iter();
+    let named = found.map(|class| {
+        let of = (0_u32..).zip(groups);
+        let of = of.filter(|(_, group)| group.contains(class.first));
+        let of: Vec<u32> = of.map(|(number, _)| number).collect();
+        (of, class.patients)
+    });
+    named.filter(|(groups, _)| !groups.is_empty()).collect()
 }
+
+/// The groups without those that are two others together, as a level is those of it with the event
+/// and those without: these divide no further.
+fn dividing<'a>(groups: &BTreeSet<&'a PatientSet>) -> Vec<&'a PatientSet> {
+    let sized: Vec<(u64, &PatientSet)> = groups.iter().map(|one| (one.len(), *one)).collect();
+    let mut by_size: BTreeMap<u64, Vec<&PatientSet>> = BTreeMap::new();
+    for (size, group) in &sized {
+        by_size.entry(*size).or_default().push(group);
+    }
+    let is_sum = |size: u64, group: &PatientSet| {
+        let smaller = sized.iter().filter(|(part, _)| 0 < *part && *part < size);
+        smaller.take(TRIED).any(|(part, one)| {
+            let rests = by_size.get(&(size - part)).into_iter().flatten();
+            rests.take(TRIED).any(|rest| group.is_sum_of(one, rest))
+        })
+    };
+    let divides = sized.iter().filter(|(size, group)| !is_sum(*size, group));
+    divides.map(|(_, group)| *group).collect()
+}
+
+/// Most groups that are tried as one part of another, and as its rest.
+const TRIED: usize = 1000;
 
 /// Classes up to which they are kept as sets.
 const FEW: usize = 16;
 
-/// A class: its groups, and its patients bit by bit.
-type Class = (Vec<u32>, Vec<u64>);
-
 /// Divides each class into those inside a group and those outside.
-fn divide(classes: &mut Vec<Class>, group: u32, members: &[u64]) {
+fn divide(classes: &mut Vec<Vec<u64>>, members: &[u64]) {
     for at in 0..classes.len() {
-        let (groups, class) = &mut classes[at];
+        let class = &mut classes[at];
         let own = class.iter().zip(members);
         if own.clone().all(|(own, member)| own & member == 0) {
             continue;
         }
         let inside: Vec<u64> = own.map(|(own, member)| own & member).collect();
-        let mut more = groups.clone();
-        more.push(group);
         for (own, inside) in class.iter_mut().zip(&inside) {
             *own &= !inside;
         }
-        classes.push((more, inside));
+        if class.iter().all(|own| *own == 0) {
+            *class = inside;
+        } else {
+            classes.push(inside);
+        }
     }
 }
 
-/// The classes with their numbers of patients after more groups have divided them.
-fn refined<'a>(
-    classes: Vec<Class>,
-    groups: impl Iterator<Item = (u32, &'a &'a PatientSet)>,
-) -> Vec<(Vec<u32>, u64)> {
+/// A class of patients.
+struct Class {
+    first: u32,
+    patients: u64,
+}
+
+/// The classes after more groups have divided them.
+fn refined<'a>(classes: Vec<Vec<u64>>, groups: impl Iterator<Item = &'a PatientSet>) -> Vec<Class> {
     let mut groups = groups.peekable();
     if groups.peek().is_none() {
-        let counted = classes.into_iter();
-        return counted
-            .map(|(groups, class)| (groups, count(&class)))
-            .collect();
+        let of = |class: Vec<u64>| {
+            let mut found: Option<Class> = None;
+            let words = (0_u32..).zip(&class).filter(|(_, word)| **word != 0);
+            for (place, word) in words {
+                let first = place * 64 + word.trailing_zeros();
+                let class = found.get_or_insert(Class { first, patients: 0 });
+                class.patients += u64::from(word.count_ones());
+            }
+            found
+        };
+        return classes.into_iter().filter_map(of).collect();
     }
-    let words = classes.first().map_or(0, |(_, class)| class.len());
+    let words = classes.first().map_or(0, Vec::len);
     let mut class = vec![0_u32; 64 * words];
-    let mut names: Vec<Vec<u32>> = Vec::new();
-    for (number, (groups, patients)) in (0_u32..).zip(classes) {
-        names.push(groups);
-        bits(&patients, |patient| class[patient] = number);
+    let mut count = 0;
+    for patients in classes {
+        bits(&patients, |patient| class[patient] = count);
+        count += 1;
     }
-    for (group, members) in groups {
-        let mut inside = vec![u32::MAX; names.len()];
+    for members in groups {
+        let mut inside = vec![u32::MAX; count as usize];
         bits(members.words(), |patient| {
             let own = &mut class[patient];
             let slot = &mut inside[*own as usize];
             if *slot == u32::MAX {
-                let mut groups = names[*own as usize].clone();
-                groups.push(group);
-                *slot = u32::try_from(names.len()).unwrap_or(u32::MAX);
-                names.push(groups);
+                *slot = count;
+                count += 1;
             }
             *own = *slot;
         });
     }
-    let mut patients = vec![0_u64; names.len()];
-    for class in class {
-        patients[class as usize] += 1;
+    let mut found: Vec<Option<Class>> = (0..count).map(|_| None).collect();
+    for (patient, class) in (0_u32..).zip(class) {
+        let class = found[class as usize].get_or_insert(Class {
+            first: patient,
+            patients: 0,
+        });
+        class.patients += 1;
     }
-    names.into_iter().zip(patients).collect()
+    found.into_iter().flatten().collect()
 }
 
 /// Calls `each` with the place of every bit that is set.
@@ -237,8 +275,6 @@ fn inverse(value: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     /// As `super::exposures`, of groups that own their patients.
@@ -285,7 +321,15 @@ mod tests {
                     .collect()
             })
             .collect();
+        // Two levels together add nothing, nor do two such unions.
+        let mut sets = sets;
+        for (one, other) in [(0, 1), (2, 3), (15, 16)] {
+            let mut both: PatientSet = sets[one].clone();
+            both.join(&sets[other]);
+            sets.push(both);
+        }
         let groups: BTreeSet<&PatientSet> = sets.iter().collect();
+        assert_eq!(dividing(&groups).len() + 3, groups.len());
         let mut expected: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
         for patient in 0..650 {
             let of = (0_u32..)

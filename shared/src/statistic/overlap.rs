@@ -84,7 +84,7 @@ fn distinct(clustered: bool, patients: impl Iterator<Item = u64>) -> u64 {
     }
 }
 
-fn levels_of(set: &AnalysisSet<'_>, axis: usize) -> usize {
+pub(super) fn levels_of(set: &AnalysisSet<'_>, axis: usize) -> usize {
     let declared = set.protocol.subgroup.get(axis);
     let field = declared.and_then(|axis| set.protocol.find_field(&axis.field));
     match (declared, field) {

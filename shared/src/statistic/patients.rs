@@ -56,7 +56,8 @@ impl PatientSet {
 
     /// How many they are.
     pub fn len(&self) -> u64 {
-        count(&self.word)
+        let bits = self.word.iter().map(|word| word.count_ones());
+        bits.map(u64::from).sum()
     }
 
     /// How many stand in both sets.
@@ -64,6 +65,17 @@ impl PatientSet {
         let both = self.word.iter().zip(&other.word);
         both.map(|(own, other)| u64::from((own & other).count_ones()))
             .sum()
+    }
+
+    /// Whether these are everybody of two sets that have nobody in common.
+    pub(crate) fn is_sum_of(&self, one: &Self, other: &Self) -> bool {
+        let longer = one.word.len().max(other.word.len());
+        let word = |set: &Self, place: usize| set.word.get(place).copied().unwrap_or(0);
+        longer == self.word.len()
+            && self.word.iter().enumerate().all(|(place, own)| {
+                let (one, other) = (word(one, place), word(other, place));
+                one & other == 0 && one | other == *own
+            })
     }
 
     /// The patients, ascending.
@@ -79,11 +91,6 @@ impl PatientSet {
     pub(crate) fn words(&self) -> &[u64] {
         &self.word
     }
-}
-
-/// Bits that are set.
-pub(crate) fn count(words: &[u64]) -> u64 {
-    words.iter().map(|word| u64::from(word.count_ones())).sum()
 }
 
 impl FromIterator<u32> for PatientSet {
@@ -153,6 +160,11 @@ mod tests {
                 assert_eq!(set.in_both(theirs), both.count() as u64);
                 let mut joined = set.clone();
                 joined.join(theirs);
+                assert_eq!(joined.is_sum_of(set, theirs), set.in_both(theirs) == 0);
+                let smaller = joined.len() < set.len() + theirs.len();
+                assert!(!(smaller && joined.is_sum_of(set, theirs)));
+                let is_more = joined != *set;
+                assert!(!(is_more && set.is_sum_of(set, theirs)));
                 assert!((0..250).all(|one| {
                     let in_either = list.contains(&one) || other.contains(&one);
                     joined.contains(one) == in_either
