@@ -9,6 +9,7 @@
 //! From: `cohort` (who is in the table), `store` (what was released).
 //! To: `measure`, which withholds; `store`, which keeps.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use shared::disclosure::atoms::exposures;
 use shared::disclosure::{Axes, Policy};
 use shared::identity::Digest;
 use shared::statistic::cases::Earlier;
+use shared::statistic::patients::PatientSet;
 use shared::statistic::spoken::Group;
 use shared::study::{RoundId, StudyProtocol, StudySlug, Timestamp};
 
@@ -194,11 +196,11 @@ struct Stated<'a> {
     /// The level or the reason, or of a cut all but the score; nothing of a set.
     key: &'a str,
     kind: Kind,
-    member: Vec<u32>,
+    member: Cow<'a, PatientSet>,
 }
 
 impl<'a> Stated<'a> {
-    fn new(name: &'a str, member: Vec<u32>) -> Self {
+    fn new(name: &'a str, member: Cow<'a, PatientSet>) -> Self {
         let (_, level, _) = parts(name);
         let kind = Kind::of(name);
         let key = level.rsplit_once(' ').filter(|_| kind == Kind::Cut);
@@ -272,11 +274,10 @@ impl Past {
         let local = self.local(people);
         let groups = self.told.iter().flat_map(|told| &told.groups);
         let each = groups.map(|group| {
-            let mut inside = vec![false; people.tag.len()];
-            let mut outside = 0;
+            let (mut inside, mut outside) = (PatientSet::default(), 0);
             for member in &group.member {
                 match local.get(*member as usize).copied().flatten() {
-                    Some(patient) => inside[patient] = true,
+                    Some(patient) => inside.insert(patient),
                     None => outside += 1,
                 }
             }
@@ -286,9 +287,9 @@ impl Past {
     }
 
     /// By number, the patient's index in a table.
-    fn local(&self, people: &People) -> Vec<Option<usize>> {
+    fn local(&self, people: &People) -> Vec<Option<u32>> {
         let mut local = vec![None; self.numbers.end() as usize];
-        for (patient, number) in self.numbers.of(people).into_iter().enumerate() {
+        for (patient, number) in (0..).zip(self.numbers.of(people)) {
             if let Some(number) = number {
                 local[number as usize] = Some(patient);
             }
@@ -348,7 +349,7 @@ impl Past {
                     patient.is_some_and(|patient| {
                         common.iter().any(|(before, after)| {
                             let before = cohort.version.get(at * then + before);
-                            let after = people.version.get(patient * now + after);
+                            let after = people.version.get(patient as usize * now + after);
                             // Of those who are left out now nothing is said.
                             after.is_some() && before != after
                         })
@@ -409,15 +410,24 @@ impl Past {
         if !policy.protects() {
             return None;
         }
-        let numbers = self.numbered(people);
+        // Whoever is not in this table stands beyond those who are.
+        let (local, beyond) = (self.local(people), people.tag.len());
+        let beyond = u32::try_from(beyond).unwrap_or(u32::MAX);
+        let place = |number: &u32| {
+            let here = local.get(*number as usize).copied().flatten();
+            here.unwrap_or(beyond.saturating_add(*number))
+        };
         let before = self.told.iter().flat_map(|told| &told.groups);
         let before: Vec<Stated<'_>> = before
             .filter(|group| adds_up(&group.name))
-            .map(|group| Stated::new(&group.name, group.member.clone()))
+            .map(|group| {
+                let members = group.member.iter().map(place).collect();
+                Stated::new(&group.name, Cow::Owned(members))
+            })
             .collect();
         let new = groups.iter().filter(|group| adds_up(&group.name));
         let new: Vec<Stated<'_>> = new
-            .map(|group| Stated::new(&group.name, members(group, &numbers)))
+            .map(|group| Stated::new(&group.name, Cow::Borrowed(&group.patient)))
             .collect();
         let asked = Asked {
             before: &before,
@@ -453,10 +463,10 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// The keys of the new groups of this kind that nobody was told of.
     fn fresh(&self, kind: Kind) -> BTreeSet<&str> {
-        let told = self.before.iter().map(|one| one.member.as_slice());
-        let told: BTreeSet<&[u32]> = told.collect();
+        let told = self.before.iter().map(|one| &*one.member);
+        let told: BTreeSet<&PatientSet> = told.collect();
         let new = self.new.iter().filter(|one| one.kind == kind);
-        let new = new.filter(|one| !told.contains(one.member.as_slice()));
+        let new = new.filter(|one| !told.contains(&*one.member));
         new.map(|one| one.key).collect()
     }
 
@@ -510,7 +520,7 @@ impl Asked<'_> {
     /// before; nor, where they are cuts, does from the new ones alone.
     fn worse(&self, kind: Kind, wanted: &dyn Fn(&Stated<'_>) -> bool) -> Option<Follows> {
         let (before, new) = (chosen(self.before, wanted), chosen(self.new, wanted));
-        let all: Vec<&[u32]> = before.iter().chain(&new).copied().collect();
+        let all: Vec<&PatientSet> = before.iter().chain(&new).copied().collect();
         let mut tolerated = vec![before.as_slice()];
         tolerated.extend((kind == Kind::Cut).then_some(new.as_slice()));
         let why = match exposures(&all, &tolerated, self.k) {
@@ -531,9 +541,12 @@ impl Asked<'_> {
 }
 
 /// The patients of the groups that are `wanted`.
-fn chosen<'a>(groups: &'a [Stated<'_>], wanted: &dyn Fn(&Stated<'_>) -> bool) -> Vec<&'a [u32]> {
+fn chosen<'a>(
+    groups: &'a [Stated<'_>],
+    wanted: &dyn Fn(&Stated<'_>) -> bool,
+) -> Vec<&'a PatientSet> {
     let wanted = groups.iter().filter(|one| wanted(one));
-    wanted.map(|one| one.member.as_slice()).collect()
+    wanted.map(|one| &*one.member).collect()
 }
 
 /// Places of the fields that two tables have in common.
@@ -548,7 +561,7 @@ fn common(before: &[String], after: &[String]) -> Vec<(usize, usize)> {
 /// The numbers of a group's patients, ascending.
 pub(crate) fn members(group: &Group, numbers: &[u32]) -> Vec<u32> {
     let each = group.patient.iter();
-    let mut members: Vec<u32> = each.map(|patient| numbers[*patient as usize]).collect();
+    let mut members: Vec<u32> = each.map(|patient| numbers[patient as usize]).collect();
     members.sort_unstable();
     members
 }
@@ -574,12 +587,12 @@ mod tests {
             (Kind::of(left), parts(left).1),
             (Kind::LeftOut, "not: age is at least 18")
         );
-        assert_eq!(Stated::new(cut, Vec::new()).key, "sex female p_b");
+        assert_eq!(Stated::new(cut, Cow::default()).key, "sex female p_b");
         assert_eq!(
-            Stated::new("@disease p_b 0.5, event", Vec::new()).key,
+            Stated::new("@disease p_b 0.5, event", Cow::default()).key,
             "p_b"
         );
-        assert_eq!(Stated::new(level, Vec::new()).key, "sex not recorded");
+        assert_eq!(Stated::new(level, Cow::default()).key, "sex not recorded");
         assert!(is_cohort("disease") && !is_cohort("disease, event") && !is_cohort(level));
     }
 

@@ -223,6 +223,7 @@ pub fn cases(protocol: &StudyProtocol, rows: &[Row]) -> Cases {
         column.push(Column::Category(
             rows.iter()
                 .map(|row| Some(row.level[axis]).filter(|level| *level < count))
+                .map(|level| level.map(|level| level as u16))
                 .collect(),
         ));
     }

@@ -92,7 +92,7 @@ fn cases(protocol: &StudyProtocol, site: &str) -> Cases {
                 FieldKind::Category => Column::Category(
                     level(field.name.as_str(), AxisRule::Level)
                         .into_iter()
-                        .map(Some)
+                        .map(|level| Some(level as u16))
                         .collect(),
                 ),
                 FieldKind::Binary

@@ -11,7 +11,8 @@ use super::formula;
 use super::precheck::Typed;
 use super::raw::{Examples, RawTable};
 
-/// Builds the analysis table from `rows`, whose patients are numbered by `number`.
+/// Builds the analysis table from `rows`, whose patients are numbered by `number`, but for the declared
+/// columns, which [`columns`] gives.
 ///
 /// # Errors
 /// `FV-DATA-007` when an eligible value lies outside every declared band; `FV-STUDY-002` when
@@ -87,16 +88,21 @@ pub(crate) fn build(
         outcome,
         score,
         level,
-        column: typed
-            .column
-            .iter()
-            .map(|column| pick(column, rows))
-            .collect(),
+        column: Vec::new(),
         intake,
     })
 }
 
-fn pick(column: &Column, rows: &[usize]) -> Column {
+/// The declared columns of the eligible `rows`: those of the table where every row is one.
+pub(crate) fn columns(typed: Typed, rows: &[usize]) -> Vec<Column> {
+    if rows.len() == typed.patient.len() {
+        return typed.column;
+    }
+    let columns = typed.column.into_iter();
+    columns.map(|column| pick(column, rows)).collect()
+}
+
+fn pick(column: Column, rows: &[usize]) -> Column {
     match column {
         Column::Number(values) => Column::Number(rows.iter().map(|&row| values[row]).collect()),
         Column::Category(levels) => Column::Category(rows.iter().map(|&row| levels[row]).collect()),
@@ -175,7 +181,7 @@ impl Builder<'_> {
             (AxisRule::Level, Column::Category(levels)) => Ok(self
                 .rows
                 .iter()
-                .map(|&row| levels[row].map_or(absent, small))
+                .map(|&row| levels[row].unwrap_or(absent))
                 .collect()),
             (AxisRule::Availability, Column::Number(values)) => Ok(self
                 .rows
@@ -267,7 +273,11 @@ mod tests {
         let typed =
             super::super::precheck::check(&study, &source, &table, &selection, &mut vec![])?;
         let number = numbers(&typed, rows);
-        build(&study, &table, &typed, (rows, &number), Intake::default())
+        let built = build(&study, &table, &typed, (rows, &number), Intake::default())?;
+        Ok(Cases {
+            column: columns(typed, rows),
+            ..built
+        })
     }
 
     const TABLE: &str = "patient,age,sex,ca,y,p_a,p_b\n\
@@ -295,6 +305,12 @@ mod tests {
         // age bands [18,50) [50,65) [65,120], sex female male, ca available not-available
         assert_eq!(built.level, [[1, 3, 2], [1, 2, 0], [1, 2, 0]]);
         assert!(matches!(built.column[0], Column::Withheld));
+        let Column::Number(age) = &built.column[1] else {
+            panic!("not numbers");
+        };
+        assert_eq!(age, &[Some(50.0), None, Some(120.0)]);
+        let all = cases(&TABLE.replace("a,17", "a,18"), &[0, 1, 2, 3]).unwrap();
+        assert!(matches!(&all.column[1], Column::Number(age) if age.len() == 4));
     }
 
     #[test]

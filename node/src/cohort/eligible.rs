@@ -92,7 +92,7 @@ struct Test<'a> {
 enum Constant {
     None,
     Number(f64),
-    Level(usize),
+    Level(u16),
 }
 
 impl<'a> Test<'a> {
@@ -174,6 +174,7 @@ fn constant(field: &Field, term: &Term) -> Result<Constant, &'static str> {
             if matches!(term.op, Operator::Eq | Operator::Ne) && !field.levels.is_empty() =>
         {
             let index = field.levels.iter().position(|one| one == level);
+            let index = index.and_then(|index| u16::try_from(index).ok());
             index
                 .map(Constant::Level)
                 .ok_or("no such level is declared")

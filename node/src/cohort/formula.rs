@@ -33,7 +33,7 @@ pub(super) fn predict<'a>(
 enum Input<'a> {
     Number(&'a FormulaTerm, &'a [Option<f64>]),
     /// The term's level among the field's, and the rows' levels.
-    Level(&'a FormulaTerm, usize, &'a [Option<usize>]),
+    Level(&'a FormulaTerm, u16, &'a [Option<u16>]),
 }
 
 impl<'a> Input<'a> {
@@ -42,6 +42,7 @@ impl<'a> Input<'a> {
             (Column::Number(values), None) => Ok(Self::Number(term, values)),
             (Column::Category(values), Some(level)) => {
                 let place = field.levels.iter().position(|one| one == level);
+                let place = place.and_then(|place| u16::try_from(place).ok());
                 place
                     .map(|place| Self::Level(term, place, values))
                     .ok_or_else(|| misfit(&term.field, "the formula names a level it has not"))

@@ -31,57 +31,74 @@ pub(crate) fn group(cells: &TextColumn, markers: &Markers) -> Groups {
         similar: Examples::default(),
         strange: Examples::default(),
     };
-    let mut order: Vec<(u64, u32)> = Vec::new();
+    let mut firsts = Firsts::new(cells.rows());
     for (row, cell) in cells.cells().enumerate() {
         if markers.contain(cell.trim()) {
-            groups.empty.add(row, cell);
-        } else if cell.starts_with(['=', '@']) || cell.chars().any(char::is_control) {
-            groups.strange.add(row, cell);
+            groups.empty.add(row, &cell);
+        } else if cell.starts_with(['=', '@']) || has_control(&cell) {
+            groups.strange.add(row, &cell);
         }
-        order.push((hash(cell), u32::try_from(row).unwrap_or(u32::MAX)));
-    }
-    order.sort_unstable();
-    let mut leader: Vec<u32> = vec![0; order.len()];
-    let mut similar: Vec<u32> = Vec::new();
-    for run in order.chunk_by(|left, right| left.0 == right.0) {
-        lead(cells, run, &mut leader, &mut similar);
-    }
-    similar.sort_unstable();
-    for row in similar {
-        groups.similar.add(row as usize, cells.cell(row as usize));
-    }
-    for (row, first) in leader.into_iter().enumerate() {
-        let first = first as usize;
-        let index = if first == row {
-            groups.count += 1;
-            groups.count - 1
-        } else {
-            groups.index[first]
+        let number = u32::try_from(row).unwrap_or(u32::MAX);
+        let index = match firsts.find(cells, &cell, number) {
+            None => {
+                groups.count += 1;
+                groups.count - 1
+            }
+            Some(first) => {
+                if cells.cell(first) != cell {
+                    groups.similar.add(row, &cell);
+                }
+                groups.index[first]
+            }
         };
         groups.index.push(index);
     }
     groups
 }
 
-/// Finds for every row of `run` (equal hashes) the first row with the same key.
-fn lead(cells: &TextColumn, run: &[(u64, u32)], leader: &mut [u32], similar: &mut Vec<u32>) {
-    let mut firsts: Vec<(u32, &str)> = Vec::new();
-    for &(_, row) in run {
-        let cell = cells.cell(row as usize);
-        let first = firsts
-            .iter()
-            .find(|(_, known)| *known == cell || alike(known, cell));
-        match first {
-            Some((first, known)) => {
-                leader[row as usize] = *first;
-                if *known != cell {
-                    similar.push(row);
+fn has_control(cell: &str) -> bool {
+    if cell.is_ascii() {
+        return cell.bytes().any(|byte| byte.is_ascii_control());
+    }
+    cell.chars().any(char::is_control)
+}
+
+/// The first row of each key, found by the key's hash: at its place, or where there is room behind.
+struct Firsts {
+    /// The upper half of the hash and the row, or [`FREE`].
+    slot: Vec<(u32, u32)>,
+}
+
+const FREE: (u32, u32) = (0, u32::MAX);
+
+impl Firsts {
+    fn new(rows: usize) -> Self {
+        // At most half of the slots are ever taken.
+        Self {
+            slot: vec![FREE; (2 * rows).next_power_of_two()],
+        }
+    }
+
+    /// The first row with the key of `cell`, which stands in `row`; none where this is the first.
+    fn find(&mut self, cells: &TextColumn, cell: &str, row: u32) -> Option<usize> {
+        let hash = hash(cell);
+        let upper = u32::try_from(hash >> 32).unwrap_or_default();
+        let mut at = hash;
+        loop {
+            #[allow(clippy::cast_possible_truncation, reason = "only lower bits are kept")]
+            let place = at as usize & (self.slot.len() - 1);
+            if self.slot[place] == FREE {
+                self.slot[place] = (upper, row);
+                return None;
+            }
+            let (known, first) = self.slot[place];
+            if known == upper {
+                let other = cells.cell(first as usize);
+                if other == cell || alike(&other, cell) {
+                    return Some(first as usize);
                 }
             }
-            None => {
-                leader[row as usize] = row;
-                firsts.push((row, cell));
-            }
+            at = at.wrapping_add(1);
         }
     }
 }

@@ -121,6 +121,7 @@ pub fn load(
         (&rows, &cases.patient, cases.patients),
         (&number, &digests),
     );
+    cases.column = build::columns(typed, &rows);
     Ok(Loaded {
         cases,
         fingerprint,

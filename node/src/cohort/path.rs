@@ -26,8 +26,9 @@ pub(crate) fn files(
     let folder = source.path.parent().unwrap_or(Path::new(""));
     let markers = Markers::new(&source.missing);
     let cell = |column: usize, row: usize| {
-        let cell = table.column.get(column)?.cell(row).trim();
-        (!markers.contain(cell)).then_some(cell)
+        let cell = table.column.get(column)?.cell(row);
+        let cell = cell.trim();
+        (!markers.contain(cell)).then(|| cell.to_owned())
     };
     let path = |field: usize, row: usize| -> Option<PathBuf> {
         if let Some(Some(pieces)) = selection.pattern.get(field) {
@@ -35,7 +36,7 @@ pub(crate) fn files(
             for piece in pieces {
                 match piece {
                     Piece::Text(plain) => text.push_str(plain),
-                    Piece::Cell(column) => text.push_str(cell(*column, row)?),
+                    Piece::Cell(column) => text.push_str(&cell(*column, row)?),
                 }
             }
             return Some(folder.join(text));

@@ -53,7 +53,7 @@ pub(super) fn people(
     let secret = hmac::Key::new(hmac::HMAC_SHA256, salt);
     let fields = study.field.len();
     let sign = |row: usize| {
-        let text: String = essential(keys.patient.cell(row)).collect();
+        let text: String = essential(&keys.patient.cell(row)).collect();
         let mut sign = hmac::Context::with_key(&secret);
         sign.update(b"patient\0");
         sign.update(text.as_bytes());
@@ -77,7 +77,8 @@ pub(super) fn people(
             let value = match column {
                 Column::Number(values) => values[*row].map(|value| value.to_bits().to_le_bytes()),
                 Column::Category(levels) => {
-                    levels[*row].map(|level| words.get(level).copied().unwrap_or_default())
+                    let word = |level| words.get(usize::from(level)).copied();
+                    levels[*row].map(|level| word(level).unwrap_or_default())
                 }
                 Column::Withheld => {
                     let digest = files.get(at).and_then(|files| *files.get(index)?);

@@ -74,8 +74,11 @@ pub(crate) fn check(
         patients: patient.count,
         patient: patient.index,
     };
-    let case = case.as_ref().map_or(&typed.patient, |case| &case.index);
-    typed.duplicate = checker.repeats(&typed, case, selection.key);
+    let (case, cases) = match &case {
+        Some(case) => (&case.index, case.count),
+        None => (&typed.patient, typed.patients),
+    };
+    typed.duplicate = checker.repeats(&typed, (case, cases), selection.key);
     if study.eligibility.unit == "patient" {
         checker.one_truth_per_patient(&typed, selection.cluster);
     }
@@ -222,7 +225,7 @@ impl Checker<'_> {
         let mut examples = Examples::default();
         for (row, value) in values.iter().enumerate() {
             if value.is_some_and(outside) {
-                examples.add(row, cells.cell(row));
+                examples.add(row, &cells.cell(row));
             }
         }
         let recorded = values.iter().flatten().count() as f64;
@@ -334,10 +337,10 @@ impl Checker<'_> {
         }
     }
 
-    fn unused_levels(&mut self, field: &Field, levels: &[Option<usize>]) {
+    fn unused_levels(&mut self, field: &Field, levels: &[Option<u16>]) {
         let mut used = vec![false; field.levels.len()];
         for level in levels.iter().flatten() {
-            if let Some(slot) = used.get_mut(*level) {
+            if let Some(slot) = used.get_mut(usize::from(*level)) {
                 *slot = true;
             }
         }

@@ -369,7 +369,7 @@ mod tests {
 
     fn cells(text: &str) -> Vec<Vec<String>> {
         let table = read_text(text.as_bytes(), Caps::default()).unwrap();
-        let own = |column: &TextColumn| column.cells().map(str::to_owned).collect();
+        let own = |column: &TextColumn| column.cells().map(std::borrow::Cow::into_owned).collect();
         table.column.iter().map(own).collect()
     }
 

@@ -198,27 +198,49 @@ fn push(column: &mut TextColumn, values: &ArrayRef, limit: usize) -> Result<(), 
     } else if matches!(kind, DataType::UInt64) {
         each(column, values.as_primitive::<UInt64Type>().iter());
     } else if kind.is_integer() {
-        each(column, cast(&DataType::Int64)?.as_primitive::<Int64Type>());
+        let whole = cast(&DataType::Int64)?;
+        let whole = whole.as_primitive::<Int64Type>();
+        if whole.iter().flatten().all(|value| exactly(value).is_some()) {
+            let each = whole.iter().map(|value| value.and_then(exactly));
+            each.for_each(|value| column.push_number(value));
+        } else {
+            each(column, whole);
+        }
     } else if kind.is_floating() {
         let doubles = cast(&DataType::Float64)?;
-        let numbers = doubles.as_primitive::<Float64Type>().iter();
-        each(
-            column,
-            numbers.map(|value| value.filter(|one| !one.is_nan())),
-        );
+        let each = doubles.as_primitive::<Float64Type>().iter();
+        each.for_each(|value| column.push_number(value));
+    } else if matches!(kind, DataType::Utf8) {
+        texts(column, values.as_string::<i32>().iter(), limit)?;
     } else if matches!(kind, DataType::Boolean) {
         each(column, values.as_boolean());
     } else if kind.is_string() || kind.is_decimal() || kind.is_temporal() {
-        let texts = cast(&DataType::LargeUtf8)?;
-        for text in texts.as_string::<i64>() {
-            let text = text.unwrap_or_default();
-            if text.len() > limit {
-                return Err(Refusal::Long(limit));
-            }
-            column.push(text);
-        }
+        let cells = cast(&DataType::LargeUtf8)?;
+        texts(column, cells.as_string::<i64>().iter(), limit)?;
     } else {
         return Err(Refusal::Type(kind.clone()));
+    }
+    Ok(())
+}
+
+/// A whole number as a double that is written the same.
+#[allow(clippy::cast_precision_loss, reason = "doubles hold these exactly")]
+fn exactly(value: i64) -> Option<f64> {
+    const EXACT: i64 = 1 << 53;
+    (-EXACT..=EXACT).contains(&value).then_some(value as f64)
+}
+
+fn texts<'a>(
+    column: &mut TextColumn,
+    cells: impl Iterator<Item = Option<&'a str>>,
+    limit: usize,
+) -> Result<(), Refusal> {
+    for cell in cells {
+        let cell = cell.unwrap_or_default();
+        if cell.len() > limit {
+            return Err(Refusal::Long(limit));
+        }
+        column.push(cell);
     }
     Ok(())
 }
@@ -242,22 +264,22 @@ mod tests {
     use arrow_array::types::Int32Type;
     use arrow_array::{
         BooleanArray, Date32Array, DictionaryArray, Float32Array, Float64Array, Int8Array,
-        ListArray, StringArray, UInt64Array,
+        Int64Array, ListArray, StringArray, UInt64Array,
     };
 
     use super::*;
 
-    fn texts(values: impl Array + 'static) -> Vec<String> {
+    fn read(values: impl Array + 'static) -> Vec<String> {
         let mut column = TextColumn::new("x");
         let values: ArrayRef = Arc::new(values);
         assert!(push(&mut column, &values, 100).is_ok());
-        column.cells().map(str::to_owned).collect()
+        column.cells().map(std::borrow::Cow::into_owned).collect()
     }
 
     #[test]
     fn every_plain_type_reads_as_csv_would_write_it() {
         assert_eq!(
-            texts(Float64Array::from(vec![
+            read(Float64Array::from(vec![
                 Some(0.1),
                 None,
                 Some(f64::NAN),
@@ -267,20 +289,25 @@ mod tests {
             ]))[..5],
             ["0.1", "", "", "1", "-0"]
         );
-        assert_eq!(texts(Float32Array::from(vec![0.5])), ["0.5"]);
-        assert_eq!(texts(Int8Array::from(vec![Some(-3), None])), ["-3", ""]);
+        assert_eq!(read(Float32Array::from(vec![0.5])), ["0.5"]);
+        assert_eq!(read(Int8Array::from(vec![Some(-3), None])), ["-3", ""]);
+        let large = (1_i64 << 53) + 1;
         assert_eq!(
-            texts(UInt64Array::from(vec![u64::MAX])),
+            read(Int64Array::from(vec![Some(7), None, Some(large)])),
+            ["7", "", "9007199254740993"]
+        );
+        assert_eq!(
+            read(UInt64Array::from(vec![u64::MAX])),
             ["18446744073709551615"]
         );
         assert_eq!(
-            texts(BooleanArray::from(vec![true, false])),
+            read(BooleanArray::from(vec![true, false])),
             ["true", "false"]
         );
-        assert_eq!(texts(StringArray::from(vec![Some("é"), None])), ["é", ""]);
+        assert_eq!(read(StringArray::from(vec![Some("é"), None])), ["é", ""]);
         let dictionary: DictionaryArray<Int32Type> = vec!["f", "m", "f"].into_iter().collect();
-        assert_eq!(texts(dictionary), ["f", "m", "f"]);
-        assert_eq!(texts(Date32Array::from(vec![18_690])), ["2021-03-04"]);
+        assert_eq!(read(dictionary), ["f", "m", "f"]);
+        assert_eq!(read(Date32Array::from(vec![18_690])), ["2021-03-04"]);
     }
 
     #[test]

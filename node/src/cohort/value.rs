@@ -68,12 +68,26 @@ pub(crate) fn read(field: &Field, source: &TableSource, cells: &TextColumn) -> R
             Some(lookup) => Column::Number(reading.each(cells, |cell| {
                 lookup.find(cell, &markers, Problem::Label, |level| 1.0 - level as f64)
             })),
-            None => Column::Number(reading.each(cells, |cell| binary(cell, &markers))),
+            None => Column::Number(match cells.numbers() {
+                // As below, 0 and 1 are never markers; -0 may be one.
+                Some(values) => reading.doubles(
+                    (cells, values),
+                    |value| {
+                        let is_code = [0.0_f64, 1.0].map(f64::to_bits).contains(&value.to_bits());
+                        !is_code && markers.contain_number(value)
+                    },
+                    |value| {
+                        let is_label = value == 0.0 || value == 1.0;
+                        is_label.then_some(value + 0.0).ok_or(Problem::Label)
+                    },
+                ),
+                None => reading.each(cells, |cell| binary(cell, &markers)),
+            }),
         },
         FieldKind::Category => {
             let lookup = Lookup::of_levels(field, source);
             Column::Category(reading.each(cells, |cell| {
-                lookup.find(cell, &markers, Problem::Level, |level| level)
+                lookup.find(cell, &markers, Problem::Level, level_number)
             }))
         }
         FieldKind::Probability | FieldKind::Integer | FieldKind::Number => {
@@ -85,27 +99,67 @@ pub(crate) fn read(field: &Field, source: &TableSource, cells: &TextColumn) -> R
     reading
 }
 
+/// A declared level; protocols have far fewer than this can hold (`study::validate::LEVELS_MAX`).
+fn level_number(level: usize) -> u16 {
+    u16::try_from(level).unwrap_or(u16::MAX)
+}
+
 impl Reading {
-    fn each<T>(
+    fn each<T: Copy>(
         &mut self,
         cells: &TextColumn,
         mut read: impl FnMut(&str) -> Result<Option<T>, Problem>,
     ) -> Vec<Option<T>> {
-        cells
-            .cells()
-            .enumerate()
-            .map(|(row, cell)| match read(cell.trim()) {
-                Ok(Some(value)) => Some(value),
-                Ok(None) => {
-                    self.missing += 1;
-                    None
-                }
-                Err(problem) => {
-                    self.problem.entry(problem).or_default().add(row, cell);
-                    None
-                }
-            })
-            .collect()
+        if let Some((texts, codes)) = cells.few() {
+            // Each text is read once, however often it stands in the table.
+            let texts = texts.iter().map(|text| read(text.trim()));
+            let texts: Vec<Result<Option<T>, Problem>> = texts.collect();
+            let each = codes.iter().enumerate();
+            return each
+                .map(|(row, code)| match texts.get(usize::from(*code)) {
+                    Some(Ok(Some(value))) => Some(*value),
+                    Some(Ok(None)) | None => self.none(),
+                    Some(Err(problem)) => self.odd(*problem, row, &cells.cell(row)),
+                })
+                .collect();
+        }
+        let each = cells.cells().enumerate();
+        each.map(|(row, cell)| match read(cell.trim()) {
+            Ok(Some(value)) => Some(value),
+            Ok(None) => self.none(),
+            Err(problem) => self.odd(problem, row, &cell),
+        })
+        .collect()
+    }
+
+    /// The same of numbers as the file has them, of which `is_missing` says whether they are markers.
+    fn doubles(
+        &mut self,
+        (cells, values): (&TextColumn, &[f64]),
+        is_missing: impl Fn(f64) -> bool,
+        mut read: impl FnMut(f64) -> Result<f64, Problem>,
+    ) -> Vec<Option<f64>> {
+        let each = values.iter().enumerate();
+        each.map(|(row, value)| {
+            if value.is_nan() || is_missing(*value) {
+                return self.none();
+            }
+            match read(*value) {
+                Ok(value) => Some(value),
+                Err(problem) => self.odd(problem, row, &cells.cell(row)),
+            }
+        })
+        .collect()
+    }
+
+    fn none<T>(&mut self) -> Option<T> {
+        self.missing += 1;
+        None
+    }
+
+    fn odd<T>(&mut self, problem: Problem, row: usize, cell: &str) -> Option<T> {
+        self.problem.entry(problem).or_default().add(row, cell);
+        None
     }
 
     fn numbers(
@@ -116,18 +170,30 @@ impl Reading {
         whole: bool,
     ) -> Vec<Option<f64>> {
         let mut span: Option<(f64, f64)> = None;
-        let values = self.each(cells, |cell| {
-            if markers.contain(cell) {
-                return Ok(None);
-            }
-            let value = number(cell)?;
+        let mut take = |value: f64| {
             if whole && value.fract() != 0.0 {
                 return Err(Problem::NotWhole);
             }
             let (low, high) = span.unwrap_or((value, value));
             span = Some((low.min(value), high.max(value)));
-            Ok(Some(transformed(value, transform)))
-        });
+            Ok(transformed(value, transform))
+        };
+        let values = match cells.numbers() {
+            Some(values) => self.doubles(
+                (cells, values),
+                |value| markers.contain_number(value),
+                |value| {
+                    let finite = value.is_finite().then_some(value + 0.0);
+                    take(finite.ok_or(Problem::NotFinite)?)
+                },
+            ),
+            None => self.each(cells, |cell| {
+                if markers.contain(cell) {
+                    return Ok(None);
+                }
+                take(number(cell)?).map(Some)
+            }),
+        };
         self.span = span;
         values
     }
@@ -142,19 +208,39 @@ fn transformed(value: f64, transform: Option<Transform>) -> f64 {
 }
 
 /// Cells that mean "no value".
-pub(crate) struct Markers(Vec<String>);
+pub(crate) struct Markers {
+    text: Vec<String>,
+    /// Those that are the texts of numbers.
+    number: Vec<f64>,
+}
 
 impl Markers {
     /// The site's markers.
     pub(crate) fn new(missing: &[String]) -> Self {
-        Self(missing.to_vec())
+        let number = |marker: &String| {
+            let number: f64 = marker.parse().ok()?;
+            number
+                .to_string()
+                .eq_ignore_ascii_case(marker)
+                .then_some(number)
+        };
+        Self {
+            text: missing.to_vec(),
+            number: missing.iter().filter_map(number).collect(),
+        }
+    }
+
+    /// Whether the text of a number means "no value".
+    fn contain_number(&self, value: f64) -> bool {
+        let mut numbers = self.number.iter();
+        numbers.any(|number| number.to_bits() == value.to_bits())
     }
 
     /// Whether the trimmed `cell` means "no value"; letter case does not matter.
     pub(crate) fn contain(&self, cell: &str) -> bool {
         cell.is_empty()
             || self
-                .0
+                .text
                 .iter()
                 .any(|marker| marker.eq_ignore_ascii_case(cell))
     }

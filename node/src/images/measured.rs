@@ -217,7 +217,8 @@ fn categories<'a>(
 ) -> Column {
     let level = |term: &str| {
         let mut levels = field.levels.iter();
-        levels.position(|level| level.eq_ignore_ascii_case(term))
+        let place = levels.position(|level| level.eq_ignore_ascii_case(term));
+        place.and_then(|place| u16::try_from(place).ok())
     };
     let other = level("other");
     let mut undeclared: BTreeMap<&str, u64> = BTreeMap::new();

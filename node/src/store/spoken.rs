@@ -213,8 +213,8 @@ pub(super) fn keep(
 fn number(sql: &Transaction<'_>, spoken: &Spoken) -> Result<Vec<u32>, WriteFault> {
     let people = &spoken.people;
     let mut named = vec![false; people.tag.len()];
-    for patient in spoken.groups.iter().flat_map(|group| &group.patient) {
-        named[*patient as usize] = true;
+    for patient in spoken.groups.iter().flat_map(|group| group.patient.iter()) {
+        named[patient as usize] = true;
     }
     let known = numbers(sql)?.of(people);
     let mut insert = sql.prepare("INSERT INTO patient (tag) VALUES (?1) RETURNING id")?;

@@ -12,7 +12,9 @@
 //! From: the groups of every release of a site.
 //! To: the node, which withholds what would expose an atom.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::statistic::patients::PatientSet;
 
 /// 2^61 - 1.
 const PRIME: u64 = (1 << 61) - 1;
@@ -21,9 +23,9 @@ const CELLS: usize = 40_000_000;
 
 /// The independent statements about fewer than `k` patients that follow from `groups`, and from none
 /// of the parts of them in `tolerated` alone, each by its number of patients; `None` when there are
-/// too many groups to say. Groups are ascending.
-pub fn exposures(groups: &[&[u32]], tolerated: &[&[&[u32]]], k: u64) -> Option<Vec<u64>> {
-    let groups: BTreeSet<&[u32]> = groups.iter().copied().collect();
+/// too many groups to say.
+pub fn exposures(groups: &[&PatientSet], tolerated: &[&[&PatientSet]], k: u64) -> Option<Vec<u64>> {
+    let groups: BTreeSet<&PatientSet> = groups.iter().copied().collect();
     let mut atoms = atoms(&groups);
     if atoms.iter().all(|(_, patients)| *patients >= k) {
         return Some(Vec::new());
@@ -32,7 +34,7 @@ pub fn exposures(groups: &[&[u32]], tolerated: &[&[&[u32]]], k: u64) -> Option<V
         return None;
     }
     atoms.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let span = |wanted: &dyn Fn(&[u32]) -> bool| {
+    let span = |wanted: &dyn Fn(&PatientSet) -> bool| {
         let mut rows = vec![vec![0_u64; atoms.len()]; groups.len()];
         for (column, (groups, _)) in atoms.iter().enumerate() {
             for group in groups {
@@ -54,7 +56,7 @@ pub fn exposures(groups: &[&[u32]], tolerated: &[&[&[u32]]], k: u64) -> Option<V
         if few.is_empty() {
             break;
         }
-        let part: BTreeSet<&[u32]> = part.iter().copied().collect();
+        let part: BTreeSet<&PatientSet> = part.iter().copied().collect();
         let known = span(&|group| part.contains(group));
         few.retain(|row| !lies_in(&known, row));
     }
@@ -62,33 +64,133 @@ pub fn exposures(groups: &[&[u32]], tolerated: &[&[&[u32]]], k: u64) -> Option<V
 }
 
 /// The groups of each atom, and its patients: those in no group yet are one class, and every group
-/// divides each class into those inside and those outside.
-fn atoms(groups: &BTreeSet<&[u32]>) -> Vec<(Vec<u32>, u64)> {
-    let last = groups.iter().filter_map(|group| group.last()).max();
-    let patients = last.map_or(0, |last| *last as usize + 1);
-    let mut class = vec![0_u32; patients];
-    let mut atoms: Vec<(Vec<u32>, u64)> = vec![(Vec::new(), patients as u64)];
-    for (group, members) in (0_u32..).zip(groups) {
-        let mut inside: Vec<Option<u32>> = vec![None; atoms.len()];
-        for patient in *members {
-            let own = &mut class[*patient as usize];
-            let before = *own as usize;
-            // A patient named twice is inside already.
-            let Some(inside) = inside.get_mut(before) else {
-                continue;
-            };
-            *own = *inside.get_or_insert_with(|| {
-                let mut groups = atoms[before].0.clone();
-                groups.push(group);
-                atoms.push((groups, 0));
-                u32::try_from(atoms.len() - 1).unwrap_or(u32::MAX)
-            });
-            atoms[before].1 -= 1;
-            atoms[*own as usize].1 += 1;
+/// divides each class into those inside and those outside. As long as classes are few they are sets,
+/// divided 64 patients at a time; then every patient has the number of its class.
+fn atoms(groups: &BTreeSet<&PatientSet>) -> Vec<(Vec<u32>, u64)> {
+    let words = groups.iter().map(|group| group.words().len()).max();
+    let mut few = vec![vec![u64::MAX; words.unwrap_or(0)]];
+    let mut each = dividing(groups).into_iter();
+    while few.len() <= FEW
+        && let Some(members) = each.next()
+    {
+        divide(&mut few, members.words());
+    }
+    let found = refined(few, each).into_iter();
+    let named = found.map(|class| {
+        let of = (0_u32..).zip(groups);
+        let of = of.filter(|(_, group)| group.contains(class.first));
+        let of: Vec<u32> = of.map(|(number, _)| number).collect();
+        (of, class.patients)
+    });
+    named.filter(|(groups, _)| !groups.is_empty()).collect()
+}
+
+/// The groups without those that are two others together, as a level is those of it with the event
+/// and those without: these divide no further.
+fn dividing<'a>(groups: &BTreeSet<&'a PatientSet>) -> Vec<&'a PatientSet> {
+    let sized: Vec<(u64, &PatientSet)> = groups.iter().map(|one| (one.len(), *one)).collect();
+    let mut by_size: BTreeMap<u64, Vec<&PatientSet>> = BTreeMap::new();
+    for (size, group) in &sized {
+        by_size.entry(*size).or_default().push(group);
+    }
+    let is_sum = |size: u64, group: &PatientSet| {
+        let smaller = sized.iter().filter(|(part, _)| 0 < *part && *part < size);
+        smaller.take(TRIED).any(|(part, one)| {
+            let rests = by_size.get(&(size - part)).into_iter().flatten();
+            rests.take(TRIED).any(|rest| group.is_sum_of(one, rest))
+        })
+    };
+    let divides = sized.iter().filter(|(size, group)| !is_sum(*size, group));
+    divides.map(|(_, group)| *group).collect()
+}
+
+/// Most groups that are tried as one part of another, and as its rest.
+const TRIED: usize = 1000;
+
+/// Classes up to which they are kept as sets.
+const FEW: usize = 16;
+
+/// Divides each class into those inside a group and those outside.
+fn divide(classes: &mut Vec<Vec<u64>>, members: &[u64]) {
+    for at in 0..classes.len() {
+        let class = &mut classes[at];
+        let own = class.iter().zip(members);
+        if own.clone().all(|(own, member)| own & member == 0) {
+            continue;
+        }
+        let inside: Vec<u64> = own.map(|(own, member)| own & member).collect();
+        for (own, inside) in class.iter_mut().zip(&inside) {
+            *own &= !inside;
+        }
+        if class.iter().all(|own| *own == 0) {
+            *class = inside;
+        } else {
+            classes.push(inside);
         }
     }
-    atoms.retain(|(groups, patients)| !groups.is_empty() && *patients > 0);
-    atoms
+}
+
+/// A class of patients.
+struct Class {
+    first: u32,
+    patients: u64,
+}
+
+/// The classes after more groups have divided them.
+fn refined<'a>(classes: Vec<Vec<u64>>, groups: impl Iterator<Item = &'a PatientSet>) -> Vec<Class> {
+    let mut groups = groups.peekable();
+    if groups.peek().is_none() {
+        let of = |class: Vec<u64>| {
+            let mut found: Option<Class> = None;
+            let words = (0_u32..).zip(&class).filter(|(_, word)| **word != 0);
+            for (place, word) in words {
+                let first = place * 64 + word.trailing_zeros();
+                let class = found.get_or_insert(Class { first, patients: 0 });
+                class.patients += u64::from(word.count_ones());
+            }
+            found
+        };
+        return classes.into_iter().filter_map(of).collect();
+    }
+    let words = classes.first().map_or(0, Vec::len);
+    let mut class = vec![0_u32; 64 * words];
+    let mut count = 0;
+    for patients in classes {
+        bits(&patients, |patient| class[patient] = count);
+        count += 1;
+    }
+    for members in groups {
+        let mut inside = vec![u32::MAX; count as usize];
+        bits(members.words(), |patient| {
+            let own = &mut class[patient];
+            let slot = &mut inside[*own as usize];
+            if *slot == u32::MAX {
+                *slot = count;
+                count += 1;
+            }
+            *own = *slot;
+        });
+    }
+    let mut found: Vec<Option<Class>> = (0..count).map(|_| None).collect();
+    for (patient, class) in (0_u32..).zip(class) {
+        let class = found[class as usize].get_or_insert(Class {
+            first: patient,
+            patients: 0,
+        });
+        class.patients += 1;
+    }
+    found.into_iter().flatten().collect()
+}
+
+/// Calls `each` with the place of every bit that is set.
+fn bits(words: &[u64], mut each: impl FnMut(usize)) {
+    for (place, word) in words.iter().enumerate() {
+        let mut left = *word;
+        while left != 0 {
+            each(64 * place + left.trailing_zeros() as usize);
+            left &= left - 1;
+        }
+    }
 }
 
 /// Whether a vector lies in the span of rows in reduced echelon form.
@@ -177,26 +279,70 @@ mod tests {
 
     /// As `super::exposures`, of groups that own their patients.
     fn exposures(groups: &[Vec<u32>], tolerated: &[&[Vec<u32>]], k: u64) -> Option<Vec<u64>> {
-        let groups: Vec<&[u32]> = groups.iter().map(Vec::as_slice).collect();
-        let parts: Vec<Vec<&[u32]>> = tolerated
+        let set = |group: &Vec<u32>| group.iter().copied().collect::<PatientSet>();
+        let groups: Vec<PatientSet> = groups.iter().map(set).collect();
+        let groups: Vec<&PatientSet> = groups.iter().collect();
+        let parts: Vec<Vec<PatientSet>> = tolerated
             .iter()
-            .map(|part| part.iter().map(Vec::as_slice).collect())
+            .map(|part| part.iter().map(set).collect())
             .collect();
-        let parts: Vec<&[&[u32]]> = parts.iter().map(Vec::as_slice).collect();
+        let parts: Vec<Vec<&PatientSet>> = parts.iter().map(|part| part.iter().collect()).collect();
+        let parts: Vec<&[&PatientSet]> = parts.iter().map(Vec::as_slice).collect();
         super::exposures(&groups, &parts, k)
     }
 
     #[test]
     fn atoms_are_the_patients_of_the_same_groups() {
-        let (a, b, c) = (range(0, 50), range(30, 80), range(0, 80));
-        let groups: BTreeSet<&[u32]> = [&a[..], &b[..], &c[..]].into_iter().collect();
+        let set = |(from, to)| (from..to).collect::<PatientSet>();
+        let sets = [(0, 50), (30, 80), (0, 80)].map(set);
+        let groups: BTreeSet<&PatientSet> = sets.iter().collect();
         let mut found: Vec<u64> = atoms(&groups).into_iter().map(|atom| atom.1).collect();
         found.sort_unstable();
         assert_eq!(found, [20, 30, 30]);
         assert!(atoms(&BTreeSet::new()).is_empty());
         // Numbers of patients may have gaps.
-        let far = [3, 900];
-        assert_eq!(atoms(&BTreeSet::from([&far[..]])), [(vec![0], 2)]);
+        let far: PatientSet = [3, 900].into_iter().collect();
+        assert_eq!(atoms(&BTreeSet::from([&far])), [(vec![0], 2)]);
+    }
+
+    #[test]
+    fn many_classes_are_those_of_each_patient_alone() {
+        use crate::numeric::random::Draws;
+        let mut draws = Draws::new(11);
+        // Levels of three axes, and nobody of the last patients; more classes than are kept as sets.
+        let level: Vec<[u64; 3]> = (0..700)
+            .map(|_| [5, 4, 3].map(|of| draws.below(of)))
+            .collect();
+        let sets: Vec<PatientSet> = (0..3)
+            .flat_map(|axis| (0..5).map(move |of| (axis, of)))
+            .map(|(axis, of)| {
+                (0..650)
+                    .filter(|one| level[*one as usize][axis] == of)
+                    .collect()
+            })
+            .collect();
+        // Two levels together add nothing, nor do two such unions.
+        let mut sets = sets;
+        for (one, other) in [(0, 1), (2, 3), (15, 16)] {
+            let mut both: PatientSet = sets[one].clone();
+            both.join(&sets[other]);
+            sets.push(both);
+        }
+        let groups: BTreeSet<&PatientSet> = sets.iter().collect();
+        assert_eq!(dividing(&groups).len() + 3, groups.len());
+        let mut expected: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
+        for patient in 0..650 {
+            let of = (0_u32..)
+                .zip(&groups)
+                .filter(|(_, set)| set.contains(patient));
+            *expected
+                .entry(of.map(|(group, _)| group).collect())
+                .or_default() += 1;
+        }
+        let mut found = atoms(&groups);
+        found.sort();
+        assert!(found.len() > FEW);
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
     }
 
     fn none() -> Option<Vec<u64>> {

@@ -115,7 +115,10 @@ impl<'a> File<'a> {
             Column::Number(self.numbers(name))
         } else {
             let values = self.values(name);
-            let place = |text: &&str| field.levels.iter().position(|level| level == text);
+            let place = |text: &&str| {
+                let place = field.levels.iter().position(|level| level == text);
+                place.map(|place| place as u16)
+            };
             Column::Category(values.iter().map(place).collect())
         }
     }
@@ -130,7 +133,10 @@ impl<'a> File<'a> {
     fn level(&self, axis: &Axis, field: &Field) -> Vec<u16> {
         let absent = axis.levels(field).len() - 1;
         let found: Vec<Option<usize>> = match self.column(field) {
-            Column::Category(levels) => levels,
+            Column::Category(levels) => {
+                let levels = levels.into_iter();
+                levels.map(|level| level.map(usize::from)).collect()
+            }
             Column::Number(values) => {
                 let values = values.into_iter();
                 if axis.rule == AxisRule::Band {

@@ -16,6 +16,7 @@
 
 use super::analysis_set::{AnalysisSet, LEVEL};
 use super::auc::Areas;
+use super::crossed::{Crossed, Place};
 use super::estimate::{Estimate, EstimateKey, Found, IntervalMethod};
 use super::metric::Metric;
 use super::stage::{Basis, Exact, Undefined};
@@ -55,8 +56,10 @@ pub(crate) fn measure(
     let score = set.score.get(model)?;
     let called: Vec<bool> = score.iter().map(|score| *score >= threshold).collect();
     let calls = Calls::of_rows(&called, &set.outcome, &set.patient);
+    let crossed = Crossed::of_all(set, score, threshold);
     let cell = |call: bool, event: bool| {
-        set.patients(|row| called[row] == call && set.outcome[row] == event)
+        let cell = |place: Place| place.positive == call && place.event == event;
+        crossed.count(cell).patients
     };
     let smallest = [(true, true), (true, false), (false, true), (false, false)]
         .into_iter()

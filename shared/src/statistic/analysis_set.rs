@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::Cases;
 use super::calibration::Recalibration;
 use super::cases::Earlier;
+use super::observed_expected::ExpectedByLevel;
 use super::overlap;
 use super::stage::ExactCount;
 use crate::numeric::dominance::{Contributions, Dominance};
@@ -47,9 +48,14 @@ pub struct AnalysisSet<'a> {
     /// What several statistics ask for, found once: cases by rising score, logits and their
     /// recalibration by model, and the nearest groups by axis.
     ascending: Vec<OnceCell<Ascending>>,
+    outcome_by_score: Vec<OnceCell<Vec<bool>>>,
     logits: Vec<OnceCell<Option<ClippedLogits>>>,
     recalibration: Vec<OnceCell<Option<Recalibration>>>,
     nearest: Vec<OnceCell<Vec<u64>>>,
+    /// All cases, and those with the event.
+    sizes: OnceCell<[ExactCount; 2]>,
+    /// Expected events by level, by model and axis.
+    expected: Vec<OnceCell<ExpectedByLevel>>,
 }
 
 impl<'a> AnalysisSet<'a> {
@@ -98,9 +104,14 @@ impl<'a> AnalysisSet<'a> {
             patients: cases.patients,
             clustered: all.patients < all.rows,
             ascending: vec![OnceCell::new(); cases.score.len()],
+            outcome_by_score: vec![OnceCell::new(); cases.score.len()],
             logits: vec![OnceCell::new(); cases.score.len()],
             recalibration: cases.score.iter().map(|_| OnceCell::new()).collect(),
             nearest: vec![OnceCell::new(); cases.level.len()],
+            sizes: OnceCell::new(),
+            expected: (0..cases.score.len() * cases.level.len())
+                .map(|_| OnceCell::new())
+                .collect(),
         })
     }
 
@@ -155,6 +166,22 @@ impl<'a> AnalysisSet<'a> {
             .collect()
     }
 
+    /// All cases, and those with the event.
+    pub(crate) fn sizes(&self) -> [ExactCount; 2] {
+        let sizes = || [self.count(|_| true), self.count(|row| self.outcome[row])];
+        let [all, events] = self.sizes.get_or_init(sizes);
+        [all, events].map(|one| ExactCount::new(one.rows, one.patients))
+    }
+
+    /// What the model with index `model` expects of each level of an axis and of its rest, where every
+    /// patient has one case; `None` for no such model or axis.
+    pub(crate) fn expected(&self, model: usize, axis: usize) -> Option<&ExpectedByLevel> {
+        let (score, level) = (self.score.get(model)?, self.level.get(axis)?);
+        let cell = self.expected.get(model * self.level.len() + axis)?;
+        let of = || ExpectedByLevel::of(self, score, level, overlap::levels_of(self, axis));
+        Some(cell.get_or_init(of))
+    }
+
     /// Distinct patients among the cases for which `holds`.
     pub fn patients(&self, holds: impl Fn(usize) -> bool) -> u64 {
         self.count(holds).patients
@@ -164,6 +191,13 @@ impl<'a> AnalysisSet<'a> {
     pub fn ascending(&self, model: usize) -> Option<&Ascending> {
         let (cell, score) = (self.ascending.get(model)?, self.score.get(model)?);
         Some(cell.get_or_init(|| Ascending::of(score)))
+    }
+
+    /// Outcomes in that order.
+    pub(crate) fn outcome_by_score(&self, model: usize) -> Option<&[bool]> {
+        let (cell, order) = (self.outcome_by_score.get(model)?, self.ascending(model)?);
+        let rows = || order.row.iter().map(|row| self.outcome[*row as usize]);
+        Some(cell.get_or_init(|| rows().collect()))
     }
 
     /// Logits of the model's predictions, clipped at the protocol's epsilon; `None` for no such

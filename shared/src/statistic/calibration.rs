@@ -20,7 +20,7 @@ use super::analysis_set::{AnalysisSet, BOUND_SUFFICES, clustered_variance, domin
 use super::auc::Areas;
 use super::estimate::{Estimate, EstimateKey, Found};
 use super::metric::{Metric, Scale};
-use super::observed_expected::{Expected, ExpectedByLevel, ratio_from};
+use super::observed_expected::{Expected, ratio_from};
 use super::stage::{Basis, Exact, ExactCount, Undefined};
 use crate::numeric::calibration::bins::{
     Bin, Decomposition, calibration_error, collect, equal_width,
@@ -163,7 +163,7 @@ pub(crate) fn by_level(set: &AnalysisSet<'_>, model: usize, axis: usize) -> Vec<
         return Vec::new();
     };
     let level = &set.level[axis];
-    let expected = (!set.clustered()).then(|| ExpectedByLevel::of(set, score, level, levels.len()));
+    let expected = set.expected(model, axis).filter(|_| !set.clustered());
     let cases = LevelCases::by_level(set, level, levels.len(), (score, &logits.lp));
     let mut estimates = Vec::new();
     let each = levels.iter().zip(set.nearest(axis)).zip(&cases).enumerate();
@@ -184,7 +184,7 @@ pub(crate) fn by_level(set: &AnalysisSet<'_>, model: usize, axis: usize) -> Vec<
         };
         let (slope, slope_basis) = part.slope(&line);
         let (large, large_basis) = part.large(part.intercept_near(fits.large));
-        let expected = match &expected {
+        let expected = match expected {
             Some(expected) => expected.of_level(place, true),
             None => Expected::of(set, score, cases.row.iter().copied()),
         };

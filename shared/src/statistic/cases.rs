@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::masks::MaskEndpoint;
+use super::patients::PatientSet;
 
 /// Eligible cases, one element per row in every column.
 pub struct Cases {
@@ -60,8 +61,8 @@ impl Cases {
 
 /// A group that an earlier release spoke about, as far as this table has its patients.
 pub struct Earlier {
-    /// By patient of this table: whether the group holds them.
-    pub inside: Vec<bool>,
+    /// Its patients in this table.
+    pub inside: PatientSet,
     /// Patients of the group that this table has not.
     pub outside: u64,
 }
@@ -69,7 +70,7 @@ pub struct Earlier {
 impl Earlier {
     /// Patients of the whole group.
     pub(crate) fn patients(&self) -> u64 {
-        self.inside.iter().filter(|inside| **inside).count() as u64 + self.outside
+        self.inside.len() + self.outside
     }
 }
 
@@ -78,7 +79,7 @@ pub enum Column {
     /// Finite numbers, also for binary (0, 1) and probability fields.
     Number(Vec<Option<f64>>),
     /// Index into the field's declared levels.
-    Category(Vec<Option<usize>>),
+    Category(Vec<Option<u16>>),
     /// Identifiers are never kept here.
     Withheld,
 }

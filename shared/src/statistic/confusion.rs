@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::analysis_set::{AnalysisSet, LEVEL};
+use super::crossed::{Crossed, Place};
 use super::overlap::nearest_earlier_part;
 use super::sampling::{Weights, weighted_share};
 use super::stage::{Basis, Exact, ExactCount, ExactReal, Form, Stage, Undefined};
@@ -142,21 +143,8 @@ pub(crate) struct Proportion {
     pub(crate) basis: Basis,
 }
 
-/// The proportion of hits among the cases of `set` for which `hit` is `Some`.
-pub(crate) fn proportion_of(
-    set: &AnalysisSet<'_>,
-    hit: impl Fn(usize) -> Option<bool>,
-) -> Proportion {
-    let counts = [
-        set.count(|row| hit(row).is_some()),
-        set.count(|row| hit(row) == Some(true)),
-        set.count(|row| hit(row) == Some(false)),
-    ];
-    proportion_from(set, counts, hit)
-}
-
-/// The same from its counts: denominator, hits, misses. `hit` is asked only where patients
-/// repeat.
+/// The proportion of hits among the cases of `set` for which `hit` is `Some`, from its counts:
+/// denominator, hits, misses. `hit` is asked only where patients repeat.
 pub(crate) fn proportion_from(
     set: &AnalysisSet<'_>,
     [n, hits, misses]: [ExactCount; 3],
@@ -216,16 +204,18 @@ impl Confusion<Exact> {
             nearest_earlier_part(set, class, |row| score[row] >= threshold)
         };
         let (near_event, near_other) = (near(true), near(false));
+        let crossed = Crossed::of_all(set, score, threshold);
         let cell = |positive: bool, event: bool| {
             let near = if event { near_event } else { near_other };
-            set.count(|row| (score[row] >= threshold) == positive && set.outcome[row] == event)
-                .beside(near)
+            let cell = |place: Place| place.positive == positive && place.event == event;
+            crossed.count(cell).beside(near)
         };
         let rates = RateMeasure::ALL
             .iter()
             .map(|measure| {
                 let hit = |row: usize| measure.hit(score[row] >= threshold, set.outcome[row]);
-                rate(*measure, source_share(set, *measure, hit))
+                let counts = crossed.share(|positive, event| measure.hit(positive, event));
+                rate(*measure, source_share(set, *measure, counts, hit))
             })
             .collect();
         Some(Self {
@@ -242,13 +232,15 @@ impl Confusion<Exact> {
 }
 
 /// The proportion in the source population: weighted where cases were sampled by outcome at
-/// known rates, and none where the rates are unknown (decision C3).
+/// known rates, and none where the rates are unknown (decision C3). `counts` as of
+/// [`proportion_from`].
 pub(crate) fn source_share(
     set: &AnalysisSet<'_>,
     measure: RateMeasure,
+    counts: [ExactCount; 3],
     hit: impl Fn(usize) -> Option<bool>,
 ) -> Proportion {
-    let plain = proportion_of(set, &hit);
+    let plain = proportion_from(set, counts, &hit);
     if !measure.needs_prevalence() {
         return plain;
     }

@@ -54,6 +54,22 @@ impl Crossed {
         }
     }
 
+    /// The counts without levels: all cases are of the one with index 0.
+    pub(crate) fn of_all(set: &AnalysisSet<'_>, score: &[f64], threshold: f64) -> Self {
+        Self::of(set, &vec![0; set.len()], score, threshold)
+    }
+
+    /// Denominator, hits and misses, where `hit` says of a prediction and an outcome whether it counts,
+    /// and if so whether it is a hit.
+    pub(crate) fn share(&self, hit: impl Fn(bool, bool) -> Option<bool>) -> [ExactCount; 3] {
+        [None, Some(true), Some(false)].map(|wanted| {
+            self.count(|place| {
+                let found = hit(place.positive, place.event);
+                found.is_some() && wanted.is_none_or(|wanted| found == Some(wanted))
+            })
+        })
+    }
+
     /// The cases of all cells for which `holds`, and their distinct patients.
     pub(crate) fn count(&self, holds: impl Fn(Place) -> bool) -> ExactCount {
         let inside: Vec<bool> = (0..self.cases.len())

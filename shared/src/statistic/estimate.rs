@@ -287,8 +287,7 @@ impl Estimate<Exact> {
         found: Found,
         basis: Basis,
     ) -> Self {
-        let n = set.count(|_| true);
-        let events = set.count(|row| set.outcome[row]);
+        let [n, events] = set.sizes();
         Self::new(key, n, events, found, basis)
     }
 }

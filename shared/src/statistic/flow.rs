@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::analysis_set::{AnalysisSet, count};
 use super::cases::{Cases, Exclusion};
 use super::overlap;
+use super::patients::PatientSet;
 use super::stage::{Exact, ExactCount, Stage};
 use crate::study::{EndpointId, StudyProtocol, Term};
 
@@ -81,7 +82,8 @@ impl Flow<Exact> {
             .map(|(index, (reason, tally))| {
                 let left = cases.intake.left.get(index);
                 let near = left.map_or(u64::MAX, |left| {
-                    overlap::nearest_earlier(&cases.earlier, left)
+                    let left = left.iter().copied().collect();
+                    overlap::nearest_earlier(&cases.earlier, &left)
                 });
                 Excluded {
                     reason: reason_words(protocol, *reason),
@@ -108,13 +110,10 @@ impl Flow<Exact> {
     }
 }
 
-/// Distinct patients, ascending, of the eligible rows for which `holds`.
-fn patients_of(cases: &Cases, holds: impl Fn(usize) -> bool) -> Vec<u32> {
+/// The patients of the eligible rows for which `holds`.
+fn patients_of(cases: &Cases, holds: impl Fn(usize) -> bool) -> PatientSet {
     let rows = (0..cases.patient.len()).filter(|row| holds(*row));
-    let mut patients: Vec<u32> = rows.map(|row| cases.patient[row]).collect();
-    patients.sort_unstable();
-    patients.dedup();
-    patients
+    rows.map(|row| cases.patient[row]).collect()
 }
 
 /// Who was not analysed: for each reason, in the order of the flow, its words and patients.
@@ -122,10 +121,15 @@ pub(crate) fn left_out(
     protocol: &StudyProtocol,
     cases: &Cases,
     endpoint: usize,
-) -> Vec<(String, Vec<u32>)> {
+) -> Vec<(String, PatientSet)> {
     let reasons = cases.intake.excluded.iter().zip(&cases.intake.left);
-    let mut found: Vec<(String, Vec<u32>)> = reasons
-        .map(|((reason, _), left)| (reason_words(protocol, *reason), left.clone()))
+    let mut found: Vec<(String, PatientSet)> = reasons
+        .map(|((reason, _), left)| {
+            (
+                reason_words(protocol, *reason),
+                left.iter().copied().collect(),
+            )
+        })
         .collect();
     let truth = |row: usize| cases.truth(endpoint, row);
     let absent = |row: usize| truth(row).is_some() && !cases.is_predicted(endpoint, row);

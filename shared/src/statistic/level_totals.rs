@@ -47,18 +47,8 @@ impl LevelTotals {
     /// The totals of `value` by `level`, one of each per case; the levels are those below
     /// `levels`.
     pub(crate) fn of(level: &[u16], levels: usize, value: impl Fn(usize) -> f64) -> Self {
-        // Whoever is of no level is in every rest.
-        let mut own = vec![Total::default(); levels + 1];
+        let mut own = sums(level, levels, &value);
         let place = |level: &u16| usize::from(*level).min(levels);
-        for (row, level) in level.iter().enumerate() {
-            let (total, value) = (&mut own[place(level)], value(row));
-            total.moments.n += 1;
-            total.sum.add(value);
-            total.top.add(value);
-        }
-        for total in own.iter_mut().filter(|total| total.moments.n > 0) {
-            total.moments.mean = total.sum() / count(total.moments.n);
-        }
         let means: Vec<f64> = own.iter().map(|total| total.moments.mean).collect();
         let mut squares = vec![Neumaier::default(); levels + 1];
         for (row, level) in level.iter().enumerate() {
@@ -68,6 +58,19 @@ impl LevelTotals {
         for (total, squares) in own.iter_mut().zip(squares) {
             total.moments.m2 = squares.total();
         }
+        Self::with_rests(own, levels)
+    }
+
+    /// The same without the spread, which stays 0: one pass.
+    pub(crate) fn without_spread(
+        level: &[u16],
+        levels: usize,
+        value: impl Fn(usize) -> f64,
+    ) -> Self {
+        Self::with_rests(sums(level, levels, value), levels)
+    }
+
+    fn with_rests(mut own: Vec<Total>, levels: usize) -> Self {
         let rest = (0..levels).map(|level| {
             let others = own.iter().enumerate().filter(|(one, _)| *one != level);
             others.fold(Total::default(), |sum, (_, other)| sum.and(other))
@@ -84,6 +87,23 @@ impl LevelTotals {
     }
 }
 
+/// Numbers, sums, means and largest values by level; whoever is of no level comes last, as they are
+/// in every rest.
+fn sums(level: &[u16], levels: usize, value: impl Fn(usize) -> f64) -> Vec<Total> {
+    let mut own = vec![Total::default(); levels + 1];
+    for (row, level) in level.iter().enumerate() {
+        let value = value(row);
+        let total = &mut own[usize::from(*level).min(levels)];
+        total.moments.n += 1;
+        total.sum.add(value);
+        total.top.add(value);
+    }
+    for total in own.iter_mut().filter(|total| total.moments.n > 0) {
+        total.moments.mean = total.sum() / count(total.moments.n);
+    }
+    own
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +116,7 @@ mod tests {
             .collect();
         // Level 3 is of none.
         let found = LevelTotals::of(&level, 3, |row| value[row]);
+        let plain = LevelTotals::without_spread(&level, 3, |row| value[row]);
         for one in 0..3_u16 {
             for inside in [true, false] {
                 let rows = level.iter().zip(&value);
@@ -108,6 +129,9 @@ mod tests {
                     Moments::of(&chosen).unwrap(),
                 );
                 assert_eq!(total.moments.n, expected.n);
+                let sums = plain.of_level(usize::from(one), inside);
+                assert_eq!(sums.sum().to_bits(), total.sum().to_bits());
+                assert_eq!(sums.dominance(), total.dominance());
                 assert!((total.moments.mean - expected.mean).abs() < 1e-13);
                 assert!((total.moments.m2 - expected.m2).abs() < 1e-10 * expected.m2);
                 let mut falling = chosen.clone();

@@ -40,6 +40,7 @@ pub mod net_benefit;
 pub mod observed_expected;
 pub mod overlap;
 pub mod paired_auc;
+pub mod patients;
 pub mod permutation;
 pub mod reclassification;
 mod resample;

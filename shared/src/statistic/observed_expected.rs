@@ -84,7 +84,7 @@ impl ExpectedByLevel {
     pub(crate) fn of(set: &AnalysisSet<'_>, score: &[f64], level: &[u16], levels: usize) -> Self {
         let weights = Weights::of(set).unwrap_or(Weights::PLAIN);
         let weighted = |row: usize| weights.of_row(set, row) * score[row];
-        Self(LevelTotals::of(level, levels, weighted))
+        Self(LevelTotals::without_spread(level, levels, weighted))
     }
 
     /// Of the level, or of what is not of it.

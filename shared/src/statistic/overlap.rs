@@ -8,6 +8,7 @@
 use super::analysis_set::AnalysisSet;
 use super::cases::{Cases, Earlier};
 use super::histogram::bin_of;
+use super::patients::PatientSet;
 use super::stage::ExactCount;
 
 /// For each level of the axis with index `axis`: the fewest distinct patients, within an outcome
@@ -83,7 +84,7 @@ fn distinct(clustered: bool, patients: impl Iterator<Item = u64>) -> u64 {
     }
 }
 
-fn levels_of(set: &AnalysisSet<'_>, axis: usize) -> usize {
+pub(super) fn levels_of(set: &AnalysisSet<'_>, axis: usize) -> usize {
     let declared = set.protocol.subgroup.get(axis);
     let field = declared.and_then(|axis| set.protocol.find_field(&axis.field));
     match (declared, field) {
@@ -118,6 +119,9 @@ pub(crate) fn nearest_earlier_level(set: &AnalysisSet<'_>, axis: usize) -> Vec<u
 /// The fewest patients by which the analysed cases of an endpoint, or those with or without the
 /// event, differ from a group of an earlier release.
 pub(crate) fn nearest_earlier_set(set: &AnalysisSet<'_>) -> u64 {
+    if set.earlier.is_empty() {
+        return u64::MAX;
+    }
     let groups = CLASSES.map(|event| {
         members(set, 1, |row| {
             let counts = event.is_none_or(|event| set.outcome[row] == event);
@@ -153,15 +157,18 @@ pub(crate) fn nearest_earlier_edges(set: &AnalysisSet<'_>, model: usize, event: 
     let Some(score) = set.score.get(model).filter(|_| !set.clustered()) else {
         return nearest;
     };
-    let rows: Vec<(usize, usize)> = (0..set.len())
+    if set.earlier.is_empty() {
+        return nearest;
+    }
+    let rows: Vec<(usize, u32)> = (0..set.len())
         .filter(|row| set.outcome[*row] == event)
-        .map(|row| (bin_of(edges, score[row]), set.patient[row] as usize))
+        .map(|row| (bin_of(edges, score[row]), set.patient[row]))
         .collect();
     for earlier in set.earlier.iter() {
         let (mut own, mut both) = (vec![0_u64; nearest.len()], vec![0_u64; nearest.len()]);
         for (bin, patient) in &rows {
             own[*bin] += 1;
-            both[*bin] += u64::from(earlier.inside.get(*patient) == Some(&true));
+            both[*bin] += u64::from(earlier.inside.contains(*patient));
         }
         let theirs = earlier.patients();
         let (all, shared) = (rows.len() as u64, both.iter().sum::<u64>());
@@ -181,21 +188,17 @@ pub(crate) fn nearest_earlier_edges(set: &AnalysisSet<'_>, model: usize, event: 
 /// Everybody, those with the event, those without.
 pub(super) const CLASSES: [Option<bool>; 3] = [None, Some(true), Some(false)];
 
-/// Distinct patients, ascending, of the cases of each of `groups` groups.
+/// The patients of the cases of each of `groups` groups.
 pub(super) fn members(
     set: &AnalysisSet<'_>,
     groups: usize,
     group_of: impl Fn(usize) -> Option<usize>,
-) -> Vec<Vec<u32>> {
-    let mut members = vec![Vec::new(); groups];
+) -> Vec<PatientSet> {
+    let mut members = vec![PatientSet::default(); groups];
     for row in 0..set.len() {
         if let Some(group) = group_of(row).and_then(|group| members.get_mut(group)) {
-            group.push(set.patient[row]);
+            group.insert(set.patient[row]);
         }
-    }
-    for group in &mut members {
-        group.sort_unstable();
-        group.dedup();
     }
     members
 }
@@ -203,12 +206,11 @@ pub(super) fn members(
 /// The fewest patients, of those whom one group holds and the other not, between `group` and the
 /// groups of earlier releases. As above, a difference as large as one of the groups compares
 /// nothing, and equal groups do not differ.
-pub(super) fn nearest_earlier(earlier: &[Earlier], group: &[u32]) -> u64 {
-    let each = earlier.iter().filter_map(|other| {
-        let inside = |patient: &&u32| other.inside.get(**patient as usize) == Some(&true);
-        let both = group.iter().filter(inside).count() as u64;
-        apart(group.len() as u64, other.patients(), both)
-    });
+pub(super) fn nearest_earlier(earlier: &[Earlier], group: &PatientSet) -> u64 {
+    let own = group.len();
+    let each = earlier
+        .iter()
+        .filter_map(|other| apart(own, other.patients(), group.in_both(&other.inside)));
     each.min().unwrap_or(u64::MAX)
 }
 

@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use super::auc::{Areas, area_basis, area_values};
 use super::brier;
 use super::confusion::{RateMeasure, source_share};
+use super::crossed::Crossed;
 use super::estimate::{Estimate, EstimateKey, Found, IntervalMethod};
 use super::metric::{Metric, Scale};
 use super::observed_expected::ratio_of;
@@ -416,11 +417,13 @@ impl<'a> Study<'a> {
             }
         };
         let score = &set.score[self.model];
+        let crossed = Crossed::of_all(set, score, threshold);
         measures
             .iter()
             .map(|measure| {
                 let hit = |row: usize| measure.hit(score[row] >= threshold, set.outcome[row]);
-                rate(set, *measure, hit)
+                let counts = crossed.share(|positive, event| measure.hit(positive, event));
+                rate(set, *measure, counts, hit)
             })
             .collect()
     }
@@ -455,9 +458,10 @@ fn again(one: Estimate<Exact>) -> Measured {
 fn rate(
     set: &AnalysisSet<'_>,
     measure: RateMeasure,
+    counts: [super::ExactCount; 3],
     hit: impl Fn(usize) -> Option<bool>,
 ) -> Measured {
-    let share = source_share(set, measure, &hit);
+    let share = source_share(set, measure, counts, &hit);
     let metric = match measure {
         RateMeasure::Sensitivity => Metric::Sensitivity,
         RateMeasure::Specificity => Metric::Specificity,

@@ -10,6 +10,7 @@
 use super::analysis_set::AnalysisSet;
 use super::cases::Cases;
 use super::overlap::{CLASSES, members};
+use super::patients::PatientSet;
 use super::{flow, sensitivity};
 use crate::study::{AxisId, EndpointId, Model, ModelId, ModelRole, StudyProtocol};
 
@@ -21,8 +22,8 @@ pub struct Group {
     /// `@disease p_b 0.5, event`, or among a level `@disease sex female p_b 0.5, event`; of those who
     /// were left out for a reason with a hyphen.
     pub name: String,
-    /// Its patients, ascending, as `Cases` numbers them.
-    pub patient: Vec<u32>,
+    /// Its patients, as `Cases` numbers them.
+    pub patient: PatientSet,
 }
 
 /// How much is said of a level of an axis; each part contains the one before it.
@@ -71,9 +72,8 @@ pub fn groups(
         for (axis, level) in protocol.subgroup.iter().zip(&set.level) {
             let names = protocol.find_field(&axis.field);
             let names = names.map(|field| axis.levels(field)).unwrap_or_default();
-            for class in CLASSES {
-                let of = |row: usize| counts(&set, class, row).then_some(usize::from(level[row]));
-                let each = members(&set, names.len(), of);
+            let by_class = by_class(&set, names.len(), |row| Some(usize::from(level[row])));
+            for (class, each) in CLASSES.into_iter().zip(by_class) {
                 for (place, (name, patient)) in names.iter().zip(each).enumerate() {
                     let depth = class.map_or(Part::Cases, |_| Part::Classes);
                     if says.level(&set.endpoint, &axis.id, place, depth) {
@@ -104,11 +104,9 @@ pub fn groups(
             for (entry, set, threshold) in sensitivity::spoken_at(protocol, cases, index, &set, at)
             {
                 let part = format!(" sensitivity {} {} {threshold}", entry.id, model.id);
-                for event in [true, false] {
-                    cut(&mut found, &set, &part, event, |row| {
-                        set.score[place][row] >= threshold
-                    });
-                }
+                both_cuts(&mut found, &set, &part, |row| {
+                    set.score[place][row] >= threshold
+                });
             }
         }
     }
@@ -123,11 +121,21 @@ fn models(protocol: &StudyProtocol) -> impl Iterator<Item = (usize, &Model)> {
 fn cuts(found: &mut Vec<Group>, set: &AnalysisSet<'_>, says: &dyn Says) {
     for (place, model) in models(set.protocol) {
         for event in [true, false] {
-            for edge in says.cuts(&set.endpoint, &model.id, event) {
+            let edges = says.cuts(&set.endpoint, &model.id, event);
+            // By how many edges a score reaches; whoever reaches one reaches those below.
+            let mut reached = members(set, edges.len() + 1, |row| {
+                let score = set.score[place][row];
+                let reached = || edges.partition_point(|edge| score >= *edge);
+                (set.outcome[row] == event).then(reached)
+            });
+            let mut above = PatientSet::default();
+            for reached in reached.iter_mut().rev() {
+                reached.join(&above);
+                above.clone_from(reached);
+            }
+            for (edge, patient) in edges.iter().zip(reached.into_iter().skip(1)) {
                 let part = format!(" {} {edge}", model.id);
-                cut(found, set, &part, event, |row| {
-                    set.score[place][row] >= edge
-                });
+                cut(found, set, &part, event, patient);
             }
         }
     }
@@ -147,16 +155,16 @@ fn quarters(found: &mut Vec<Group>, set: &AnalysisSet<'_>, says: &dyn Says) {
     for (axis, level) in set.protocol.subgroup.iter().zip(&set.level) {
         let names = set.protocol.find_field(&axis.field);
         let names = names.map(|field| axis.levels(field)).unwrap_or_default();
-        for (index, name) in names.iter().enumerate() {
+        let [_, events, others] = by_class(set, names.len(), |row| {
+            (set.score[place][row] >= *threshold).then_some(usize::from(level[row]))
+        });
+        for (index, (name, both)) in names.iter().zip(events.into_iter().zip(others)).enumerate() {
             if !says.level(&set.endpoint, &axis.id, index, Part::Quarters) {
                 continue;
             }
             let part = format!(" {} {name} {} {threshold}", axis.id, model.id);
-            for event in [true, false] {
-                cut(found, set, &part, event, |row| {
-                    usize::from(level[row]) == index && set.score[place][row] >= *threshold
-                });
-            }
+            cut(found, set, &part, true, both.0);
+            cut(found, set, &part, false, both.1);
         }
     }
 }
@@ -168,12 +176,25 @@ fn crossed(found: &mut Vec<Group>, set: &AnalysisSet<'_>, says: &dyn Says) {
         for (second, other) in models(set.protocol) {
             for [a, b] in says.crossed(&set.endpoint, [&one.id, &other.id]) {
                 let part = format!(" {} {a} {} {b}", one.id, other.id);
-                for event in [true, false] {
-                    cut(found, set, &part, event, |row| {
-                        set.score[first][row] >= a && set.score[second][row] >= b
-                    });
-                }
+                both_cuts(found, set, &part, |row| {
+                    set.score[first][row] >= a && set.score[second][row] >= b
+                });
             }
+        }
+    }
+}
+
+/// The chosen of those with the event, and of those without.
+fn both_cuts(
+    found: &mut Vec<Group>,
+    set: &AnalysisSet<'_>,
+    part: &str,
+    chosen: impl Fn(usize) -> bool,
+) {
+    let [_, events, others] = by_class(set, 1, |row| chosen(row).then_some(0));
+    for (event, each) in [(true, events), (false, others)] {
+        for patient in each {
+            cut(found, set, part, event, patient);
         }
     }
 }
@@ -184,16 +205,8 @@ fn cut(
     set: &AnalysisSet<'_>,
     part: &str,
     event: bool,
-    chosen: impl Fn(usize) -> bool,
+    patient: PatientSet,
 ) {
-    let class = |row: usize| set.outcome[row] == event;
-    let taken = |row: &usize| class(*row) && chosen(*row);
-    let mut patient: Vec<u32> = (0..set.len())
-        .filter(taken)
-        .map(|row| set.patient[row])
-        .collect();
-    patient.sort_unstable();
-    patient.dedup();
     let before = found.len();
     keep(found, set, part, Some(event), patient);
     mark(&mut found[before..], '@');
@@ -207,16 +220,29 @@ fn mark(found: &mut [Group], sign: char) {
 
 /// A set, and its cases with and without the event.
 fn whole(found: &mut Vec<Group>, set: &AnalysisSet<'_>, part: &str) {
-    for class in CLASSES {
-        let all = members(set, 1, |row| counts(set, class, row).then_some(0));
+    for (class, all) in CLASSES.into_iter().zip(by_class(set, 1, |_| Some(0))) {
         for patient in all {
             keep(found, set, part, class, patient);
         }
     }
 }
 
-fn counts(set: &AnalysisSet<'_>, class: Option<bool>, row: usize) -> bool {
-    class.is_none_or(|event| set.outcome[row] == event)
+/// The patients of each of `groups` groups, class by class as [`CLASSES`] are.
+fn by_class(
+    set: &AnalysisSet<'_>,
+    groups: usize,
+    group_of: impl Fn(usize) -> Option<usize>,
+) -> [Vec<PatientSet>; 3] {
+    let mut events = members(set, 2 * groups, |row| {
+        let group = group_of(row).filter(|group| *group < groups)?;
+        Some(group + if set.outcome[row] { 0 } else { groups })
+    });
+    let others = events.split_off(groups);
+    let mut all = events.clone();
+    all.iter_mut()
+        .zip(&others)
+        .for_each(|(all, others)| all.join(others));
+    [all, events, others]
 }
 
 fn keep(
@@ -224,7 +250,7 @@ fn keep(
     set: &AnalysisSet<'_>,
     part: &str,
     class: Option<bool>,
-    patient: Vec<u32>,
+    patient: PatientSet,
 ) {
     if patient.is_empty() {
         return;

@@ -210,7 +210,8 @@ impl SubgroupTable<Exact> {
         let ranked = OnceCell::new();
         let order = set.ascending(model)?;
         let alone = !set.clustered();
-        let swept = alone.then(|| Swept::of(set, score, order, (level, levels.len())));
+        let swept = alone.then(|| Swept::of(set, (model, axis), levels.len()));
+        let swept = swept.flatten();
         let crossed = Crossed::of(set, level, score, threshold);
         let mut apart = Apart::new(set.clustered());
         let rows = levels
@@ -248,7 +249,7 @@ struct Group<'a> {
     set: &'a AnalysisSet<'a>,
     order: &'a Ascending,
     ranked: &'a OnceCell<Ranked>,
-    swept: Option<&'a Swept>,
+    swept: Option<&'a Swept<'a>>,
     crossed: &'a Crossed,
     score: &'a [f64],
     threshold: f64,

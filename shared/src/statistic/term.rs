@@ -38,6 +38,7 @@ pub(crate) fn holds(protocol: &StudyProtocol, cases: &Cases, term: &Term) -> Opt
         })),
         (Column::Category(values), Some(Scalar::Text(level))) => {
             let constant = field.levels.iter().position(|one| one == level)?;
+            let constant = u16::try_from(constant).ok()?;
             Some(each(values, |value| {
                 value.is_some_and(|value| compare(Some(value.cmp(&constant))))
             }))

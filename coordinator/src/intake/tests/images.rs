@@ -53,7 +53,10 @@ fn made(protocol: &StudyProtocol) -> Cases {
         (0..SCANS).map(draw).collect()
     };
     let axes = [levels(3), levels(2), levels(3)];
-    let category = |axis: usize| Column::Category(axes[axis].iter().copied().map(Some).collect());
+    let category = |axis: usize| {
+        let levels = axes[axis].iter();
+        Column::Category(levels.map(|level| Some(*level as u16)).collect())
+    };
     let rows = SCANS as usize;
     Cases {
         patient: (0..SCANS).collect(),

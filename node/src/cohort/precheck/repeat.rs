@@ -51,10 +51,18 @@ impl Checker<'_> {
     }
 
     /// Marks rows that repeat an earlier row; rows that contradict one are faults.
-    pub(super) fn repeats(&mut self, typed: &Typed, case: &[u32], key: usize) -> Vec<bool> {
+    pub(super) fn repeats(
+        &mut self,
+        typed: &Typed,
+        (case, cases): (&[u32], u32),
+        key: usize,
+    ) -> Vec<bool> {
         let cells = &self.table.column[key];
-        let mut first: Vec<Option<usize>> = vec![None; case.len()];
         let mut duplicate = vec![false; case.len()];
+        if cases as usize == case.len() {
+            return duplicate;
+        }
+        let mut first: Vec<Option<usize>> = vec![None; case.len()];
         let (mut labels, mut values) = (Examples::default(), Examples::default());
         for (row, case) in case.iter().enumerate() {
             let slot = &mut first[*case as usize];
@@ -63,11 +71,11 @@ impl Checker<'_> {
                 continue;
             };
             if self.labels_contradict(typed, earlier, row) {
-                labels.add(row, cells.cell(row));
+                labels.add(row, &cells.cell(row));
             } else if typed.patient[earlier] != typed.patient[row]
                 || !typed.column.iter().all(|column| same(column, earlier, row))
             {
-                values.add(row, cells.cell(row));
+                values.add(row, &cells.cell(row));
             } else {
                 duplicate[row] = true;
             }
@@ -119,7 +127,7 @@ impl Checker<'_> {
 
     /// With the patient as the unit of analysis, all rows of a patient carry the same label.
     pub(super) fn one_truth_per_patient(&mut self, typed: &Typed, cluster: usize) {
-        if !self.faults.is_empty() {
+        if !self.faults.is_empty() || typed.patients as usize == typed.patient.len() {
             return;
         }
         let cells = &self.table.column[cluster];
@@ -131,7 +139,7 @@ impl Checker<'_> {
                 match (*known, value) {
                     (None, Some(value)) => *known = Some(*value),
                     (Some(known), Some(value)) if known != *value => {
-                        conflicts.add(row, cells.cell(row));
+                        conflicts.add(row, &cells.cell(row));
                     }
                     (Some(_) | None, Some(_) | None) => {}
                 }
@@ -168,7 +176,7 @@ impl Checker<'_> {
             let value = |row: usize| -> Option<u64> {
                 match column {
                     Column::Number(values) if is_outcome => values[row].map(f64::to_bits),
-                    Column::Category(levels) => levels[row].map(|level| level as u64),
+                    Column::Category(levels) => levels[row].map(u64::from),
                     Column::Number(_) | Column::Withheld => None,
                 }
             };

@@ -11,34 +11,34 @@ use crate::numeric::rank::Ascending;
 
 /// What all levels of an axis need, where every patient has one case: found in a few passes over
 /// the cases for all of them together.
-pub(super) struct Swept {
+pub(super) struct Swept<'a> {
     pub(super) areas: Vec<LevelAreas>,
     pub(super) losses: LevelTotals,
-    pub(super) expected: ExpectedByLevel,
+    pub(super) expected: &'a ExpectedByLevel,
 }
 
-impl Swept {
+impl<'a> Swept<'a> {
+    /// Of the model and the axis with these indices; `None` for no such model or axis.
     pub(super) fn of(
-        set: &AnalysisSet<'_>,
-        score: &[f64],
-        order: &Ascending,
-        (level, levels): (&[u16], usize),
-    ) -> Self {
-        let rows = || order.row.iter().map(|row| *row as usize);
-        let outcome: Vec<bool> = rows().map(|row| set.outcome[row]).collect();
-        let by_score: Vec<u16> = rows().map(|row| level[row]).collect();
-        Self {
+        set: &'a AnalysisSet<'_>,
+        (model, axis): (usize, usize),
+        levels: usize,
+    ) -> Option<Self> {
+        let (score, level) = (set.score.get(model)?, set.level.get(axis)?);
+        let order = set.ascending(model)?;
+        let by_score: Vec<u16> = order.row.iter().map(|row| level[*row as usize]).collect();
+        Some(Self {
             areas: areas_by_level(
                 ByScore {
-                    outcome: &outcome,
+                    outcome: set.outcome_by_score(model)?,
                     tied: &order.tied,
                     level: &by_score,
                 },
                 levels,
             ),
             losses: LevelTotals::of(level, levels, |row| loss(set, score, row)),
-            expected: ExpectedByLevel::of(set, score, level, levels),
-        }
+            expected: set.expected(model, axis)?,
+        })
     }
 }
 
