@@ -252,7 +252,7 @@ fn how_to_pages_work_as_printed() {
     let check = next(&mut round, "study check");
     assert!(walk.typed(&check, 0).contains("compute"));
     // The person fills the template in: here with the bundled study.
-    walk.file("study.toml", coordinator::sim::SimStudy::Binary.source());
+    walk.file("study.toml", &coordinator::sim::SimStudy::Binary.source());
     walk.typed(&check, 0);
     walk.typed(&next(&mut round, "study lock"), 0);
 

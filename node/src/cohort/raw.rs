@@ -78,7 +78,7 @@ impl Few {
         const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
         let bytes = cell.bytes().take(16);
         let hash = bytes.fold(cell.len() as u64, |hash, byte| {
-            (hash << 5 | hash >> 59) ^ u64::from(byte)
+            hash.rotate_left(5) ^ u64::from(byte)
         });
         let mut at = (hash.wrapping_mul(ODD) >> 32) as usize % SLOTS;
         loop {
