@@ -50,8 +50,16 @@ pub fn four_external(index: &str) -> StudyProtocol {
 
 /// The eligible cases of one site, read as a node reads them.
 pub fn cases(protocol: &StudyProtocol, site: &str) -> Cases {
+    read(
+        protocol,
+        &folder().join("data").join(format!("{site}.csv")),
+    )
+}
+
+/// The eligible cases of a file whose columns are named as the protocol's fields.
+pub fn read(protocol: &StudyProtocol, file: &Path) -> Cases {
     let table = TableSource {
-        path: folder().join("data").join(format!("{site}.csv")),
+        path: file.to_owned(),
         key: None,
         cluster: None,
         map: BTreeMap::new(),
@@ -65,7 +73,7 @@ pub fn cases(protocol: &StudyProtocol, site: &str) -> Cases {
     };
     let loaded = crate::load(protocol, &table);
     loaded
-        .unwrap_or_else(|faults| panic!("{site}: {faults:?}"))
+        .unwrap_or_else(|faults| panic!("{}: {faults:?}", file.display()))
         .cases
 }
 

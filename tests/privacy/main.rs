@@ -20,6 +20,7 @@ mod said;
 mod seam;
 mod sequence;
 mod solver;
+mod sybil;
 
 /// Whether the long forms are asked for: 10^5 attackers, 10^4 neighbours, 10^3 repetitions.
 fn is_long() -> bool {

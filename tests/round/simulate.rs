@@ -251,6 +251,33 @@ fn everything(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
+fn eight_hospitals_show_together_what_each_hides() {
+    let sim = simulated("screening", "standard");
+    let bytes = std::fs::read(sim.out.join("report.json")).unwrap();
+    let report: Value = serde_json::from_slice(&bytes).unwrap();
+    let masked = &report["study"]["masked"];
+    assert_eq!(masked["outcome"], "opened", "{masked}");
+    assert_eq!(masked["survivors"].as_array().unwrap().len(), 8);
+    for table in masked["tables"].as_array().unwrap() {
+        assert_eq!(table["true_positive"]["state"], "value", "{table}");
+    }
+    let tables = |site: &Value| {
+        let statistics = site["statistics"].as_array().unwrap().clone();
+        statistics.into_iter().filter(|one| one["statistic"] == "confusion")
+    };
+    let sites = report["study"]["sites"].as_array().unwrap();
+    let hidden = sites.iter().flat_map(tables);
+    let hidden = hidden.filter(|one| one["true_positive"]["state"] == "suppressed");
+    assert!(hidden.count() > 8, "hospitals show their tables alone");
+    let merged = report["study"]["merged"].as_array().unwrap();
+    assert!(merged.iter().all(|curve| curve["site"] != Value::Null));
+    assert!(masked["curves"][0]["points"].as_array().unwrap().len() > 10);
+    let html = std::fs::read_to_string(sim.out.join("report.html")).unwrap();
+    assert!(html.contains("All hospitals together (masked sums)"));
+    assert!(html.contains("Simulated data"));
+}
+
+#[test]
 fn a_site_sees_how_far_its_images_are_read() {
     let folder = tempfile::Builder::new()
         .prefix("fv")

@@ -6,6 +6,7 @@
 //! From: `harness::path`.
 //! To: `docs/explanation/utility.md`.
 
+mod masked;
 mod noise;
 
 use std::fmt::Write as _;

@@ -344,6 +344,10 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     assert!(made.contains("= \"ed25519:"), "{made}");
     let listed = walk.typed(&next(node, "approver list"), 0);
     assert!(listed.contains("approvals are not signed"), "{listed}");
+    let own = walk.typed(&next(node, "peer own"), 0);
+    assert!(own.contains("hungarian = \"ed25519:"), "{own}");
+    let peers = walk.typed(&next(node, "peer list"), 0);
+    assert!(peers.contains("adds to no masked sum"), "{peers}");
     assert!(walk.typed(&next(node, "pause"), 0).contains("paused by"));
     assert!(walk.typed(&next(node, "resume"), 0).contains("resumed by"));
     assert!(walk.typed(&next(node, " leave"), 0).contains("left by"));
