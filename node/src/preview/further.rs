@@ -102,3 +102,68 @@ fn sums(exchange: Exchange, protocol: &StudyProtocol, config: &NodeConfig) -> Fu
         exchange,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::study::job::Job;
+    use shared::study::{MaskedSums, Timestamp, source, validate};
+
+    use super::*;
+
+    fn protocol() -> StudyProtocol {
+        let text = include_str!("../../../configs/examples/heart/study.toml");
+        let text = text.replace("role = \"development\"", "role = \"external\"");
+        let mut protocol = source::parse(&text).unwrap();
+        protocol.masked_sums = Some(MaskedSums { phase_seconds: 60 });
+        validate::expand(&protocol)
+    }
+
+    fn told(protocol: &StudyProtocol, more: &str) -> Further {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("node.toml");
+        let text = format!("config_version = 1\n[site]\nslug = \"va\"\n{more}");
+        std::fs::write(&file, text).unwrap();
+        let config = NodeConfig::load(&file).unwrap();
+        let job = Job::measure(
+            protocol,
+            shared::identity::Digest::of(b"protocol"),
+            "heart-disease.r1".parse().unwrap(),
+            "va".parse().unwrap(),
+            Timestamp::from_unix(1_800_000_000).unwrap(),
+            "measure".parse().unwrap(),
+        );
+        let exchange = job.in_steps().next().unwrap().clone();
+        Further::of(exchange, protocol, &config)
+    }
+
+    #[test]
+    fn the_preview_says_how_much_is_added_and_with_whom() {
+        let protocol = protocol();
+        let nothing = told(&protocol, "");
+        assert!(
+            nothing.text.contains("this site adds nothing"),
+            "{}",
+            nothing.text
+        );
+        assert!(nothing.inference.contains("adds nothing"));
+        let key = shared::identity::PublicKey::from_bytes([7; 32]);
+        let more = format!(
+            "[study.heart-disease.masked_sums]\nkeep_days = 9\n[peers]\nhungarian = \"{key}\"\n"
+        );
+        let told = told(&protocol, &more);
+        let numbers = Layout::of(&protocol).length();
+        assert!(
+            told.text.contains(&format!("{numbers} numbers, masked")),
+            "{}",
+            told.text
+        );
+        assert!(told.text.contains("stay here for 9 days"));
+        assert!(
+            told.text.contains("confirmed here: hungarian\n"),
+            "{}",
+            told.text
+        );
+        assert!(told.text.contains("not confirmed: cleveland, switzerland"));
+        assert!(told.inference.contains("of this hospital's nothing more"));
+    }
+}

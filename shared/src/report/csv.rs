@@ -5,7 +5,7 @@
 //! To: `estimates.csv`, `curves.csv`, `counts.csv`, `failures.csv`, `sites.csv`, `tests.csv`,
 //! `meta_input.csv`, `robustness.csv`, `summary_points.csv`, `withheld.csv`,
 //! `missing_from_pools.csv`; where the protocol asks, `meta_regression.csv`,
-//! `one_stage.csv`.
+//! `masked_sums.csv`, `one_stage.csv`.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,7 @@ mod counts;
 mod curves;
 mod estimates;
 mod failures;
+mod masked;
 mod meta;
 mod moderator;
 mod noisy;
@@ -45,6 +46,9 @@ pub(super) fn files(view: View<'_>) -> Vec<(&'static str, String)> {
     ];
     if !view.study.moderators.is_empty() {
         files.push(("meta_regression.csv", moderator::table(view)));
+    }
+    if let Some(pool) = &view.study.masked {
+        files.push(("masked_sums.csv", masked::table(view, pool)));
     }
     if !view.study.one_stage.is_empty() {
         files.push(("one_stage.csv", one_stage::table(view)));
