@@ -6,7 +6,7 @@
 
 use shared::disclosure::{Policy, Profile, ReceivedRelease};
 use shared::fault::{Code, Fault};
-use shared::identity::Digest;
+use shared::identity::{Digest, TreeHead};
 use shared::study::lock::LockedProtocol;
 use shared::study::plan::StatisticKind;
 use shared::study::{StudyProtocol, StudySlug, Timestamp, Visibility};
@@ -17,10 +17,12 @@ use crate::approval::signature::{self, Signed, Statement};
 use crate::cohort::{Finding, Means, Progress};
 use crate::config::NodeConfig;
 use crate::ledger::Approval;
+use crate::link::IdentityDir;
 use crate::measure::{self, Measured, Question};
 use crate::noise::Purse;
 use crate::store::{Change, Eyes, Left, Pause, Store, StoredJob};
 use crate::waypoint;
+use crate::witness;
 
 /// Computes one admitted job, reviews it and stores what waits for approval; `tell` hears how far
 /// reading images has come. In automatic mode
@@ -233,12 +235,18 @@ pub enum Verb {
     },
     /// Go on.
     Resume,
+    /// Take the coordinator's record as it is now, whatever it signed of it before.
+    Rebaseline {
+        /// Why; stays here.
+        reason: String,
+    },
 }
 
 /// Carries out a decision in the name of the person `by`.
 ///
 /// # Errors
-/// `FV-CLI-001`, `FV-STUDY-006`, `FV-JOB-001`, `FV-POL-006`, `FV-POL-007`, `FV-POL-008`, `FV-POL-010`, `FV-INT-001`.
+/// `FV-CLI-001`, `FV-STUDY-006`, `FV-JOB-001`, `FV-POL-006`, `FV-POL-007`, `FV-POL-008`, `FV-POL-010`,
+/// `FV-LEDGER-003`, `FV-INT-001`.
 pub fn decide(
     store: &Store,
     config: &NodeConfig,
@@ -253,31 +261,8 @@ pub fn decide(
             note,
             signature,
         } => {
-            // Whoever altered what is kept of earlier releases gets nothing approved.
-            store.past()?;
-            let (policy, ask) = asked(store, config, job, now)?;
-            let statement = Statement::new(by, job, seen, ask.standing);
-            signature::check(&config.access, &statement, signature.as_deref())?;
-            waypoint::pass("node.approve.asked");
-            let approval = Approval {
-                policy,
-                approver: by.to_owned(),
-                note,
-                shape: Some(ask.shape),
-                standing: ask.standing,
-                follows: None,
-                signatures: signature.map(|signed| *signed).into_iter().collect(),
-            };
-            let eyes = Eyes {
-                people: ask.people,
-                access: &config.access,
-            };
-            let change = Change::Approved {
-                approval,
-                seen,
-                eyes,
-            };
-            store.change(job, now, change)
+            let seen = (job, seen);
+            approve(store, config, seen, by, (note, signature), now)
         }
         Verb::Reject { job, reason } => {
             let (refusal, reason) = (Refusal::NotReleased, Some(given(reason)?));
@@ -316,7 +301,50 @@ pub fn decide(
             reason: given(reason)?,
         }),
         Verb::Resume => store.resume(by, now),
+        Verb::Rebaseline { reason } => {
+            let reason = given(reason)?;
+            let identity = IdentityDir::new(&config.identity.dir).load()?;
+            let given_up = witness::held(store, &identity)?;
+            let tree = given_up.map_or_else(TreeHead::empty, |held| held.tree);
+            store.rebaseline(by, reason, tree, now)
+        }
     }
+}
+
+/// Approves the bytes with the digest that a person has seen.
+fn approve(
+    store: &Store,
+    config: &NodeConfig,
+    (job, seen): (Digest, Digest),
+    by: &str,
+    (note, signature): (Option<String>, Option<Box<Signed>>),
+    now: Timestamp,
+) -> Result<(), Fault> {
+    // Whoever altered what is kept of earlier releases gets nothing approved.
+    store.past()?;
+    let (policy, ask) = asked(store, config, job, now)?;
+    let statement = Statement::new(by, job, seen, ask.standing);
+    signature::check(&config.access, &statement, signature.as_deref())?;
+    waypoint::pass("node.approve.asked");
+    let approval = Approval {
+        policy,
+        approver: by.to_owned(),
+        note,
+        shape: Some(ask.shape),
+        standing: ask.standing,
+        follows: None,
+        signatures: signature.map(|signed| *signed).into_iter().collect(),
+    };
+    let eyes = Eyes {
+        people: ask.people,
+        access: &config.access,
+    };
+    let change = Change::Approved {
+        approval,
+        seen,
+        eyes,
+    };
+    store.change(job, now, change)
 }
 
 /// A reason that says something.

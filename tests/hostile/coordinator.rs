@@ -6,6 +6,7 @@
 //! To: nobody.
 
 mod canary;
+mod checkpoints;
 mod early;
 mod jobs;
 
@@ -56,6 +57,8 @@ struct Hostile {
     offers: Mutex<Vec<JobOffer>>,
     protocols: Mutex<BTreeMap<Digest, Vec<u8>>>,
     delivery: Mutex<Delivery>,
+    /// What it says of its record, one after the other; then as an honest one.
+    checkpoints: Mutex<Vec<NodeReply>>,
     heard: Mutex<Vec<NodeRequest>>,
 }
 
@@ -103,6 +106,12 @@ impl Handler for Hostile {
                     receipt: receipts.remove(0),
                 },
             },
+            NodeRequest::FetchCheckpoint { .. } | NodeRequest::Checkpoint { .. } => {
+                match self.next_lie() {
+                    Some(lie) => lie,
+                    None => self.inner.node(peer, request).await,
+                }
+            }
             NodeRequest::Hello { .. }
             | NodeRequest::Renew { .. }
             | NodeRequest::NextStep { .. }
@@ -112,6 +121,11 @@ impl Handler for Hostile {
 }
 
 impl Hostile {
+    fn next_lie(&self) -> Option<NodeReply> {
+        let mut lies = self.checkpoints.lock().unwrap();
+        (!lies.is_empty()).then(|| lies.remove(0))
+    }
+
     fn next_delivery(&self) -> Delivery {
         let mut delivery = self.delivery.lock().unwrap();
         let now = delivery.clone();
@@ -195,6 +209,7 @@ impl Lair {
             offers: Mutex::default(),
             protocols: Mutex::default(),
             delivery: Mutex::new(Delivery::Take),
+            checkpoints: Mutex::default(),
             heard: Mutex::default(),
         });
         let (stop, stopped) = oneshot::channel();
@@ -361,6 +376,8 @@ fn is_harmless(request: &NodeRequest) -> bool {
         | NodeRequest::FetchProtocol { .. }
         | NodeRequest::NextStep { .. }
         | NodeRequest::DeclineStep { .. }
+        | NodeRequest::FetchCheckpoint { .. }
+        | NodeRequest::Checkpoint { .. }
         | NodeRequest::Decline { .. } => true,
         NodeRequest::Deliver { .. } | NodeRequest::Renew { .. } => false,
     }

@@ -332,6 +332,8 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     walk.typed(&next(&mut bundle, "report verify"), 0);
     let mut keep = lines("run-a-coordinator.md");
     walk.typed(&next(&mut keep, "ledger verify"), 0);
+    let none = walk.typed(&next(&mut keep, "ledger rebaseline"), 1);
+    assert!(none.contains("nothing to re-baseline"), "{none}");
     walk.typed(&next(&mut keep, "storage rotate-key"), 0);
     let shown = walk.typed(&next(&mut keep, "ledger list"), 0);
     for command in ["report build", "report verify"] {
@@ -360,6 +362,8 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
         walk.typed(&next(node, "ledger verify"), 0)
             .contains("chain sound")
     );
+    let taken = walk.typed(&next(node, "ledger rebaseline"), 0);
+    assert!(taken.contains("re-baselined by"), "{taken}");
     let export = next(node, "ledger export");
     walk.typed(&export, 0);
     assert_exported(&walk.dir.join("ledger-2026"), 1);

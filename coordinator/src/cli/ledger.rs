@@ -1,6 +1,7 @@
 //! `fedval ledger list`: who did what, and who was shown the results of which sites.
-//! `fedval ledger verify`: the audit trail's chain, and every stored release against its receipt.
-//! Neither changes anything.
+//! `fedval ledger verify`: the audit trail's chain, every stored release against its receipt, and all
+//! of it against the checkpoints of both sides. Neither changes anything.
+//! `fedval ledger rebaseline`: what sites hold against the trail is explained.
 //!
 //! From: the state directory.
 //! To: an auditor; exit code 1 names the first entry or release that proves nothing.
@@ -13,6 +14,7 @@ use shared::study::RoundId;
 use super::output::{Answer, table};
 use crate::config::Home;
 use crate::consortium::Consortium;
+use crate::link::system_now;
 use crate::store::AuditEntry;
 
 /// The record of what was received, and who did what.
@@ -20,8 +22,19 @@ use crate::store::AuditEntry;
 pub(super) enum Ledger {
     /// List who did what, when, oldest first.
     List(List),
-    /// Hash every entry and every release again and name the first that does not fit.
+    /// Hash every entry and every release again, compare with all that was signed about them, and name
+    /// the first that does not fit.
     Verify,
+    /// Say that what sites hold against the audit trail is explained, such as by a restored backup.
+    Rebaseline(Rebaseline),
+}
+
+/// Say that what sites hold against the audit trail is explained.
+#[derive(Debug, Args)]
+pub(super) struct Rebaseline {
+    /// Why, for the audit trail.
+    #[arg(long)]
+    reason: String,
 }
 
 /// List who did what, when, oldest first.
@@ -40,6 +53,7 @@ impl Ledger {
         match self {
             Self::List(_) => "ledger list",
             Self::Verify => "ledger verify",
+            Self::Rebaseline(_) => "ledger rebaseline",
         }
     }
 
@@ -47,6 +61,7 @@ impl Ledger {
         match self {
             Self::List(list) => list.run(home),
             Self::Verify => verify(home),
+            Self::Rebaseline(wish) => wish.run(home),
         }
     }
 }
@@ -72,6 +87,25 @@ impl List {
             .collect();
         let head = ["entry", "at", "by", "what", "round", "sites", "object"];
         Ok(Answer::new(table(&head, &rows), &data)?.next("fedval ledger verify"))
+    }
+}
+
+impl Rebaseline {
+    fn run(&self, home: &Home) -> Result<Answer, Fault> {
+        if self.reason.trim().is_empty() {
+            return Err(Fault::new(
+                Code::UsageInvalid,
+                "a re-baseline needs its reason",
+                "the audit trail keeps why it contradicts what was signed",
+                "say it with --reason \"...\"",
+            ));
+        }
+        let explained = home.store()?.rebaseline_trail(&self.reason, system_now())?;
+        let text = format!(
+            "{explained} checkpoints that the audit trail does not match count as explained; each site \
+             that refuses takes the trail as it is with: fedval-node ledger rebaseline --reason WHY"
+        );
+        Answer::new(text, &json!({"explained": explained}))
     }
 }
 
@@ -106,11 +140,19 @@ fn verify(home: &Home) -> Result<Answer, Fault> {
     let receipts = store
         .verify_receipts(&consortium.ca.public())?
         .map_err(|fault| broken(format!("{} proves nothing", fault.what), &fault.why))?;
+    let found = store
+        .verify_checkpoints(&consortium.ca.public())?
+        .map_err(|fault| broken(format!("{} is not what was signed", fault.what), &fault.why))?;
     let text = format!(
         "audit trail: {entries} entries, chain sound\nreceipts: {receipts}, each signed for the \
-         release beside it"
+         release beside it\ncheckpoints: {} of the trail, {} of sites' ledgers, all fit; {} sites have \
+         signed to have seen up to {} entries of the trail",
+        found.given, found.held, found.sites, found.seen
     );
-    Answer::new(text, &json!({"entries": entries, "receipts": receipts}))
+    Answer::new(
+        text,
+        &json!({"entries": entries, "receipts": receipts, "checkpoints": found}),
+    )
 }
 
 fn broken(what: String, why: &str) -> Fault {

@@ -33,6 +33,7 @@ fn the_grammar_is_sound_and_every_verb_parses() {
         "fedval round launch l.json --round r.1 --without a --without b --dry-run",
         "fedval ledger list --shown --round r.1",
         "fedval ledger verify",
+        "fedval ledger rebaseline --reason backup",
         "fedval storage rotate-key --drop-old",
         "fedval round list",
         "fedval round status r.1",

@@ -9,6 +9,7 @@
 //! To: the same, after any restart.
 
 mod audit;
+mod checkpoint;
 mod inbox;
 mod migrate;
 mod proof;
@@ -27,6 +28,7 @@ use shared::fault::{Code, Fault};
 use shared::study::Timestamp;
 
 pub use audit::{AuditEntry, AuditFault};
+pub use checkpoint::{Checkpoints, Given, Shown, Sign};
 pub use inbox::{InboxItem, InboxStatus, Stored};
 pub use proof::ProofFault;
 pub use rotate::Rotated;

@@ -6,11 +6,11 @@ use super::*;
 use crate::intake::Finding;
 use crate::round::{RoundEvent, RoundState};
 
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix(1_800_000_000 + seconds).unwrap()
 }
 
-fn site(name: &str) -> SiteSlug {
+pub(super) fn site(name: &str) -> SiteSlug {
     name.parse().unwrap()
 }
 
@@ -22,7 +22,7 @@ fn keys(dir: &tempfile::TempDir) -> PathBuf {
     dir.path().join("storage.keys")
 }
 
-fn open(dir: &tempfile::TempDir) -> Store {
+pub(super) fn open(dir: &tempfile::TempDir) -> Store {
     Store::open(&dir.path().join("fedval.db"), &keys(dir)).unwrap()
 }
 
@@ -88,7 +88,7 @@ fn enrolment(seed: u64, csr: &[u8]) -> Enrolment {
     }
 }
 
-fn enrolled(store: &Store, site: &SiteSlug, seed: u64) -> CertificateRow {
+pub(super) fn enrolled(store: &Store, site: &SiteSlug, seed: u64) -> CertificateRow {
     let request = enrolment(seed, b"csr");
     store
         .add_invitation(site, None, &request.secret, at(0), at(100))

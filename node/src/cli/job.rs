@@ -146,6 +146,20 @@ impl Job {
     }
 }
 
+/// `fedval-node ledger rebaseline`.
+pub(super) fn rebaseline(cli: &Cli, reason: &str, output: &Output) -> Outcome {
+    let verb = Verb::Rebaseline {
+        reason: reason.to_owned(),
+    };
+    decide(
+        &cli.config()?,
+        verb,
+        "ledger rebaseline",
+        "re-baselined",
+        output,
+    )
+}
+
 /// `fedval-node pause`.
 pub(super) fn pause(cli: &Cli, reason: &str, output: &Output) -> Outcome {
     let verb = Verb::Pause {

@@ -26,6 +26,7 @@ pub mod control;
 mod renewal;
 mod session;
 mod steps;
+mod witness;
 mod work;
 
 /// How long a node that starts waits for a command, such as a decision, that has the state

@@ -12,7 +12,7 @@ use shared::identity::{Address, Digest};
 use shared::study::SiteState;
 use shared::wire::{Delivery, JobOffer, LedgerHead, NodeReply, NodeRequest, Receipt, Refusal};
 
-use super::{Node, renewal, steps};
+use super::{Node, renewal, steps, witness};
 use crate::link::{Backoff, Dialer, Link, LinkFault, SystemEntropy, system_now};
 use crate::measure;
 use crate::outbox;
@@ -54,7 +54,10 @@ pub(super) async fn keep(node: &Node, address: Address) -> Result<(), Fault> {
         }
         tracing::info!("connected");
         let begun = tokio::time::Instant::now();
-        let ended = session(node, &link).await;
+        let ended = match witness::exchange(node, &link).await {
+            Ok(()) => session(node, &link).await,
+            Err(ended) => ended,
+        };
         node.view().connected = false;
         link.close();
         match ended {
@@ -128,6 +131,7 @@ async fn session(node: &Node, link: &Link) -> Ended {
         ended = send_out(node, link) => ended,
         ended = steps::keep(node, link) => ended,
         ended = renewal::keep(node, link) => ended,
+        ended = witness::keep(node, link) => ended,
     }
 }
 
@@ -204,7 +208,8 @@ async fn take_in_once(node: &Node, link: &Link) -> Result<(), Ended> {
         | NodeReply::Receipt { .. }
         | NodeReply::Certificate(_)
         | NodeReply::Step(_)
-        | NodeReply::NoStep { .. } => Err(Ended::Lost(unexpected())),
+        | NodeReply::NoStep { .. }
+        | NodeReply::Checkpoint { .. } => Err(Ended::Lost(unexpected())),
     }
 }
 
@@ -275,7 +280,8 @@ async fn admit_offered(node: &Node, link: &Link) -> Result<(), Ended> {
                 | NodeReply::Receipt { .. }
                 | NodeReply::Certificate(_)
                 | NodeReply::Step(_)
-                | NodeReply::NoStep { .. } => return Err(Ended::Lost(unexpected())),
+                | NodeReply::NoStep { .. }
+                | NodeReply::Checkpoint { .. } => return Err(Ended::Lost(unexpected())),
             }
         }
         let admitted = node
@@ -328,7 +334,8 @@ async fn send_once(node: &Node, link: &Link) -> Result<(), Ended> {
             | NodeReply::Receipt { .. }
             | NodeReply::Certificate(_)
             | NodeReply::Step(_)
-            | NodeReply::NoStep { .. } => return Err(Ended::Lost(unexpected())),
+            | NodeReply::NoStep { .. }
+            | NodeReply::Checkpoint { .. } => return Err(Ended::Lost(unexpected())),
         }
     }
     steps::tell_ends(node, link).await?;
@@ -366,7 +373,8 @@ async fn send_once(node: &Node, link: &Link) -> Result<(), Ended> {
             | NodeReply::Protocol(_)
             | NodeReply::Certificate(_)
             | NodeReply::Step(_)
-            | NodeReply::NoStep { .. } => return Err(Ended::Lost(unexpected())),
+            | NodeReply::NoStep { .. }
+            | NodeReply::Checkpoint { .. } => return Err(Ended::Lost(unexpected())),
         }
     }
     report_progress(node, link).await

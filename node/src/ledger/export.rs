@@ -176,6 +176,7 @@ impl Export<'_> {
             | Event::Returned {}
             | Event::Spent { .. }
             | Event::Drawn { .. }
+            | Event::Rebaselined { .. }
             | Event::Measured { .. } => false,
         });
         same.find_map(Event::digest)
@@ -285,7 +286,8 @@ impl Export<'_> {
             | Event::Left { .. }
             | Event::Spent { .. }
             | Event::Drawn { .. }
-            | Event::Returned {} => return None,
+            | Event::Returned {}
+            | Event::Rebaselined { .. } => return None,
         };
         let known = digest.filter(|digest| self.released.iter().any(|(one, _)| one == *digest));
         let object = known.map_or_else(|| "./".to_owned(), |digest| release_file(*digest));
@@ -380,6 +382,7 @@ mod tests {
             schema: crate::ledger::SCHEMA.to_owned(),
             seq: 1,
             previous: Digest::of(b""),
+            nonce: None,
             at: Timestamp::from_unix(1_800_000_000).unwrap(),
             study: None,
             protocol: None,
