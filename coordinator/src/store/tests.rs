@@ -466,6 +466,23 @@ fn old_keys_are_dropped_and_never_the_one_in_use() {
     assert_eq!(store.inbox(&round()).unwrap().len(), 1);
 }
 
+/// Whoever reads meanwhile keeps the log, and with it what was sealed with the old key.
+#[test]
+fn a_log_that_somebody_reads_is_not_called_wiped() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    assert!(store.rotate_key(true, at(11)).unwrap().wiped);
+    let reader = Connection::open(dir.path().join("fedval.db")).unwrap();
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM audit;")
+        .unwrap();
+    assert!(!store.rotate_key(true, at(12)).unwrap().wiped);
+    reader.execute_batch("COMMIT").unwrap();
+    assert!(store.rotate_key(true, at(13)).unwrap().wiped);
+    let log = std::fs::metadata(dir.path().join("fedval.db-wal")).unwrap();
+    assert!(log.len() < 40_000, "{}", log.len());
+}
+
 /// Two processes that rotate at once and drop what is old leave a database that opens.
 #[test]
 fn rotations_at_once_leave_a_database_that_opens() {
