@@ -15,7 +15,7 @@ use shared::wire::Refusal;
 use crate::approval::Ask;
 use crate::approval::signature::{self, Signed, Statement};
 use crate::cohort::{Finding, Means, Progress};
-use crate::config::NodeConfig;
+use crate::config::{NodeConfig, ReleaseMode};
 use crate::ledger::Approval;
 use crate::link::IdentityDir;
 use crate::measure::{self, Measured, Question};
@@ -203,6 +203,9 @@ pub enum Verb {
         job: Digest,
         /// Digest of the bytes the person has seen.
         seen: Digest,
+        /// The mode that they were told comes into force with it.
+        #[serde(default)]
+        standing: Option<ReleaseMode>,
         /// A remark; stays here.
         note: Option<String>,
         /// The person's own signature.
@@ -258,10 +261,15 @@ pub fn decide(
         Verb::Approve {
             job,
             seen,
+            standing,
             note,
             signature,
         } => {
-            let seen = (job, seen);
+            let seen = Seen {
+                job,
+                digest: seen,
+                standing,
+            };
             approve(store, config, seen, by, (note, signature), now)
         }
         Verb::Reject { job, reason } => {
@@ -311,19 +319,32 @@ pub fn decide(
     }
 }
 
-/// Approves the bytes with the digest that a person has seen.
+/// What a person has looked at.
+struct Seen {
+    job: Digest,
+    /// Digest of the bytes.
+    digest: Digest,
+    /// What else they were told comes into force.
+    standing: Option<ReleaseMode>,
+}
+
+/// Approves what a person has seen, and nothing else: neither other bytes nor another mode.
 fn approve(
     store: &Store,
     config: &NodeConfig,
-    (job, seen): (Digest, Digest),
+    seen: Seen,
     by: &str,
     (note, signature): (Option<String>, Option<Box<Signed>>),
     now: Timestamp,
 ) -> Result<(), Fault> {
     // Whoever altered what is kept of earlier releases gets nothing approved.
     store.past()?;
+    let (job, digest) = (seen.job, seen.digest);
     let (policy, ask) = asked(store, config, job, now)?;
-    let statement = Statement::new(by, job, seen, ask.standing);
+    if ask.standing != seen.standing {
+        return Err(another_mode(seen.standing, ask.standing));
+    }
+    let statement = Statement::new(by, job, digest, ask.standing);
     signature::check(&config.access, &statement, signature.as_deref())?;
     waypoint::pass("node.approve.asked");
     let approval = Approval {
@@ -341,10 +362,25 @@ fn approve(
     };
     let change = Change::Approved {
         approval,
-        seen,
+        seen: digest,
         eyes,
     };
     store.change(job, now, change)
+}
+
+/// The running node reads its file when it starts, a command whenever it is typed.
+fn another_mode(shown: Option<ReleaseMode>, now: Option<ReleaseMode>) -> Fault {
+    let word = |mode: Option<ReleaseMode>| mode.map_or("no mode", ReleaseMode::as_str);
+    Fault::new(
+        Code::NotWaiting,
+        format!(
+            "{} would come into force with this approval, and {} was shown",
+            word(now),
+            word(shown)
+        ),
+        "node.toml was changed after the node was started",
+        "start the node again, then look again: fedval-node job preview ROUND",
+    )
 }
 
 /// A reason that says something.

@@ -52,6 +52,7 @@ fn decide_as(federation: &Federation, preview: &Value, person: &str) -> Result<(
     let verb = Verb::Approve {
         job: digest(&preview["job"]["digest"]),
         seen: digest(&preview["digest"]),
+        standing: serde_json::from_value(preview["approval"]["standing"].clone()).unwrap(),
         note: None,
         signature: None,
     };
@@ -115,6 +116,18 @@ fn the_first_release_and_a_mode_that_comes_into_force_ask_for_two_people() {
     assert_eq!(first["approval"]["why"], "first");
     assert_eq!(first["approval"]["standing"], "automatic");
     federation.take_node(SITE).stop();
+    // Whoever was shown no mode brings none into force, nor another one.
+    for shown in [Value::Null, "same-shape".into()] {
+        let mut other = first.clone();
+        other["approval"]["standing"] = shown;
+        let fault = decide_as(&federation, &other, "anna").unwrap_err();
+        assert_eq!(fault.code, Code::NotWaiting);
+        assert!(
+            fault.what.starts_with("automatic would come into force"),
+            "{fault}"
+        );
+    }
+    assert!(approvals(&federation).is_empty());
     decide_as(&federation, &first, "anna").unwrap();
     let half = waiting(&federation, ROUNDS[0]);
     assert_eq!(half["approved_so_far"], serde_json::json!(["anna"]));

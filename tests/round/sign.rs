@@ -54,6 +54,7 @@ fn approve_signed(
     let decision = Verb::Approve {
         job,
         seen,
+        standing: None,
         note: None,
         signature: Some(Box::new(signature)),
     };

@@ -264,6 +264,7 @@ fn under_an_agreement_two_people_approve_and_the_steps_follow() {
         let verb = Verb::Approve {
             job: preview["job"]["digest"].as_str().unwrap().parse().unwrap(),
             seen: preview["digest"].as_str().unwrap().parse().unwrap(),
+            standing: serde_json::from_value(preview["approval"]["standing"].clone()).unwrap(),
             note: None,
             signature: None,
         };

@@ -489,6 +489,7 @@ fn approve(
     let verb = Verb::Approve {
         job: job.digest,
         seen,
+        standing: waiting.ask.standing,
         note,
         signature: signature.transpose().map_err(one)?.map(Box::new),
     };
