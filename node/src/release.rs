@@ -7,6 +7,7 @@
 use shared::disclosure::{Policy, Profile, ReceivedRelease};
 use shared::fault::{Code, Fault};
 use shared::identity::{Digest, TreeHead};
+use shared::study::job::{Exchange, Job};
 use shared::study::lock::LockedProtocol;
 use shared::study::plan::StatisticKind;
 use shared::study::{StudyProtocol, StudySlug, Timestamp, Visibility};
@@ -165,7 +166,9 @@ fn settle(
     let release = ReceivedRelease::read(bytes.bytes())
         .map_err(|fault| Fault::internal(format!("a reviewed release: {fault}")))?;
     let entries = store.entries()?;
-    let ask = Ask::of(config, &entries, protocol, &release, measured.needs_person)?;
+    let declared = declared(job);
+    let asked = (&release, declared.as_slice());
+    let ask = Ask::of(config, &entries, protocol, asked, measured.needs_person)?;
     let standing = ask.alone.map(|alone| Approval {
         policy: policy.stamp().digest,
         approver: alone.approver.to_owned(),
@@ -187,6 +190,14 @@ fn settle(
     store.change(job.digest, now, preview)?;
     waypoint::pass("node.preview.stored");
     Ok(())
+}
+
+/// The exchanges of several steps that a job declares. Its signature was checked when it came.
+pub(crate) fn declared(job: &StoredJob) -> Vec<Exchange> {
+    let document: Option<serde_json::Value> = serde_json::from_slice(&job.bytes).ok();
+    let body = document.and_then(|document| document.get("body").cloned());
+    let body: Option<Job> = body.and_then(|body| serde_json::from_value(body).ok());
+    body.map_or_else(Vec::new, |body| body.in_steps().cloned().collect())
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
@@ -440,5 +451,8 @@ pub(crate) fn ask(
 ) -> Result<Ask, Fault> {
     let protocol = store.study_protocol(release.header.protocol)?;
     let protocol = protocol.ok_or_else(|| Fault::internal("the job's protocol is not stored"))?;
-    Ask::of(config, &store.entries()?, &protocol, release, true)
+    let job = release.header.job.map(|job| store.job(job)).transpose()?;
+    let declared = job.flatten().as_ref().map_or_else(Vec::new, declared);
+    let asked = (release, declared.as_slice());
+    Ask::of(config, &store.entries()?, &protocol, asked, true)
 }

@@ -201,7 +201,7 @@ fn a_shape_is_the_question_the_policy_and_what_is_shown() {
         path::release(&protocol, cases, policy, "cleveland").unwrap()
     };
     let one = of(&cases("cleveland"), &policy);
-    let own = shape(&one, &protocol).unwrap();
+    let own = shape(&one, &protocol, &[]).unwrap();
     // Other numbers, the same shape.
     let mut moved = one.clone();
     let auc = moved.statistics.iter_mut();
@@ -216,25 +216,36 @@ fn a_shape_is_the_question_the_policy_and_what_is_shown() {
     };
     auc.for_each(|auc| auc.auc = cell(0.5));
     assert_ne!(moved, one);
-    assert_eq!(shape(&moved, &protocol).unwrap(), own);
+    assert_eq!(shape(&moved, &protocol, &[]).unwrap(), own);
     // A public data set's next version.
     let mut next = protocol.clone();
     next.public_dataset.clear();
     assert_ne!(next, protocol);
-    assert_eq!(shape(&one, &next).unwrap(), own);
+    assert_eq!(shape(&one, &next, &[]).unwrap(), own);
     // Another hospital shows other levels; another policy, model, threshold is another shape.
     let other = of(&cases("hungarian"), &policy);
-    assert_ne!(shape(&other, &protocol).unwrap(), own);
+    assert_ne!(shape(&other, &protocol, &[]).unwrap(), own);
     let stricter = STANDARD.replace("max_blocks", "# \nmax_blocks");
     let other = of(&cases("cleveland"), &Policy::parse(&stricter).unwrap());
-    assert_ne!(shape(&other, &protocol).unwrap(), own);
+    assert_ne!(shape(&other, &protocol, &[]).unwrap(), own);
     let mut model = protocol.clone();
     model.model[0].version = "2.0.0".to_owned();
-    assert_ne!(shape(&one, &model).unwrap(), own);
+    assert_ne!(shape(&one, &model, &[]).unwrap(), own);
     let mut fewer = one.clone();
     fewer.statistics.pop();
-    assert_ne!(shape(&fewer, &protocol).unwrap(), own);
+    assert_ne!(shape(&fewer, &protocol, &[]).unwrap(), own);
+    // Steps that the job goes on with.
+    let steps = |max_steps| {
+        let id = "calibration".parse().unwrap();
+        let declared = shared::study::job::Exchange {
+            id,
+            max_steps,
+            statistics: Vec::new(),
+        };
+        shape(&one, &protocol, &[declared]).unwrap()
+    };
+    assert!(steps(8) != own && steps(8) != steps(7));
     let mut newer = one.clone();
     newer.header.software = "fedval-node 99.0.0".to_owned();
-    assert_ne!(shape(&newer, &protocol).unwrap(), own);
+    assert_ne!(shape(&newer, &protocol, &[]).unwrap(), own);
 }

@@ -13,7 +13,6 @@ use serde::Serialize;
 use shared::disclosure::{Item, ReceivedRelease};
 use shared::fault::{Code, Exit, Fault};
 use shared::identity::Digest;
-use shared::study::job::{Exchange, Job as DeclaredJob};
 use shared::study::{SiteState, StudyProtocol, StudySlug};
 
 use super::output::Output;
@@ -248,7 +247,7 @@ fn show(config: &NodeConfig, name: &str, output: &Output) -> Outcome {
     if let Some(why) = &job.local_why {
         let _ = writeln!(text, "{why}");
     }
-    for exchange in declared(&job) {
+    for exchange in release::declared(&job) {
         let steps = store(config)?
             .steps(job.digest, &exchange.id)
             .map_err(one)?;
@@ -320,7 +319,7 @@ fn read_preview(config: &NodeConfig, job: &StoredJob) -> Result<Waiting, Vec<Fau
         .and_then(|bytes| measure::unverified(&bytes))
         .ok_or_else(|| one(Fault::internal("the job's protocol is not stored")))?;
     let difference = Difference::of(&store, &job.study, stored.digest, &items).map_err(one)?;
-    let further: Vec<Further> = declared(job)
+    let further: Vec<Further> = release::declared(job)
         .into_iter()
         .map(|exchange| Further::of(exchange, &protocol, config))
         .collect();
@@ -408,14 +407,6 @@ impl Waiting {
             html: html.map(|path| path.display().to_string()),
         })
     }
-}
-
-/// The exchanges of several steps that a job declares. Its signature was checked when it came.
-fn declared(job: &StoredJob) -> Vec<Exchange> {
-    let document: Option<serde_json::Value> = serde_json::from_slice(&job.bytes).ok();
-    let body = document.and_then(|document| document.get("body").cloned());
-    let body: Option<DeclaredJob> = body.and_then(|body| serde_json::from_value(body).ok());
-    body.map_or_else(Vec::new, |body| body.in_steps().cloned().collect())
 }
 
 fn preview(config: &NodeConfig, name: &str, html: Option<&Path>, output: &Output) -> Outcome {

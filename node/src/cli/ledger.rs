@@ -18,7 +18,7 @@ use crate::approval::signature::Signed;
 use crate::approval::{AUTOMATIC, SAME_SHAPE};
 use crate::config::{AccessSection, NodeConfig};
 use crate::ledger::export::Export;
-use crate::ledger::{Entry, Event, Masked};
+use crate::ledger::{AND, Entry, Event, Masked};
 use crate::link::IdentityDir;
 use crate::store::Store;
 use crate::witness::{self, Witnessed};
@@ -67,7 +67,7 @@ struct Verified {
     head: String,
     /// Approvals that carry the signature of every approver.
     signed: usize,
-    /// Approvals by people that carry none.
+    /// Approvals by people of whom at least one has not signed.
     unsigned: usize,
     /// Entries signed with a key that the site's file does not list, or no longer.
     unlisted: Vec<u64>,
@@ -95,10 +95,11 @@ impl Verified {
             if let Event::Approved { approver, .. } = &entry.event
                 && ![AUTOMATIC, SAME_SHAPE].contains(&approver.as_str())
             {
-                let count = if signatures.is_empty() {
-                    &mut found.unsigned
-                } else {
+                let signs = |name: &str| signatures.iter().any(|one| one.approver == name);
+                let count = if approver.split(AND).all(signs) {
                     &mut found.signed
+                } else {
+                    &mut found.unsigned
                 };
                 *count += 1;
             }
@@ -108,7 +109,7 @@ impl Verified {
 
     fn text(&self) -> String {
         let mut text = format!(
-            "{} entries, chain sound, head {}\n{} approvals signed by their approvers, {} not signed\n",
+            "{} entries, chain sound, head {}\n{} approvals signed by all their approvers, {} not\n",
             self.entries, self.head, self.signed, self.unsigned
         );
         if let Some(found) = &self.witnessed {

@@ -13,6 +13,7 @@ use shared::study::SiteState;
 use shared::wire::{Delivery, JobOffer, LedgerHead, NodeReply, NodeRequest, Receipt, Refusal};
 
 use super::{Node, renewal, steps, witness};
+use crate::approval;
 use crate::link::{Backoff, Dialer, Link, LinkFault, SystemEntropy, system_now};
 use crate::measure;
 use crate::outbox;
@@ -397,12 +398,32 @@ fn held(node: &Node, row: &OutboxRow) -> Option<Fault> {
         Ok(_) => {}
         Err(fault) => return Some(fault),
     }
+    if let Some(fault) = unsigned(node, row) {
+        return Some(fault);
+    }
     if release.header.policy.profile != Profile::Dua.as_str() {
         return None;
     }
     measure::policy(node.config.disclosure.policy.as_deref())
         .and_then(|policy| measure::in_force(&policy, system_now()))
         .err()
+}
+
+/// What the ledger holds of the approval must be what the site's file asks for, also now.
+fn unsigned(node: &Node, row: &OutboxRow) -> Option<Fault> {
+    let (access, mode) = (&node.config.access, node.config.release.mode);
+    let entries = match node.store.entries() {
+        Ok(entries) => entries,
+        Err(fault) => return Some(fault),
+    };
+    let why = approval::objection(&entries, row.job, access, mode)?;
+    Some(Fault::new(
+        Code::ApprovalNotSigned,
+        format!("approved bytes of job {} are not sent", row.job),
+        why,
+        "if a key was listed or changed since the approval, list the one it was made with; else keep the \
+         state directory and ask your security team",
+    ))
 }
 
 fn undeliverable(node: &Node, row: &OutboxRow, refusal: Refusal) -> Result<(), Ended> {
