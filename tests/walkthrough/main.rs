@@ -339,6 +339,8 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     for command in ["report build", "report verify"] {
         assert!(shown.contains(command), "{command}: {shown}");
     }
+    let late = walk.typed(&next(&mut keep, "round accept"), 1);
+    assert!(late.contains("takes nothing more"), "{late}");
     let made = walk.at_terminal(
         &next(node, "approver new"),
         "copper lantern river\ncopper lantern river",

@@ -124,7 +124,10 @@ fn row(seq: u64, entry: &AuditEntry) -> Vec<String> {
         },
         or_empty(&entry.round),
         sites.join(" "),
-        or_empty(&entry.object),
+        match &entry.reason {
+            None => or_empty(&entry.object),
+            Some(reason) => format!("{}: {reason}", or_empty(&entry.object)),
+        },
     ]
 }
 

@@ -39,6 +39,7 @@ fn the_grammar_is_sound_and_every_verb_parses() {
         "fedval round status r.1",
         "fedval round watch r.1 --format jsonl",
         "fedval round wait r.1 --timeout 10m",
+        "fedval round accept r.1 --site va --reason theirs",
         "fedval round close r.1 --no-color",
         "fedval report build r.1 --out d",
         "fedval report verify d --round r.1",

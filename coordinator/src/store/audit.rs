@@ -38,6 +38,9 @@ pub struct AuditEntry {
     /// A digest, serial or word that identifies the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
+    /// Why, where a person had to say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Sites whose results were shown or written out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shown: Vec<String>,
@@ -61,6 +64,7 @@ impl AuditEntry {
             site: None,
             round: None,
             object: None,
+            reason: None,
             shown: Vec::new(),
         }
     }
@@ -83,6 +87,11 @@ impl AuditEntry {
 
     pub(crate) fn round(mut self, round: &impl ToString) -> Self {
         self.round = Some(round.to_string());
+        self
+    }
+
+    pub(crate) fn reason(mut self, reason: &str) -> Self {
+        self.reason = Some(reason.to_owned());
         self
     }
 

@@ -8,6 +8,7 @@
 //! From: `roster`, `round`, `dispatch`, `intake`.
 //! To: the same, after any restart.
 
+mod accept;
 mod audit;
 mod checkpoint;
 mod inbox;

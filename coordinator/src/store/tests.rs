@@ -391,13 +391,17 @@ fn no_text_of_a_result_is_on_the_disk_and_no_row_opens_in_another() {
     let store = launched(&dir);
     let put = |item: &InboxItem| store.deliver(item, b"r", &head(1), at(10)).unwrap();
     for (name, of) in [("a", "va"), ("b", "hungarian")] {
-        assert!(matches!(put(&real(name, of)), Stored::Receipt(_)));
+        let mut item = real(name, of);
+        item.fingerprint = Digest::of(of.as_bytes());
+        assert!(matches!(put(&item), Stored::Receipt(_)));
     }
     let step: shared::study::ExchangeId = "calibration".parse().unwrap();
     let opened = b"sums over all sites";
     store.keep_step(&round(), &step, 1, opened, at(11)).unwrap();
     let found = on_disk(&dir);
     assert!(found.contains("release accepted"), "the search finds text");
+    // Whoever guesses the statistics cannot see that the guess is right.
+    assert!(!found.contains(&Digest::of(b"va").hex()));
     let sent = real("a", "va").bytes;
     let text = std::str::from_utf8(&sent).unwrap();
     for place in (0..text.len() - 24).step_by(1499) {
@@ -464,6 +468,52 @@ fn old_keys_are_dropped_and_never_the_one_in_use() {
     assert_eq!(again.dropped, 1);
     assert_ne!(again.key, later.key);
     assert_eq!(store.inbox(&round()).unwrap().len(), 1);
+}
+
+/// A person takes what was set aside for another site's sake; what contradicts itself stays aside, and
+/// so does what was answered twice.
+#[test]
+fn only_a_release_that_another_site_copied_is_accepted_by_a_person() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = launched(&dir);
+    let [a, b] = ["a", "b"].map(|name| InboxItem {
+        findings: Vec::new(),
+        ..real(name, "va")
+    });
+    let accept = |name: &str| store.accept(&round(), &site(name), "asked both", at(20));
+    store.deliver(&a, b"r", &head(1), at(10)).unwrap();
+    assert_eq!(accept("a").unwrap_err().code, Code::RoundState);
+    store.deliver(&b, b"r", &head(1), at(11)).unwrap();
+    let ca = SigningKey::from_seed(&[1; 32]).public();
+    let statuses = || {
+        let inbox = store.inbox(&round()).unwrap();
+        inbox.iter().map(|item| item.status).collect::<Vec<_>>()
+    };
+    assert_eq!(statuses(), [InboxStatus::Quarantined; 2]);
+    assert_eq!(accept("a").unwrap(), [a.digest]);
+    assert_eq!(
+        statuses(),
+        [InboxStatus::Accepted, InboxStatus::Quarantined]
+    );
+    // The trail says so, so that it is no row put back as it was.
+    let why = store.verify_receipts(&ca).unwrap().unwrap_err().why;
+    assert!(!why.contains("set aside"), "{why}");
+
+    // Answered twice: both documents are named in the trail as set aside, and neither is taken.
+    let mut second = a.clone();
+    second.bytes.push(b' ');
+    second.digest = Digest::of(&second.bytes);
+    let refused = store.deliver(&second, b"r", &head(2), at(30)).unwrap();
+    assert_eq!(refused, Stored::Refused(Refusal::Conflict));
+    let named: Vec<String> = store
+        .audit()
+        .unwrap()
+        .into_iter()
+        .filter(|entry| entry.at == at(30))
+        .filter_map(|entry| entry.object)
+        .collect();
+    assert_eq!(named, [a.digest.to_string(), second.digest.to_string()]);
+    assert_eq!(accept("a").unwrap_err().code, Code::CheckFailed);
 }
 
 /// Whoever reads meanwhile keeps the log, and with it what was sealed with the old key.
