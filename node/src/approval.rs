@@ -15,8 +15,8 @@ use shared::disclosure::policy::DUA_APPROVERS as FOUR_EYES;
 use shared::disclosure::{Profile, ReceivedRelease};
 use shared::fault::Fault;
 use shared::identity::Digest;
-use shared::study::StudyProtocol;
 use shared::study::job::Exchange;
+use shared::study::{StudyProtocol, StudySlug};
 
 use crate::config::{AccessSection, FourEyes, NodeConfig, ReleaseMode, ReleaseSection};
 use crate::ledger::{AND, Entry, Event};
@@ -97,7 +97,9 @@ impl Ask {
                 if *standing == Some(mode) && *policy == header.policy.digest)
                 && is_signed(event, access)
         };
-        let set_up = before.iter().find(|entry| sets_up(&entry.event));
+        let ended = before.iter().rposition(|entry| ends(&entry.event));
+        let mut in_force = before.iter().skip(ended.map_or(0, |at| at + 1));
+        let set_up = in_force.find(|entry| sets_up(&entry.event));
         let why = if profile == Some(Profile::Dua) {
             Some(Reason::Contract)
         } else if four_eyes == FourEyes::Always {
@@ -235,6 +237,39 @@ pub fn suffice(access: &AccessSection, people: usize, approvals: &[Endorsement])
         .map(|one| one.approver.as_str())
         .collect();
     names.len() >= people && person::of_each_list(access, &names)
+}
+
+fn ends(event: &Event) -> bool {
+    matches!(event, Event::ModeEnded { .. })
+}
+
+/// The studies for which a mode is in force that the site's file does not name, with the mode.
+pub fn ended_modes(entries: &[Entry], now: ReleaseMode) -> Vec<(StudySlug, ReleaseMode)> {
+    let studies: BTreeSet<&StudySlug> = entries
+        .iter()
+        .filter_map(|entry| entry.study.as_ref())
+        .collect();
+    let in_force = |study: &&StudySlug| {
+        let own = since_left(entries, study.as_str());
+        let newest = own.iter().rev().find_map(|entry| {
+            if ends(&entry.event) {
+                return Some(None);
+            }
+            let Event::Approved {
+                standing: Some(mode),
+                ..
+            } = &entry.event
+            else {
+                return None;
+            };
+            Some(Some(*mode))
+        });
+        newest.flatten().filter(|mode| *mode != now)
+    };
+    let ended = studies
+        .iter()
+        .filter_map(|study| Some(((*study).clone(), in_force(study)?)));
+    ended.collect()
 }
 
 /// A study's entries; after it was left it begins anew.

@@ -186,6 +186,7 @@ pub(crate) fn approval(store: &Store, job: Digest) -> Result<Option<Approval>, F
         | Event::Returned {}
         | Event::Spent { .. }
         | Event::Drawn { .. }
+        | Event::ModeEnded { .. }
         | Event::Rebaselined { .. } => None,
     });
     Ok(approver.map(|approver| Approval {

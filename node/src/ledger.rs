@@ -195,6 +195,12 @@ pub enum Event {
         /// Digest of the counts with noise.
         digest: Digest,
     },
+    /// The site's file no longer names the mode that was in force for the study: named again, it asks
+    /// people again.
+    ModeEnded {
+        /// The mode.
+        mode: ReleaseMode,
+    },
     /// The coordinator's record is taken as it is now: what it signed of it before is kept, and no
     /// longer demanded.
     Rebaselined {
@@ -271,6 +277,7 @@ impl Event {
             Self::Resumed { .. } => "resumed",
             Self::Left { .. } => "left",
             Self::Returned {} => "returned",
+            Self::ModeEnded { .. } => "mode-ended",
             Self::Rebaselined { .. } => "rebaselined",
             Self::Measured { .. } => "measured",
             Self::Spent { .. } => "spent",
@@ -294,7 +301,8 @@ impl Event {
             | Self::Measured { .. }
             | Self::Returned {}
             | Self::Spent { .. }
-            | Self::Drawn { .. } => None,
+            | Self::Drawn { .. }
+            | Self::ModeEnded { .. } => None,
         }
     }
 
@@ -312,6 +320,7 @@ impl Event {
             | Self::Returned {}
             | Self::Spent { .. }
             | Self::Drawn { .. }
+            | Self::ModeEnded { .. }
             | Self::Rebaselined { .. }
             | Self::Measured { .. } => None,
         }
@@ -331,6 +340,7 @@ impl Event {
             | Self::Returned {}
             | Self::Spent { .. }
             | Self::Drawn { .. }
+            | Self::ModeEnded { .. }
             | Self::Rebaselined { .. }
             | Self::Measured { .. } => None,
         }
@@ -351,6 +361,7 @@ impl Event {
             | Self::Returned {}
             | Self::Spent { .. }
             | Self::Drawn { .. }
+            | Self::ModeEnded { .. }
             | Self::Rebaselined { .. }
             | Self::Delivered { .. } => None,
         }
@@ -371,6 +382,7 @@ impl Event {
             | Self::Returned {}
             | Self::Spent { .. }
             | Self::Drawn { .. }
+            | Self::ModeEnded { .. }
             | Self::Rebaselined { .. }
             | Self::Delivered { .. } => None,
         }
@@ -390,6 +402,7 @@ impl Event {
             | Self::Returned {}
             | Self::Spent { .. }
             | Self::Drawn { .. }
+            | Self::ModeEnded { .. }
             | Self::Measured { .. } => None,
         }
     }
@@ -441,6 +454,7 @@ impl Event {
             | Self::Returned {}
             | Self::Spent { .. }
             | Self::Drawn { .. }
+            | Self::ModeEnded { .. }
             | Self::Rebaselined { .. }
             | Self::Measured { .. } => &[],
         }

@@ -162,6 +162,25 @@ fn the_first_release_and_a_mode_that_comes_into_force_ask_for_two_people() {
     let third = waiting(&federation, ROUNDS[2]);
     assert_eq!(third["approval"]["why"], "standing");
     federation.node(SITE, &["ledger", "verify"]).expect(0);
+
+    // Under the policy that both have seen, but the site's file has named another mode meanwhile.
+    federation.change_site(SITE, |site| site.policy = Some(STANDARD.to_owned()));
+    for mode in [Mode::Manual, Mode::Automatic] {
+        federation.take_node(SITE).stop();
+        federation.change_site(SITE, |site| site.mode = mode);
+        let log = std::fs::read_to_string(federation.path("cleveland.log")).unwrap();
+        let nth = 1 + log.matches("connected").count();
+        federation.start_node(SITE, None);
+        let wait = Duration::from_secs(30);
+        federation.running(SITE).wait_for("connected", nth, wait);
+    }
+    launch(&federation, "heart-disease.r4");
+    let fourth = waiting(&federation, "heart-disease.r4");
+    assert_eq!(fourth["approval"]["why"], "standing");
+    let entries = federation.node(SITE, &["ledger", "list"]).expect(0).data();
+    let mut ended = entries.as_array().unwrap().iter();
+    let ended = ended.find(|entry| entry["event"]["event"] == "mode-ended");
+    assert_eq!(ended.unwrap()["event"]["mode"], "automatic");
 }
 
 #[test]

@@ -300,6 +300,7 @@ fn line(entry: &Entry) -> String {
         Event::Paused { by, reason }
         | Event::Left { by, reason }
         | Event::Rebaselined { by, reason, .. } => format!("by {by}: {reason}"),
+        Event::ModeEnded { mode } => format!("{} is no longer in force", mode.as_str()),
         Event::Resumed { by } => format!("by {by}"),
         Event::Returned {} => "on the site's list again".to_owned(),
     };

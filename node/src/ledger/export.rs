@@ -176,6 +176,7 @@ impl Export<'_> {
             | Event::Returned {}
             | Event::Spent { .. }
             | Event::Drawn { .. }
+            | Event::ModeEnded { .. }
             | Event::Rebaselined { .. }
             | Event::Measured { .. } => false,
         });
@@ -287,6 +288,7 @@ impl Export<'_> {
             | Event::Spent { .. }
             | Event::Drawn { .. }
             | Event::Returned {}
+            | Event::ModeEnded { .. }
             | Event::Rebaselined { .. } => return None,
         };
         let known = digest.filter(|digest| self.released.iter().any(|(one, _)| one == *digest));

@@ -502,6 +502,7 @@ impl Store {
                     | Event::Spent { .. }
                     | Event::Drawn { .. }
                     | Event::Returned {}
+                    | Event::ModeEnded { .. }
                     | Event::Rebaselined { .. } => None,
                 });
                 let bytes = approved

@@ -54,6 +54,7 @@ impl Store {
             | Event::Returned {}
             | Event::Spent { .. }
             | Event::Drawn { .. }
+            | Event::ModeEnded { .. }
             | Event::Rebaselined { .. } => None,
         });
         let tags = numbers.tags();
