@@ -11,7 +11,9 @@ use serde::Deserialize;
 use shared::fault::{Code, Fault};
 use shared::identity::{Departure, Digest, Tree, TreeHead};
 use shared::study::Timestamp;
-use shared::wire::{AuditCheckpoint, LedgerCheckpoint, LedgerHead, Receipt};
+use shared::wire::{
+    AuditCheckpoint, ENTRY_SCHEMA, EntryProof, LedgerCheckpoint, LedgerHead, Receipt,
+};
 
 use crate::ledger::{Entry, Event};
 use crate::link::NodeIdentity;
@@ -148,6 +150,51 @@ pub(crate) fn signed(checkpoints: &[StoredCheckpoint], identity: &NodeIdentity) 
         CheckpointKind::Refused | CheckpointKind::GivenUp => None,
     });
     named.collect()
+}
+
+/// The proof that entry `number` stood in this ledger when the coordinator last signed to have seen
+/// it.
+///
+/// # Errors
+/// `FV-LEDGER-003` when there is no such entry, or the coordinator has not seen it yet.
+pub(crate) fn prove(
+    store: &Store,
+    identity: &NodeIdentity,
+    number: u64,
+) -> Result<EntryProof, Fault> {
+    let unseen = |why: String| {
+        Fault::new(
+            Code::UnknownEntry,
+            format!("entry {number} cannot be proved"),
+            why,
+            "list the entries: fedval-node ledger list; a running node tells the coordinator of each",
+        )
+    };
+    let entry = store.entry(number)?;
+    let entry = entry.ok_or_else(|| unseen("there is no such entry".to_owned()))?;
+    let stored = store.checkpoints()?;
+    let newest = stored.iter().rev().find_map(|one| {
+        let held = one.kind == CheckpointKind::Held;
+        let opened = AuditCheckpoint::open(&one.document, &identity.ca_key);
+        let seen = opened.ok().filter(|_| held)?.seen;
+        (seen.size >= number).then_some((one, seen))
+    });
+    let (checkpoint, seen) = newest
+        .ok_or_else(|| unseen("the coordinator has not signed to have seen it".to_owned()))?;
+    let (tree, _) = store.tree()?;
+    let proof = tree.inclusion(number, seen.size);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let proof = EntryProof {
+        schema: ENTRY_SCHEMA.to_owned(),
+        number,
+        entry: text(&entry),
+        proof: proof.ok_or_else(|| unseen("the ledger is shorter".to_owned()))?,
+        checkpoint: text(&checkpoint.document),
+    };
+    // Whoever gets it would find the same.
+    let checked = proof.verify(&identity.ca_key);
+    checked.map_err(|why| unseen(why.to_string()))?;
+    Ok(proof)
 }
 
 /// What the stored checkpoints and receipts prove.

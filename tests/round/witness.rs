@@ -140,6 +140,26 @@ fn after_a_round_each_side_holds_the_others_word() {
         theirs["checkpoints"]["held"].as_u64().unwrap() >= 8,
         "{theirs}"
     );
+    // One entry is shown, and no other.
+    let out = federation.path("entry.json");
+    let file = out.to_str().unwrap();
+    let prove = |number: &str| federation.node(SITE, &["ledger", "prove", number, "--out", file]);
+    prove("3").expect(1);
+    prove("1").expect(0);
+    prove("1").expect(78);
+    let shown = federation
+        .fedval(&["ledger", "entry", file])
+        .expect(0)
+        .data();
+    assert_eq!(
+        (&shown["site"], &shown["entry"]["seq"]),
+        (&SITE.into(), &1.into())
+    );
+    assert_eq!(shown["entry"]["event"]["event"], "approved");
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert!(!text.contains("delivered"), "{text}");
+    std::fs::write(&out, text.replacen("automatic", "by anna  ", 1)).unwrap();
+    federation.fedval(&["ledger", "entry", file]).expect(1);
     // Nothing of an entry travelled: what the coordinator keeps of the ledger are hashes.
     let sql = Connection::open(federation.path("coordinator/fedval.db")).unwrap();
     let kept: Vec<Vec<u8>> = sql

@@ -339,8 +339,6 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     for command in ["report build", "report verify"] {
         assert!(shown.contains(command), "{command}: {shown}");
     }
-    let late = walk.typed(&next(&mut keep, "round accept"), 1);
-    assert!(late.contains("takes nothing more"), "{late}");
     let made = walk.at_terminal(
         &next(node, "approver new"),
         "copper lantern river\ncopper lantern river",
@@ -364,12 +362,21 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
         walk.typed(&next(node, "ledger verify"), 0)
             .contains("chain sound")
     );
-    let taken = walk.typed(&next(node, "ledger rebaseline"), 0);
-    assert!(taken.contains("re-baselined by"), "{taken}");
     let export = next(node, "ledger export");
     walk.typed(&export, 0);
     assert_exported(&walk.dir.join("ledger-2026"), 1);
     assert!(walk.typed(&export, 78).contains("does not exist yet"));
+    let proof = walk.typed(&next(node, "ledger prove"), 0);
+    assert!(proof.contains("entry 2 with its proof"), "{proof}");
+    let shown = walk.typed(&next(&mut keep, "ledger entry"), 0);
+    assert!(
+        shown.contains("stood in the ledger of hungarian"),
+        "{shown}"
+    );
+    let late = walk.typed(&next(&mut keep, "round accept"), 1);
+    assert!(late.contains("takes nothing more"), "{late}");
+    let taken = walk.typed(&next(node, "ledger rebaseline"), 0);
+    assert!(taken.contains("re-baselined by"), "{taken}");
     // A reason stays at its hospital unless it is asked for.
     let reason = "asked for outside the agreement";
     for (remarks, shown) in [("", false), (" --remarks", true)] {
@@ -385,7 +392,7 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
             assert!(text.contains("not released"), "{file}");
         }
     }
-    for page in [round, node, &mut bundle] {
+    for page in [round, node, &mut bundle, &mut keep] {
         assert!(page.is_empty(), "never typed: {page:?}");
     }
 }

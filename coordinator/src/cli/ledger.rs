@@ -1,15 +1,19 @@
 //! `fedval ledger list`: who did what, and who was shown the results of which sites.
 //! `fedval ledger verify`: the audit trail's chain, every stored release against its receipt, and all
 //! of it against the checkpoints of both sides. Neither changes anything.
+//! `fedval ledger entry`: one entry of a site's ledger, which the site shows.
 //! `fedval ledger rebaseline`: what sites hold against the trail is explained.
 //!
 //! From: the state directory.
 //! To: an auditor; exit code 1 names the first entry or release that proves nothing.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use serde_json::json;
 use shared::fault::{Code, Fault};
 use shared::study::RoundId;
+use shared::wire::EntryProof;
 
 use super::output::{Answer, table};
 use crate::config::Home;
@@ -25,8 +29,17 @@ pub(super) enum Ledger {
     /// Hash every entry and every release again, compare with all that was signed about them, and name
     /// the first that does not fit.
     Verify,
+    /// Check a file by which a site proves one entry of its ledger.
+    Entry(File),
     /// Say that what sites hold against the audit trail is explained, such as by a restored backup.
     Rebaseline(Rebaseline),
+}
+
+/// Check a file by which a site proves one entry of its ledger.
+#[derive(Debug, Args)]
+pub(super) struct File {
+    /// What `fedval-node ledger prove` wrote.
+    file: PathBuf,
 }
 
 /// Say that what sites hold against the audit trail is explained.
@@ -53,6 +66,7 @@ impl Ledger {
         match self {
             Self::List(_) => "ledger list",
             Self::Verify => "ledger verify",
+            Self::Entry(_) => "ledger entry",
             Self::Rebaseline(_) => "ledger rebaseline",
         }
     }
@@ -61,6 +75,7 @@ impl Ledger {
         match self {
             Self::List(list) => list.run(home),
             Self::Verify => verify(home),
+            Self::Entry(file) => file.run(home),
             Self::Rebaseline(wish) => wish.run(home),
         }
     }
@@ -87,6 +102,42 @@ impl List {
             .collect();
         let head = ["entry", "at", "by", "what", "round", "sites", "object"];
         Ok(Answer::new(table(&head, &rows), &data)?.next("fedval ledger verify"))
+    }
+}
+
+impl File {
+    fn run(&self, home: &Home) -> Result<Answer, Fault> {
+        let unproved = |why: String| {
+            Fault::new(
+                Code::LedgerBroken,
+                format!("{} proves nothing", self.file.display()),
+                why,
+                "ask the site for the file of fedval-node ledger prove",
+            )
+        };
+        let bytes = std::fs::read(&self.file).map_err(|error| unproved(error.to_string()))?;
+        let proof: EntryProof =
+            serde_json::from_slice(&bytes).map_err(|error| unproved(error.to_string()))?;
+        let ca = Consortium::load(&home.ca_dir())?.ca.public();
+        let checkpoint = proof.verify(&ca).map_err(|why| unproved(why.to_string()))?;
+        let entry: serde_json::Value =
+            serde_json::from_str(&proof.entry).map_err(|error| unproved(error.to_string()))?;
+        let text = format!(
+            "entry {} stood in the ledger of {}, which had {} entries, at {}\n{}",
+            proof.number,
+            checkpoint.site,
+            checkpoint.seen.size,
+            checkpoint.at,
+            serde_json::to_string_pretty(&entry).unwrap_or_default()
+        );
+        let data = json!({
+            "site": checkpoint.site,
+            "number": proof.number,
+            "entries": checkpoint.seen.size,
+            "seen_at": checkpoint.at,
+            "entry": entry,
+        });
+        Answer::new(text, &data)
     }
 }
 

@@ -34,6 +34,7 @@ fn the_grammar_is_sound_and_every_verb_parses() {
         "fedval ledger list --shown --round r.1",
         "fedval ledger verify",
         "fedval ledger rebaseline --reason backup",
+        "fedval ledger entry entry-2.json",
         "fedval storage rotate-key --drop-old",
         "fedval round list",
         "fedval round status r.1",

@@ -10,7 +10,7 @@ use clap::Subcommand;
 use serde::Serialize;
 use shared::fault::{Code, Exit, Fault};
 use shared::study::SiteSlug;
-use shared::wire::LedgerHead;
+use shared::wire::{EntryProof, LedgerHead};
 
 use super::output::Output;
 use super::{Cli, Outcome, job, one};
@@ -20,6 +20,7 @@ use crate::config::{AccessSection, NodeConfig};
 use crate::ledger::export::Export;
 use crate::ledger::{AND, Entry, Event, Masked};
 use crate::link::IdentityDir;
+use crate::private::write_new;
 use crate::store::Store;
 use crate::witness::{self, Witnessed};
 
@@ -36,6 +37,15 @@ pub(super) enum Ledger {
     /// Hash every entry again, compare with all that was signed about it, and name the first that
     /// does not fit.
     Verify,
+    /// Write one entry with the proof that it stood in this ledger when the coordinator saw it; the
+    /// file shows this entry, with its remark, and no other.
+    Prove {
+        /// Its number.
+        number: u64,
+        /// The file; it must not exist yet.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Take the coordinator's record as it is now, although it signed another one before.
     Rebaseline {
         /// Why; it stays here.
@@ -137,6 +147,7 @@ impl Ledger {
             Self::List => "ledger list",
             Self::Show { .. } => "ledger show",
             Self::Verify => "ledger verify",
+            Self::Prove { .. } => "ledger prove",
             Self::Rebaseline { .. } => "ledger rebaseline",
             Self::Export { .. } => "ledger export",
         }
@@ -184,6 +195,10 @@ impl Ledger {
                 let text = data.text();
                 output.result(self.word(), Exit::Done, data, &text, &[])
             }
+            Self::Prove { number, out } => {
+                let (data, text) = prove(&config, &store, *number, out).map_err(one)?;
+                output.result(self.word(), Exit::Done, data, &text, &[])
+            }
             Self::Rebaseline { .. } => Ok(Exit::Done),
             Self::Export { out, remarks } => {
                 let (data, text) = export(&config, &store, &entries, (out, *remarks))?;
@@ -191,6 +206,25 @@ impl Ledger {
             }
         }
     }
+}
+
+/// Writes the proof of one entry; what there is to say of it.
+fn prove(
+    config: &NodeConfig,
+    store: &Store,
+    number: u64,
+    out: &Path,
+) -> Result<(EntryProof, String), Fault> {
+    let identity = IdentityDir::new(&config.identity.dir).load()?;
+    let proof = witness::prove(store, &identity, number)?;
+    let text = serde_json::to_string_pretty(&proof)
+        .map_err(|fault| Fault::internal(format!("a proof: {fault}")))?;
+    write_new(out, &(text + "\n"))?;
+    let text = format!(
+        "{}: entry {number} with its proof; whoever gets it reads the whole entry\n",
+        out.display()
+    );
+    Ok((proof, text))
 }
 
 /// Writes the folder; what there is to say of it.

@@ -66,6 +66,21 @@ impl Store {
         })
     }
 
+    /// The bytes of entry `number`, if there is one.
+    ///
+    /// # Errors
+    /// `FV-INT-001`.
+    pub fn entry(&self, number: u64) -> Result<Option<Vec<u8>>, Fault> {
+        self.read(|sql| {
+            sql.query_row(
+                "SELECT body FROM ledger WHERE seq = ?1",
+                params![i64::try_from(number).unwrap_or(i64::MAX)],
+                |row| row.get(0),
+            )
+            .optional()
+        })
+    }
+
     /// Every checkpoint, in the order they were kept.
     ///
     /// # Errors

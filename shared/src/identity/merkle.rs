@@ -1,5 +1,5 @@
-//! Merkle trees over the entries of a log, and the proof that a log only grew (RFC 9162, section
-//! 2.1, doi:10.17487/RFC9162; the same tree as RFC 6962). A leaf is hashed with another first byte
+//! Merkle trees over the entries of a log, the proof that a log only grew, and the proof that it
+//! holds an entry (RFC 9162, section 2.1, doi:10.17487/RFC9162; the same tree as RFC 6962). A leaf is hashed with another first byte
 //! than an inner node, so that no node passes as an entry.
 //!
 //! Hashes of leaves appear in proofs: entries whose content can be guessed must hold a random part.
@@ -100,6 +100,22 @@ fn subproof(leaves: &[Digest], old: usize, known: bool, proof: &mut Vec<Digest>)
     }
 }
 
+/// PATH of RFC 9162, 2.1.3.1: the hashes beside the way from leaf `index` to the root.
+fn path(leaves: &[Digest], index: usize, proof: &mut Vec<Digest>) {
+    if leaves.len() < 2 {
+        return;
+    }
+    let at = split(leaves.len());
+    let (left, right) = leaves.split_at(at);
+    if index < at {
+        path(left, index, proof);
+        proof.push(root(right));
+    } else {
+        path(right, index - at, proof);
+        proof.push(root(left));
+    }
+}
+
 impl TreeHead {
     /// The head of an empty log.
     pub fn empty() -> Self {
@@ -149,6 +165,33 @@ impl TreeHead {
     }
 }
 
+impl TreeHead {
+    /// Whether `proof` shows that entry `number`, from 1, of the log of this head is `entry` (RFC
+    /// 9162, 2.1.3.2).
+    pub fn includes(&self, number: u64, entry: &[u8], proof: &[Digest]) -> bool {
+        if number == 0 || number > self.size || proof.len() > PROOF_MAX {
+            return false;
+        }
+        let (mut at, mut last) = (number - 1, self.size - 1);
+        let mut hash = leaf(entry);
+        for beside in proof {
+            if last == 0 {
+                return false;
+            }
+            if at & 1 == 1 || at == last {
+                hash = node(beside, &hash);
+                while at & 1 == 0 && at != 0 {
+                    (at, last) = (at >> 1, last >> 1);
+                }
+            } else {
+                hash = node(&hash, beside);
+            }
+            (at, last) = (at >> 1, last >> 1);
+        }
+        last == 0 && hash == self.root
+    }
+}
+
 impl Tree {
     /// The tree of a log's entries.
     pub fn of<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Self {
@@ -188,6 +231,16 @@ impl Tree {
         if old > 0 {
             subproof(&self.leaves, old, true, &mut proof);
         }
+        Some(proof)
+    }
+
+    /// What proves that entry `number`, from 1, stands in the log's first `size` entries; at most
+    /// [`PROOF_MAX`] hashes. `None` when it does not.
+    pub fn inclusion(&self, number: u64, size: u64) -> Option<Vec<Digest>> {
+        let leaves = self.first(size).filter(|_| number <= size)?;
+        let index = usize::try_from(number.checked_sub(1)?).ok()?;
+        let mut proof = Vec::new();
+        path(leaves, index, &mut proof);
         Some(proof)
     }
 
@@ -324,6 +377,78 @@ mod tests {
         assert_eq!(tree.since(7), Some(Vec::new()));
         assert_eq!(tree.since(0), Some(Vec::new()));
         assert_eq!(tree.since(8), None);
+    }
+
+    /// The worked examples of RFC 9162, 2.1.5: of d0 [b, h, l], of d3 [c, g, l], of d4 [f, j, k], of d6
+    /// [i, k]; and a proof of the reference implementation, of entry 6 of 8.
+    #[test]
+    fn inclusion_proofs_are_those_of_the_worked_examples() {
+        let tree = published(7);
+        let [a, b, c, d, e, f, j] = tree.leaves[..] else {
+            panic!("seven leaves")
+        };
+        let (g, h, i) = (node(&a, &b), node(&c, &d), node(&e, &f));
+        let (k, l) = (node(&g, &h), node(&i, &j));
+        assert_eq!(tree.inclusion(1, 7), Some(vec![b, h, l]));
+        assert_eq!(tree.inclusion(4, 7), Some(vec![c, g, l]));
+        assert_eq!(tree.inclusion(5, 7), Some(vec![f, j, k]));
+        assert_eq!(tree.inclusion(7, 7), Some(vec![i, k]));
+        for (number, size) in [(0, 7), (8, 7), (8, 8), (5, 4)] {
+            assert_eq!(tree.inclusion(number, size), None);
+        }
+        let hex: Vec<String> = published(8)
+            .inclusion(6, 8)
+            .unwrap()
+            .iter()
+            .map(Digest::hex)
+            .collect();
+        assert_eq!(
+            hex,
+            [
+                "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+                "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+                "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_entry_is_shown_at_its_own_place_and_no_other_is() {
+        for size in 1..=40_u64 {
+            let tree = numbered(50);
+            let head = numbered(size).head();
+            for number in 1..=size {
+                let proof = tree.inclusion(number, size).unwrap();
+                let entry = (number - 1).to_be_bytes();
+                assert!(head.includes(number, &entry, &proof), "{number} of {size}");
+                assert!(!head.includes(number, b"another", &proof));
+                assert!(!head.includes(0, &entry, &proof));
+                for other in (1..=size + 1).filter(|other| *other != number) {
+                    assert!(!head.includes(other, &entry, &proof), "{other} of {size}");
+                }
+                for at in 0..proof.len() {
+                    let mut forged = proof.clone();
+                    forged[at] = Digest::of(b"other");
+                    assert!(!head.includes(number, &entry, &forged));
+                    forged.remove(at);
+                    assert!(!head.includes(number, &entry, &forged));
+                }
+                let more = [proof.as_slice(), &[Digest::of(b"more")]].concat();
+                assert!(!head.includes(number, &entry, &more));
+            }
+        }
+        // A node's two hashes are no entry.
+        let tree = numbered(4);
+        let inner = [
+            tree.leaves[0].as_bytes().as_slice(),
+            tree.leaves[1].as_bytes(),
+        ]
+        .concat();
+        let half = TreeHead {
+            size: 2,
+            root: tree.head().root,
+        };
+        assert!(!half.includes(1, &inner, &[node(&tree.leaves[2], &tree.leaves[3])]));
     }
 
     #[test]

@@ -53,6 +53,59 @@ pub struct AuditCheckpoint {
     pub at: Timestamp,
 }
 
+/// Name and version of a proof that a ledger holds an entry.
+pub const ENTRY_SCHEMA: &str = "fedval.entry-proof/1";
+
+/// One entry of a site's ledger, with the proof that it stood there when the coordinator signed to
+/// have seen the ledger. Whoever gets it learns this entry and no other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntryProof {
+    /// [`ENTRY_SCHEMA`].
+    pub schema: String,
+    /// The entry's number, from 1.
+    pub number: u64,
+    /// The entry's bytes, canonical JSON.
+    pub entry: String,
+    /// That the entry stands at its number in the tree that `checkpoint` names as seen.
+    pub proof: Vec<Digest>,
+    /// The coordinator's checkpoint, canonical JSON.
+    pub checkpoint: String,
+}
+
+/// Why an entry is not proved.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum EntryFault {
+    /// Another form or version.
+    #[error("the file is of another form or version")]
+    Schema,
+    /// The coordinator of this consortium did not sign the checkpoint.
+    #[error("the checkpoint is not signed by this consortium: {0}")]
+    Checkpoint(#[from] DocumentFault),
+    /// The entry does not stand there.
+    #[error("the entry does not stand in the ledger that the coordinator has seen")]
+    NotThere,
+}
+
+impl EntryProof {
+    /// Checks the proof against the consortium's key; the checkpoint that names site and moment.
+    ///
+    /// # Errors
+    /// [`EntryFault`] names the first check that fails.
+    pub fn verify(&self, ca: &PublicKey) -> Result<AuditCheckpoint, EntryFault> {
+        if self.schema != ENTRY_SCHEMA {
+            return Err(EntryFault::Schema);
+        }
+        let checkpoint = AuditCheckpoint::open(self.checkpoint.as_bytes(), ca)?;
+        let entry = self.entry.as_bytes();
+        if checkpoint.seen.includes(self.number, entry, &self.proof) {
+            Ok(checkpoint)
+        } else {
+            Err(EntryFault::NotThere)
+        }
+    }
+}
+
 /// A node's checkpoint as it travels and is kept.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -231,6 +284,37 @@ mod tests {
             altered[at] ^= 1;
             assert!(AuditCheckpoint::open(&altered, &ca).is_err(), "byte {at}");
         }
+    }
+
+    #[test]
+    fn one_entry_is_proved_without_the_others() {
+        let entries: [&[u8]; 3] = [b"{\"a\":1}", b"{\"b\":2}", b"{\"c\":3}"];
+        let tree = crate::identity::Tree::of(entries);
+        let mut seen = audit();
+        seen.seen = tree.head();
+        let checkpoint = seen.sign(&key(2), certificate(KeyPurpose::Receipt));
+        let proof = EntryProof {
+            schema: ENTRY_SCHEMA.to_owned(),
+            number: 2,
+            entry: "{\"b\":2}".to_owned(),
+            proof: tree.inclusion(2, 3).unwrap(),
+            checkpoint: String::from_utf8(checkpoint.unwrap()).unwrap(),
+        };
+        let ca = key(1).public();
+        assert_eq!(proof.verify(&ca).unwrap().seen, tree.head());
+        let not = |change: &dyn Fn(&mut EntryProof)| {
+            let mut other = proof.clone();
+            change(&mut other);
+            other.verify(&ca).unwrap_err()
+        };
+        assert_eq!(not(&|one| one.number = 3), EntryFault::NotThere);
+        assert_eq!(not(&|one| one.entry.push(' ')), EntryFault::NotThere);
+        assert_eq!(not(&|one| one.proof.clear()), EntryFault::NotThere);
+        assert_eq!(not(&|one| one.schema.push('2')), EntryFault::Schema);
+        let altered = not(&|one| one.checkpoint = one.checkpoint.replace("\"va\"", "\"vb\""));
+        assert!(matches!(altered, EntryFault::Checkpoint(_)));
+        let stranger = key(9).public();
+        assert!(proof.verify(&stranger).is_err());
     }
 
     #[test]

@@ -10,7 +10,10 @@ pub mod frame;
 pub mod message;
 mod receipt;
 
-pub use checkpoint::{AUDIT_SCHEMA, AuditCheckpoint, LEDGER_SCHEMA, LedgerCheckpoint};
+pub use checkpoint::{
+    AUDIT_SCHEMA, AuditCheckpoint, ENTRY_SCHEMA, EntryFault, EntryProof, LEDGER_SCHEMA,
+    LedgerCheckpoint,
+};
 pub use close::Close;
 pub use codec::{CodecFault, Message};
 pub use message::{JobOffer, JoinReply, JoinRequest, LedgerHead, NodeReply, NodeRequest, Refusal};
