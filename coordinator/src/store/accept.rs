@@ -100,3 +100,6 @@ impl Store {
 fn not_now(what: String, why: &str, fix: &str) -> Fault {
     Fault::new(Code::RoundState, what, why, fix)
 }
+
+#[cfg(test)]
+mod tests;

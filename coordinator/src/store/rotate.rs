@@ -104,3 +104,6 @@ impl Store {
         Ok(texts)
     }
 }
+
+#[cfg(test)]
+mod tests;

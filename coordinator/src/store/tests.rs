@@ -14,7 +14,7 @@ pub(super) fn site(name: &str) -> SiteSlug {
     name.parse().unwrap()
 }
 
-fn round() -> RoundId {
+pub(super) fn round() -> RoundId {
     "study.r1".parse().unwrap()
 }
 
@@ -26,7 +26,7 @@ pub(super) fn open(dir: &tempfile::TempDir) -> Store {
     Store::open(&dir.path().join("fedval.db"), &keys(dir)).unwrap()
 }
 
-fn head(entries: u64) -> LedgerHead {
+pub(super) fn head(entries: u64) -> LedgerHead {
     LedgerHead {
         entries,
         hash: Digest::of(&entries.to_be_bytes()),
@@ -54,7 +54,7 @@ fn launch() -> Launch {
 }
 
 /// A store with sites `a` and `b` enrolled and a round launched.
-fn launched(dir: &tempfile::TempDir) -> Store {
+pub(super) fn launched(dir: &tempfile::TempDir) -> Store {
     let store = open(dir);
     for (seed, name) in ["a", "b"].into_iter().enumerate() {
         enrolled(&store, &site(name), seed as u64);
@@ -378,7 +378,7 @@ fn on_disk(dir: &tempfile::TempDir) -> String {
 }
 
 /// A delivered release of the bundled study, as `site`'s.
-fn real(name: &str, of: &str) -> InboxItem {
+pub(super) fn real(name: &str, of: &str) -> InboxItem {
     let (_, _, bytes) = crate::intake::tests::open_data(of);
     let mut item = delivery(name, &bytes);
     item.findings = vec![Finding::new("rule", "place", "0.8128416 was released")];
@@ -468,69 +468,6 @@ fn old_keys_are_dropped_and_never_the_one_in_use() {
     assert_eq!(again.dropped, 1);
     assert_ne!(again.key, later.key);
     assert_eq!(store.inbox(&round()).unwrap().len(), 1);
-}
-
-/// A person takes what was set aside for another site's sake; what contradicts itself stays aside, and
-/// so does what was answered twice.
-#[test]
-fn only_a_release_that_another_site_copied_is_accepted_by_a_person() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = launched(&dir);
-    let [a, b] = ["a", "b"].map(|name| InboxItem {
-        findings: Vec::new(),
-        ..real(name, "va")
-    });
-    let accept = |name: &str| store.accept(&round(), &site(name), "asked both", at(20));
-    store.deliver(&a, b"r", &head(1), at(10)).unwrap();
-    assert_eq!(accept("a").unwrap_err().code, Code::RoundState);
-    store.deliver(&b, b"r", &head(1), at(11)).unwrap();
-    let ca = SigningKey::from_seed(&[1; 32]).public();
-    let statuses = || {
-        let inbox = store.inbox(&round()).unwrap();
-        inbox.iter().map(|item| item.status).collect::<Vec<_>>()
-    };
-    assert_eq!(statuses(), [InboxStatus::Quarantined; 2]);
-    assert_eq!(accept("a").unwrap(), [a.digest]);
-    assert_eq!(
-        statuses(),
-        [InboxStatus::Accepted, InboxStatus::Quarantined]
-    );
-    // The trail says so, so that it is no row put back as it was.
-    let why = store.verify_receipts(&ca).unwrap().unwrap_err().why;
-    assert!(!why.contains("set aside"), "{why}");
-
-    // Answered twice: both documents are named in the trail as set aside, and neither is taken.
-    let mut second = a.clone();
-    second.bytes.push(b' ');
-    second.digest = Digest::of(&second.bytes);
-    let refused = store.deliver(&second, b"r", &head(2), at(30)).unwrap();
-    assert_eq!(refused, Stored::Refused(Refusal::Conflict));
-    let named: Vec<String> = store
-        .audit()
-        .unwrap()
-        .into_iter()
-        .filter(|entry| entry.at == at(30))
-        .filter_map(|entry| entry.object)
-        .collect();
-    assert_eq!(named, [a.digest.to_string(), second.digest.to_string()]);
-    assert_eq!(accept("a").unwrap_err().code, Code::CheckFailed);
-}
-
-/// Whoever reads meanwhile keeps the log, and with it what was sealed with the old key.
-#[test]
-fn a_log_that_somebody_reads_is_not_called_wiped() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = launched(&dir);
-    assert!(store.rotate_key(true, at(11)).unwrap().wiped);
-    let reader = Connection::open(dir.path().join("fedval.db")).unwrap();
-    reader
-        .execute_batch("BEGIN; SELECT count(*) FROM audit;")
-        .unwrap();
-    assert!(!store.rotate_key(true, at(12)).unwrap().wiped);
-    reader.execute_batch("COMMIT").unwrap();
-    assert!(store.rotate_key(true, at(13)).unwrap().wiped);
-    let log = std::fs::metadata(dir.path().join("fedval.db-wal")).unwrap();
-    assert!(log.len() < 40_000, "{}", log.len());
 }
 
 /// Two processes that rotate at once and drop what is old leave a database that opens.
