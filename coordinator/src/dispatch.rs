@@ -124,6 +124,10 @@ impl Dispatch {
                 Refusal::LedgerBehind
             }));
         }
+        // A node that has shown its ledger goes on showing it.
+        if version < WIRE_VERSION_CHECKPOINTS && self.store.has_shown(&peer.site)? {
+            return Ok(NodeReply::Refused(Refusal::VersionUnsupported));
+        }
         self.store
             .heard(&peer.site, SiteState::Idle, Some(software), now)?;
         waypoint::pass("coordinator.hello.stored");

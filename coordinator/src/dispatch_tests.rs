@@ -378,6 +378,10 @@ async fn a_site_speaks_for_its_own_ledger_with_the_key_of_its_connection() {
         fixture.store.audit().unwrap().len() as u64
     );
 
+    // Whoever has shown a ledger cannot go back to a version that has nothing to show.
+    let older = NodeReply::Refused(Refusal::VersionUnsupported);
+    assert_eq!(fixture.hello(&va, 3).await, older);
+
     // Another ledger of the same length: from now on a person must look first.
     let NodeRequest::Checkpoint { document, .. } = said(&va.site, 10, 3, b"others") else {
         panic!("a checkpoint");

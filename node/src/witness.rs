@@ -83,6 +83,20 @@ pub(crate) fn check(
     Ok(checkpoint)
 }
 
+/// The coordinator has signed its record before and speaks an older version now.
+pub(crate) fn no_longer_shown(held: &AuditCheckpoint) -> Fault {
+    Fault::new(
+        Code::CoordinatorAltered,
+        format!(
+            "the coordinator does not show its record of {} entries any more",
+            held.tree.size
+        ),
+        "it answers in an older version of the wire, in which there are no checkpoints",
+        "nothing is sent. Ask the coordinator; once it is explained: \
+         fedval-node ledger rebaseline --reason WHY",
+    )
+}
+
 /// What the coordinator signed of its trail does not go together.
 fn contradiction(before: &TreeHead, now: &TreeHead) -> Fault {
     let why = if now.size < before.size {

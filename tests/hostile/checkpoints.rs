@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use coordinator::link::system_now;
 use shared::identity::{Digest, TreeHead};
-use shared::wire::{AuditCheckpoint, NodeReply, NodeRequest};
+use shared::wire::{AuditCheckpoint, NodeReply, NodeRequest, Refusal};
 
 use crate::{Lair, SITE};
 
@@ -65,7 +65,8 @@ async fn what_the_coordinator_did_not_sign_for_this_site_ends_the_connection() {
         document: b"{}".to_vec(),
         proof: vec![Digest::of(b"x"); 64],
     };
-    let lies = vec![other, wrong_key, nonsense, NodeReply::Ack];
+    let busy = NodeReply::Refused(Refusal::Busy);
+    let lies = vec![other, wrong_key, nonsense, NodeReply::Ack, busy];
     let count = lies.len();
     *lair.hostile.checkpoints.lock().unwrap() = lies;
     lair.start();
@@ -126,6 +127,11 @@ async fn a_true_signature_on_a_false_record_ends_the_node() {
         assert_eq!(done.code, Some(0), "{}", done.err);
         std::fs::remove_file(lair.path("node.log")).unwrap();
     }
+    // Nine entries; then of a version in which nothing need be shown.
+    let nine = said(&lair, |_| {});
+    let busy = NodeReply::Refused(Refusal::Busy);
+    *lair.hostile.older.lock().unwrap() = true;
+    ends_with(&mut lair, vec![nine, busy], "does not show its record").await;
     let heard = lair.heard();
     let delivered = |request: &&NodeRequest| matches!(request, NodeRequest::Deliver { .. });
     assert_eq!(heard.iter().filter(delivered).count(), 0);

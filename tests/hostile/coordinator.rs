@@ -59,6 +59,8 @@ struct Hostile {
     delivery: Mutex<Delivery>,
     /// What it says of its record, one after the other; then as an honest one.
     checkpoints: Mutex<Vec<NodeReply>>,
+    /// Whether it says that it speaks version 2, once it has told all of these.
+    older: Mutex<bool>,
     heard: Mutex<Vec<NodeRequest>>,
 }
 
@@ -112,8 +114,22 @@ impl Handler for Hostile {
                     None => self.inner.node(peer, request).await,
                 }
             }
-            NodeRequest::Hello { .. }
-            | NodeRequest::Renew { .. }
+            NodeRequest::Hello { .. } => {
+                let reply = self.inner.node(peer, request).await;
+                let told = self.checkpoints.lock().unwrap().is_empty();
+                let older = told && *self.older.lock().unwrap();
+                match reply {
+                    NodeReply::HelloAck {
+                        now, last_receipt, ..
+                    } if older => NodeReply::HelloAck {
+                        version: 2,
+                        now,
+                        last_receipt,
+                    },
+                    reply => reply,
+                }
+            }
+            NodeRequest::Renew { .. }
             | NodeRequest::NextStep { .. }
             | NodeRequest::DeclineStep { .. } => self.inner.node(peer, request).await,
         }
@@ -210,6 +226,7 @@ impl Lair {
             protocols: Mutex::default(),
             delivery: Mutex::new(Delivery::Take),
             checkpoints: Mutex::default(),
+            older: Mutex::default(),
             heard: Mutex::default(),
         });
         let (stop, stopped) = oneshot::channel();

@@ -262,6 +262,15 @@ impl Store {
         Ok(newest.is_some_and(|document| !document.is_empty()))
     }
 
+    /// Whether a site is held to a checkpoint of its ledger.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn has_shown(&self, site: &SiteSlug) -> Result<bool, Fault> {
+        let newest = self.read(|sql| newest(sql, site, (Kind::Held, Kind::GivenUp)))?;
+        Ok(newest.is_some_and(|document| !document.is_empty()))
+    }
+
     /// Notes that what sites hold against the audit trail is explained.
     ///
     /// # Errors

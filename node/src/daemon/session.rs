@@ -55,7 +55,7 @@ pub(super) async fn keep(node: &Node, address: Address) -> Result<(), Fault> {
         }
         tracing::info!("connected");
         let begun = tokio::time::Instant::now();
-        let ended = match witness::exchange(node, &link).await {
+        let ended = match witness::first(node, &link).await {
             Ok(()) => session(node, &link).await,
             Err(ended) => ended,
         };

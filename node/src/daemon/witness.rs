@@ -49,27 +49,42 @@ async fn once(node: &Node, link: &Link) -> Result<(), Ended> {
             break;
         }
     }
-    exchange(node, link).await
+    exchange(node, link).await.map(|_| ())
 }
 
-/// One exchange: the coordinator's word, this node's word, the coordinator's word on it.
-pub(super) async fn exchange(node: &Node, link: &Link) -> Result<(), Ended> {
-    if link.acknowledged().version < WIRE_VERSION_CHECKPOINTS {
-        return Ok(());
+/// The exchange before anything else on a connection: whoever does not show the record gets
+/// nothing. A coordinator that has never shown one may be of an older version.
+pub(super) async fn first(node: &Node, link: &Link) -> Result<(), Ended> {
+    if link.acknowledged().version >= WIRE_VERSION_CHECKPOINTS {
+        let shown = exchange(node, link).await?;
+        return if shown {
+            Ok(())
+        } else {
+            Err(Ended::Lost(LinkFault::Busy))
+        };
     }
+    match witness::held(&node.store, &node.identity())? {
+        None => Ok(()),
+        Some(held) => Err(Ended::Fault(witness::no_longer_shown(&held))),
+    }
+}
+
+/// One exchange: the coordinator's word, this node's word, the coordinator's word on it. `false`
+/// when the coordinator had no time.
+async fn exchange(node: &Node, link: &Link) -> Result<bool, Ended> {
     let fetch = NodeRequest::FetchCheckpoint {
         held: node.store.held_checkpoint()?.unwrap_or_default(),
     };
     let Some((document, proof)) = ask(link, &fetch).await? else {
-        return Ok(());
+        return Ok(false);
     };
     let theirs = take(node, &document, &proof)?;
     let Some((request, told)) = own(node, &theirs)? else {
-        return Ok(());
+        return Ok(true);
     };
     waypoint::pass("node.checkpoint.signed");
     let Some((document, proof)) = ask(link, &request).await? else {
-        return Ok(());
+        return Ok(false);
     };
     let theirs = take(node, &document, &proof)?;
     waypoint::pass("node.checkpoint.kept");
@@ -83,7 +98,7 @@ pub(super) async fn exchange(node: &Node, link: &Link) -> Result<(), Ended> {
         trail = theirs.tree.size,
         "checkpoints exchanged"
     );
-    Ok(())
+    Ok(true)
 }
 
 /// The coordinator's checkpoint and its proof; `None` when it has no time now.
