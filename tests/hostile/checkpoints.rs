@@ -33,6 +33,20 @@ fn said(lair: &Lair, change: impl FnOnce(&mut AuditCheckpoint)) -> NodeReply {
     }
 }
 
+/// The same acknowledgement from a coordinator that has no checkpoints.
+pub(crate) fn in_version_2(reply: NodeReply) -> NodeReply {
+    match reply {
+        NodeReply::HelloAck {
+            now, last_receipt, ..
+        } => NodeReply::HelloAck {
+            version: 2,
+            now,
+            last_receipt,
+        },
+        reply => reply,
+    }
+}
+
 /// How often the node began anew.
 fn greetings(heard: &[NodeRequest]) -> usize {
     let hello = |request: &&NodeRequest| matches!(request, NodeRequest::Hello { .. });

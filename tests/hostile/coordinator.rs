@@ -118,15 +118,10 @@ impl Handler for Hostile {
                 let reply = self.inner.node(peer, request).await;
                 let told = self.checkpoints.lock().unwrap().is_empty();
                 let older = told && *self.older.lock().unwrap();
-                match reply {
-                    NodeReply::HelloAck {
-                        now, last_receipt, ..
-                    } if older => NodeReply::HelloAck {
-                        version: 2,
-                        now,
-                        last_receipt,
-                    },
-                    reply => reply,
+                if older {
+                    checkpoints::in_version_2(reply)
+                } else {
+                    reply
                 }
             }
             NodeRequest::Renew { .. }
