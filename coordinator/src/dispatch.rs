@@ -16,7 +16,7 @@ use shared::identity::{Digest, Serial};
 use shared::study::job::Job;
 use shared::study::step::Step;
 use shared::study::{ExchangeId, SiteSlug, SiteState, StudyProtocol, Timestamp, lock};
-use shared::wire::message::{WIRE_VERSION_MAX, WIRE_VERSION_MIN};
+use shared::wire::message::{WIRE_VERSION_CHECKPOINTS, WIRE_VERSION_MAX, WIRE_VERSION_MIN};
 use shared::wire::{JoinReply, JoinRequest, LedgerHead, NodeReply, NodeRequest, Receipt, Refusal};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -29,6 +29,7 @@ use crate::masked;
 use crate::roster;
 use crate::store::{InboxItem, InboxStatus, JobRow, RoundRow, Store, Stored};
 use crate::waypoint;
+use crate::witness;
 
 /// Longest a poll is held open.
 const WAIT_MAX: Duration = Duration::from_millis(25_000);
@@ -113,6 +114,19 @@ impl Dispatch {
         if is_behind(ledger, &last) {
             tracing::warn!(site = %peer.site, "the node's ledger is behind the last receipt");
             return Ok(NodeReply::Refused(Refusal::LedgerBehind));
+        }
+        if self.store.contested(&peer.site)? {
+            tracing::warn!(site = %peer.site, "the node's ledger contradicts an earlier checkpoint");
+            let known = version >= WIRE_VERSION_CHECKPOINTS;
+            return Ok(NodeReply::Refused(if known {
+                Refusal::LedgerAltered
+            } else {
+                Refusal::LedgerBehind
+            }));
+        }
+        // A node that has shown its ledger goes on showing it.
+        if version < WIRE_VERSION_CHECKPOINTS && self.store.has_shown(&peer.site)? {
+            return Ok(NodeReply::Refused(Refusal::VersionUnsupported));
         }
         self.store
             .heard(&peer.site, SiteState::Idle, Some(software), now)?;
@@ -450,6 +464,20 @@ impl Dispatch {
                 self.work.notify_waiters();
                 Ok(noted.map_or_else(NodeReply::Refused, |()| NodeReply::Ack))
             }
+            NodeRequest::FetchCheckpoint { held } => {
+                witness::give((&self.store, &self.consortium), peer, &held, self.now())
+            }
+            NodeRequest::Checkpoint {
+                document,
+                from,
+                proof,
+            } => witness::take(
+                (&self.store, &self.consortium),
+                peer,
+                &document,
+                (from, &proof),
+                self.now(),
+            ),
             NodeRequest::Renew { csr } => roster::renew(
                 &self.store,
                 &self.consortium,

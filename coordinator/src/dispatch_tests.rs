@@ -10,7 +10,8 @@ use crate::desk::{self, Wish};
 use crate::intake::tests as example;
 use crate::roster::Invitation;
 use crate::round::RoundState;
-use shared::wire::RECEIPT_SCHEMA;
+use shared::identity::TreeHead;
+use shared::wire::{AuditCheckpoint, LedgerCheckpoint, RECEIPT_SCHEMA};
 
 const START: i64 = 1_800_000_000;
 
@@ -312,6 +313,103 @@ fn receipts_prove_what_is_stored(fixture: &Fixture) {
         assert!(found.what.contains(named), "{change}: {found:?}");
         std::fs::remove_file(&copy).unwrap();
     }
+}
+
+/// A ledger of `size` entries, signed with the key that `enrol` made of `seed`.
+fn said(site: &SiteSlug, seed: u64, size: u64, root: &[u8]) -> NodeRequest {
+    let checkpoint = LedgerCheckpoint {
+        site: site.clone(),
+        tree: TreeHead {
+            size,
+            root: Digest::of(root),
+        },
+        head: Digest::of(root),
+        seen: TreeHead::empty(),
+        at: Timestamp::from_unix(START).unwrap(),
+    };
+    let key = SigningKey::generate(&mut CountingEntropy::new(seed)).unwrap();
+    NodeRequest::Checkpoint {
+        document: checkpoint.sign(&key).unwrap(),
+        from: 0,
+        proof: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_site_speaks_for_its_own_ledger_with_the_key_of_its_connection() {
+    let fixture = Fixture::new();
+    let va = fixture.enrol("va", 10).await;
+    let hungarian = fixture.enrol("hungarian", 20).await;
+    let refused = async |peer: &Peer, request, refusal| {
+        let reply = fixture.say(peer, request).await;
+        assert_eq!(reply, NodeReply::Refused(refusal));
+    };
+    let others = said(&hungarian.site, 20, 3, b"three");
+    refused(&va, others, Refusal::WrongSite).await;
+    let with_another_key = said(&va.site, 20, 3, b"three");
+    refused(&va, with_another_key, Refusal::UnknownSigner).await;
+    let nonsense = NodeRequest::Checkpoint {
+        document: b"{}".to_vec(),
+        from: 0,
+        proof: Vec::new(),
+    };
+    refused(&va, nonsense, Refusal::UnknownForm).await;
+
+    let ask = NodeRequest::FetchCheckpoint { held: Vec::new() };
+    let NodeReply::Checkpoint { document, .. } = fixture.say(&hungarian, ask).await else {
+        panic!("no checkpoint");
+    };
+    let ask = NodeRequest::FetchCheckpoint { held: document };
+    refused(&va, ask, Refusal::WrongSite).await;
+    let ask = NodeRequest::FetchCheckpoint {
+        held: b"{}".to_vec(),
+    };
+    refused(&va, ask, Refusal::UnknownForm).await;
+
+    let reply = fixture.say(&va, said(&va.site, 10, 3, b"three")).await;
+    let NodeReply::Checkpoint { document, .. } = reply else {
+        panic!("not taken: {reply:?}");
+    };
+    let ca = fixture.consortium.ca.public();
+    let theirs = AuditCheckpoint::open(&document, &ca).unwrap();
+    assert_eq!(theirs.seen.size, 3);
+    assert_eq!(
+        theirs.tree.size,
+        fixture.store.audit().unwrap().len() as u64
+    );
+
+    // Whoever has shown a ledger cannot go back to a version that has nothing to show.
+    let older = NodeReply::Refused(Refusal::VersionUnsupported);
+    assert_eq!(fixture.hello(&va, 3).await, older);
+
+    // Another ledger of the same length: from now on a person must look first.
+    let NodeRequest::Checkpoint { document, .. } = said(&va.site, 10, 3, b"others") else {
+        panic!("a checkpoint");
+    };
+    let forked = NodeRequest::Checkpoint {
+        document,
+        from: 3,
+        proof: Vec::new(),
+    };
+    refused(&va, forked, Refusal::LedgerAltered).await;
+    let newer = NodeReply::Refused(Refusal::LedgerAltered);
+    let hello = |version_max| NodeRequest::Hello {
+        version_min: 1,
+        version_max,
+        software: "fedval-node test".to_owned(),
+        ledger: head(3),
+    };
+    assert_eq!(fixture.say(&va, hello(WIRE_VERSION_MAX)).await, newer);
+    let older = NodeReply::Refused(Refusal::LedgerBehind);
+    assert_eq!(fixture.say(&va, hello(2)).await, older);
+    assert!(matches!(
+        fixture.hello(&hungarian, 0).await,
+        NodeReply::HelloAck { .. }
+    ));
+    let now = fixture.time();
+    fixture.store.rebaseline(&va.site, "disk", now).unwrap();
+    let reply = fixture.say(&va, hello(WIRE_VERSION_MAX)).await;
+    assert!(matches!(reply, NodeReply::HelloAck { .. }));
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ pub mod serve;
 pub mod sim;
 pub mod store;
 pub mod waypoint;
+mod witness;
 
 /// The whole `fedval` command, with the process' own arguments.
 pub fn main() -> std::process::ExitCode {

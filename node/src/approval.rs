@@ -15,10 +15,11 @@ use shared::disclosure::policy::DUA_APPROVERS as FOUR_EYES;
 use shared::disclosure::{Profile, ReceivedRelease};
 use shared::fault::Fault;
 use shared::identity::Digest;
-use shared::study::StudyProtocol;
+use shared::study::job::Exchange;
+use shared::study::{StudyProtocol, StudySlug};
 
 use crate::config::{AccessSection, FourEyes, NodeConfig, ReleaseMode, ReleaseSection};
-use crate::ledger::{Entry, Event};
+use crate::ledger::{AND, Entry, Event};
 use crate::person::{self, Person};
 use signature::Signed;
 
@@ -54,7 +55,8 @@ pub enum Reason {
     Contract,
     /// The site asks for two people every time.
     Always,
-    /// It is the study's first release here.
+    /// No release of the study was approved by two people here; what one person approved of public
+    /// data, or while the site asked for one, is no such.
     First,
     /// The mode comes into force with it.
     Standing,
@@ -79,10 +81,11 @@ impl Ask {
         config: &NodeConfig,
         entries: &[Entry],
         protocol: &StudyProtocol,
-        release: &ReceivedRelease,
+        (release, declared): (&ReceivedRelease, &[Exchange]),
         needs_person: bool,
     ) -> Result<Self, Fault> {
-        let shape = shape::shape(release, protocol)?;
+        let shape = shape::shape(release, protocol, declared)?;
+        let access = &config.access;
         let header = &release.header;
         let profile = Profile::parse(&header.policy.profile);
         let before = since_left(entries, header.study.as_str());
@@ -92,15 +95,18 @@ impl Ask {
         let sets_up = |event: &Event| {
             matches!(event, Event::Approved { standing, policy, .. }
                 if *standing == Some(mode) && *policy == header.policy.digest)
+                && is_signed(event, access)
         };
-        let set_up = before.iter().find(|entry| sets_up(&entry.event));
+        let ended = before.iter().rposition(|entry| ends(&entry.event));
+        let mut in_force = before.iter().skip(ended.map_or(0, |at| at + 1));
+        let set_up = in_force.find(|entry| sets_up(&entry.event));
         let why = if profile == Some(Profile::Dua) {
             Some(Reason::Contract)
         } else if four_eyes == FourEyes::Always {
             Some(Reason::Always)
         } else if relaxed {
             None
-        } else if !before.iter().any(|entry| is_approval(&entry.event)) {
+        } else if !before.iter().any(|entry| by_two(&entry.event, access)) {
             Some(Reason::First)
         } else if mode != ReleaseMode::Manual && set_up.is_none() {
             Some(Reason::Standing)
@@ -108,7 +114,10 @@ impl Ask {
             None
         };
         let eyes = why.map_or(1, |_| FOUR_EYES);
-        let fits = |event: &Event| matches!(event, Event::Approved { shape: Some(then), .. } if *then == shape);
+        let fits = |event: &Event| {
+            matches!(event, Event::Approved { shape: Some(then), .. } if *then == shape)
+                && is_signed(event, access)
+        };
         let known = before.iter().rev().find(|entry| fits(&entry.event));
         let alone = match mode {
             ReleaseMode::Manual => None,
@@ -146,7 +155,8 @@ impl Ask {
                     .to_owned()
             }
             Some(Reason::First) => format!(
-                "Two different people must approve it: it is the first release of {study} here."
+                "Two different people must approve it: no two people have approved a release of \
+                 {study} here yet."
             ),
             Some(Reason::Standing) => {
                 "Two different people must approve it: a mode comes into force with it.".to_owned()
@@ -189,7 +199,9 @@ impl Endorsement {
     }
 }
 
-/// Who has approved these bytes of a job so far, with what else comes into force, in order.
+/// Who has approved these bytes of a job so far, with what else comes into force, in order. An
+/// approval is of bytes: it stays when they are computed again and are the same to the last one,
+/// policy and groups of patients included.
 pub fn so_far(
     entries: &[Entry],
     job: Digest,
@@ -227,6 +239,39 @@ pub fn suffice(access: &AccessSection, people: usize, approvals: &[Endorsement])
     names.len() >= people && person::of_each_list(access, &names)
 }
 
+fn ends(event: &Event) -> bool {
+    matches!(event, Event::ModeEnded { .. })
+}
+
+/// The studies for which a mode is in force that the site's file does not name, with the mode.
+pub fn ended_modes(entries: &[Entry], now: ReleaseMode) -> Vec<(StudySlug, ReleaseMode)> {
+    let studies: BTreeSet<&StudySlug> = entries
+        .iter()
+        .filter_map(|entry| entry.study.as_ref())
+        .collect();
+    let in_force = |study: &&StudySlug| {
+        let own = since_left(entries, study.as_str());
+        let newest = own.iter().rev().find_map(|entry| {
+            if ends(&entry.event) {
+                return Some(None);
+            }
+            let Event::Approved {
+                standing: Some(mode),
+                ..
+            } = &entry.event
+            else {
+                return None;
+            };
+            Some(Some(*mode))
+        });
+        newest.flatten().filter(|mode| *mode != now)
+    };
+    let ended = studies
+        .iter()
+        .filter_map(|study| Some(((*study).clone(), in_force(study)?)));
+    ended.collect()
+}
+
 /// A study's entries; after it was left it begins anew.
 fn since_left<'a>(entries: &'a [Entry], study: &str) -> Vec<&'a Entry> {
     let of = |entry: &&Entry| {
@@ -239,6 +284,76 @@ fn since_left<'a>(entries: &'a [Entry], study: &str) -> Vec<&'a Entry> {
     own.into_iter().skip(begin).collect()
 }
 
-fn is_approval(event: &Event) -> bool {
-    matches!(event, Event::Approved { .. })
+/// Whether an approval carries what the site asks for: where keys are listed, the signature of each
+/// approver with the key that is listed as theirs now. That each signature is over what the entry
+/// says is checked whenever the ledger is read.
+pub fn is_signed(event: &Event, access: &AccessSection) -> bool {
+    let Event::Approved {
+        approver,
+        signatures,
+        ..
+    } = event
+    else {
+        return false;
+    };
+    let own = |name: &str| {
+        let listed = access.keys.get(name);
+        let signed = signatures.iter().find(|signed| signed.approver == name);
+        listed.is_some() && listed == signed.map(|signed| &signed.key)
+    };
+    access.keys.is_empty() || approver.split(AND).all(own)
 }
+
+/// Whether two people approved it, as the site asks for it.
+fn by_two(event: &Event, access: &AccessSection) -> bool {
+    let two = matches!(event, Event::Approved { approver, .. } if approver.contains(AND));
+    two && is_signed(event, access)
+}
+
+/// Why approved bytes may not leave now, if they may not: what the ledger holds of their approval is
+/// less than the site's file asks for. Whoever can write the database can write an approval into it,
+/// and cannot sign for an approver.
+pub fn objection(
+    entries: &[Entry],
+    job: Digest,
+    access: &AccessSection,
+    mode: ReleaseMode,
+) -> Option<&'static str> {
+    if access.keys.is_empty() {
+        return None;
+    }
+    let of_job = |entry: &&Entry| entry.job == Some(job);
+    let approved = entries.iter().filter(of_job).rev().find_map(|entry| {
+        let Event::Approved {
+            approver, follows, ..
+        } = &entry.event
+        else {
+            return None;
+        };
+        Some((&entry.event, approver.as_str(), *follows))
+    });
+    let Some((event, approver, follows)) = approved else {
+        return Some("the ledger has no approval of it");
+    };
+    let alone = match approver {
+        AUTOMATIC => mode == ReleaseMode::Automatic,
+        SAME_SHAPE => mode == ReleaseMode::SameShape && follows.is_some(),
+        _ => {
+            let missing = "its approval is not signed with the keys that [access.keys] lists now";
+            return (!is_signed(event, access)).then_some(missing);
+        }
+    };
+    if !alone {
+        return Some("it left without a person, and the site's file does not say so");
+    }
+    let stands = follows.is_none_or(|seq| {
+        let mut entry = entries.iter().filter(|entry| entry.seq == seq);
+        entry
+            .next()
+            .is_some_and(|entry| is_signed(&entry.event, access))
+    });
+    (!stands).then_some("the approval that stands for it is not signed with the keys listed now")
+}
+
+#[cfg(test)]
+mod tests;

@@ -242,8 +242,8 @@ impl ReleaseMode {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FourEyes {
-    /// The first release of each study, and the one with which a mode comes into force; not under
-    /// `open-data`.
+    /// Every release of a study until two people have approved one, and the one with which a mode
+    /// comes into force; not under `open-data`.
     #[default]
     First,
     /// Every release.

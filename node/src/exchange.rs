@@ -185,7 +185,9 @@ pub(crate) fn approval(store: &Store, job: Digest) -> Result<Option<Approval>, F
         | Event::Left { .. }
         | Event::Returned {}
         | Event::Spent { .. }
-        | Event::Drawn { .. } => None,
+        | Event::Drawn { .. }
+        | Event::ModeEnded { .. }
+        | Event::Rebaselined { .. } => None,
     });
     Ok(approver.map(|approver| Approval {
         approver,

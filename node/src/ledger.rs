@@ -10,7 +10,7 @@ pub(crate) mod export;
 use serde::{Deserialize, Serialize};
 use shared::disclosure::ReleasedBytes;
 use shared::disclosure::noise::{Amount, Mechanism, Scale};
-use shared::identity::{CanonicalError, Digest, check_canonical, to_canonical};
+use shared::identity::{CanonicalError, Digest, Nonce, TreeHead, check_canonical, to_canonical};
 use shared::study::{ExchangeId, RoundId, SiteSlug, StudySlug, Timestamp};
 use shared::wire::{LedgerHead, Refusal};
 
@@ -32,6 +32,10 @@ pub struct Entry {
     pub seq: u64,
     /// Hash of the entry before; of nothing for the first.
     pub previous: Digest,
+    /// A random part, without which the hash of an entry would tell whoever guesses its content that
+    /// the guess is right; absent in entries of versions that had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<Nonce>,
     /// When.
     pub at: Timestamp,
     /// The study; absent when a job was refused whose word on it is not believed.
@@ -191,6 +195,22 @@ pub enum Event {
         /// Digest of the counts with noise.
         digest: Digest,
     },
+    /// The site's file no longer names the mode that was in force for the study: named again, it asks
+    /// people again.
+    ModeEnded {
+        /// The mode.
+        mode: ReleaseMode,
+    },
+    /// The coordinator's record is taken as it is now: what it signed of it before is kept, and no
+    /// longer demanded.
+    Rebaselined {
+        /// Who.
+        by: String,
+        /// Why; stays here.
+        reason: String,
+        /// The audit trail as the coordinator last proved it.
+        given_up: TreeHead,
+    },
     /// A release file was written without a coordinator.
     Measured {
         /// Content-derived id of the release.
@@ -257,6 +277,8 @@ impl Event {
             Self::Resumed { .. } => "resumed",
             Self::Left { .. } => "left",
             Self::Returned {} => "returned",
+            Self::ModeEnded { .. } => "mode-ended",
+            Self::Rebaselined { .. } => "rebaselined",
             Self::Measured { .. } => "measured",
             Self::Spent { .. } => "spent",
             Self::Drawn { .. } => "drawn",
@@ -273,12 +295,14 @@ impl Event {
             | Self::StepDeclined { by, .. }
             | Self::Paused { by, .. }
             | Self::Left { by, .. }
+            | Self::Rebaselined { by, .. }
             | Self::Resumed { by } => Some(by),
             Self::Delivered { .. }
             | Self::Measured { .. }
             | Self::Returned {}
             | Self::Spent { .. }
-            | Self::Drawn { .. } => None,
+            | Self::Drawn { .. }
+            | Self::ModeEnded { .. } => None,
         }
     }
 
@@ -296,6 +320,8 @@ impl Event {
             | Self::Returned {}
             | Self::Spent { .. }
             | Self::Drawn { .. }
+            | Self::ModeEnded { .. }
+            | Self::Rebaselined { .. }
             | Self::Measured { .. } => None,
         }
     }
@@ -314,6 +340,8 @@ impl Event {
             | Self::Returned {}
             | Self::Spent { .. }
             | Self::Drawn { .. }
+            | Self::ModeEnded { .. }
+            | Self::Rebaselined { .. }
             | Self::Measured { .. } => None,
         }
     }
@@ -333,6 +361,8 @@ impl Event {
             | Self::Returned {}
             | Self::Spent { .. }
             | Self::Drawn { .. }
+            | Self::ModeEnded { .. }
+            | Self::Rebaselined { .. }
             | Self::Delivered { .. } => None,
         }
     }
@@ -352,6 +382,8 @@ impl Event {
             | Self::Returned {}
             | Self::Spent { .. }
             | Self::Drawn { .. }
+            | Self::ModeEnded { .. }
+            | Self::Rebaselined { .. }
             | Self::Delivered { .. } => None,
         }
     }
@@ -361,13 +393,16 @@ impl Event {
         match self {
             Self::Approved { note, .. } | Self::Endorsed { note, .. } => note.as_deref(),
             Self::Declined { reason, .. } | Self::StepDeclined { reason, .. } => reason.as_deref(),
-            Self::Paused { reason, .. } | Self::Left { reason, .. } => Some(reason),
+            Self::Paused { reason, .. }
+            | Self::Left { reason, .. }
+            | Self::Rebaselined { reason, .. } => Some(reason),
             Self::Step { .. }
             | Self::Delivered { .. }
             | Self::Resumed { .. }
             | Self::Returned {}
             | Self::Spent { .. }
             | Self::Drawn { .. }
+            | Self::ModeEnded { .. }
             | Self::Measured { .. } => None,
         }
     }
@@ -419,6 +454,8 @@ impl Event {
             | Self::Returned {}
             | Self::Spent { .. }
             | Self::Drawn { .. }
+            | Self::ModeEnded { .. }
+            | Self::Rebaselined { .. }
             | Self::Measured { .. } => &[],
         }
     }
@@ -532,6 +569,7 @@ mod tests {
                 schema: SCHEMA.to_owned(),
                 seq,
                 previous,
+                nonce: None,
                 at: Timestamp::from_unix(1_800_000_000).unwrap(),
                 study: Some("heart".parse().unwrap()),
                 protocol: Some(Digest::of(b"p")),

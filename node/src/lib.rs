@@ -3,7 +3,8 @@
 //!
 //! Read in the order of a job: [`link`] (offered), [`admission`] (admitted), [`cohort`] and
 //! [`measure`] (computing), [`release`], [`preview`] and [`approval`] (waiting for people), [`outbox`]
-//! (sending), [`ledger`] (what was asked, refused, released), [`spoken`] (about whom), [`noise`] (where a policy asks for it). [`store`] keeps all of it,
+//! (sending), [`ledger`] (what was asked, refused, released), [`spoken`] (about whom), [`noise`] (where a policy asks for it),
+//! `witness` (that neither side's record changes unseen). [`store`] keeps all of it,
 //! [`daemon`] drives it, [`cli`] is how people see it.
 //!
 //! From: `shared`.
@@ -31,3 +32,4 @@ pub mod spoken;
 pub mod store;
 mod suggestion;
 pub mod waypoint;
+mod witness;

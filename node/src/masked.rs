@@ -17,6 +17,7 @@ use shared::identity::{Digest, PublicKey, SigningKey, Succession, succeeds};
 use shared::masking::site::{AwaitKeys, AwaitShares, AwaitSignatures, AwaitSurvivors};
 use shared::masking::step::{self, MaskedStep, Participant, Relay};
 use shared::masking::{Abort, Roster, Secret};
+use shared::statistic::known_answer;
 use shared::statistic::masked_sums::PlainVector;
 use shared::study::job::Job;
 use shared::study::lock::LockedProtocol;
@@ -433,6 +434,7 @@ impl Sum<'_> {
             policy: policy.stamp(),
             clustered: false,
             software: measure::SOFTWARE.to_owned(),
+            known_answer: known_answer::answer(),
         })
     }
 }

@@ -14,7 +14,7 @@ use shared::fault::{Code, Fault};
 use shared::identity::Digest;
 use shared::statistic::calibration_block::{self, StepFault};
 use shared::statistic::masked_sums::Contribution;
-use shared::statistic::{AnalysisSet, measure, spoken};
+use shared::statistic::{AnalysisSet, known_answer, measure, spoken};
 use shared::study::plan::StatisticKind;
 use shared::study::step::Step;
 use shared::study::{ExchangeId, RoundId, SiteSlug, StudyProtocol, Timestamp, job};
@@ -419,5 +419,6 @@ fn header(
         policy,
         clustered,
         software: SOFTWARE.to_owned(),
+        known_answer: known_answer::answer(),
     })
 }

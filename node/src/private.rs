@@ -22,12 +22,30 @@ pub(crate) fn write_new(path: &Path, text: &str) -> Result<(), Fault> {
             file.write_all(text.as_bytes())?;
             file.sync_all()
         })
-        .map_err(|fault| {
-            Fault::new(
-                Code::OutputUnwritable,
-                format!("{} cannot be written", path.display()),
-                fault.to_string(),
-                "name a file that does not exist yet, in a folder you may write",
-            )
-        })
+        .map_err(|fault| unwritable(path, &fault))
+}
+
+/// Says early that [`write_new`] would refuse, before a person is asked for anything.
+///
+/// # Errors
+/// `FV-CONF-005` when something is there, or the folder is not.
+pub(crate) fn may_be_new(path: &Path) -> Result<(), Fault> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let known = folder.map_or(Ok(()), |folder| std::fs::metadata(folder).map(|_| ()));
+    known.map_err(|fault| unwritable(path, &fault))?;
+    match path.symlink_metadata() {
+        Ok(_) => Err(unwritable(path, &std::io::ErrorKind::AlreadyExists.into())),
+        Err(_) => Ok(()),
+    }
+}
+
+fn unwritable(path: &Path, fault: &std::io::Error) -> Fault {
+    Fault::new(
+        Code::OutputUnwritable,
+        format!("{} cannot be written", path.display()),
+        fault.to_string(),
+        "name a file that does not exist yet, in a folder you may write",
+    )
 }

@@ -6,7 +6,8 @@
 
 use shared::disclosure::{Policy, Profile, ReceivedRelease};
 use shared::fault::{Code, Fault};
-use shared::identity::Digest;
+use shared::identity::{Digest, TreeHead};
+use shared::study::job::{Exchange, Job};
 use shared::study::lock::LockedProtocol;
 use shared::study::plan::StatisticKind;
 use shared::study::{StudyProtocol, StudySlug, Timestamp, Visibility};
@@ -15,12 +16,14 @@ use shared::wire::Refusal;
 use crate::approval::Ask;
 use crate::approval::signature::{self, Signed, Statement};
 use crate::cohort::{Finding, Means, Progress};
-use crate::config::NodeConfig;
+use crate::config::{NodeConfig, ReleaseMode};
 use crate::ledger::Approval;
+use crate::link::IdentityDir;
 use crate::measure::{self, Measured, Question};
 use crate::noise::Purse;
 use crate::store::{Change, Eyes, Left, Pause, Store, StoredJob};
 use crate::waypoint;
+use crate::witness;
 
 /// Computes one admitted job, reviews it and stores what waits for approval; `tell` hears how far
 /// reading images has come. In automatic mode
@@ -163,7 +166,9 @@ fn settle(
     let release = ReceivedRelease::read(bytes.bytes())
         .map_err(|fault| Fault::internal(format!("a reviewed release: {fault}")))?;
     let entries = store.entries()?;
-    let ask = Ask::of(config, &entries, protocol, &release, measured.needs_person)?;
+    let declared = declared(job);
+    let asked = (&release, declared.as_slice());
+    let ask = Ask::of(config, &entries, protocol, asked, measured.needs_person)?;
     let standing = ask.alone.map(|alone| Approval {
         policy: policy.stamp().digest,
         approver: alone.approver.to_owned(),
@@ -187,6 +192,14 @@ fn settle(
     Ok(())
 }
 
+/// The exchanges of several steps that a job declares. Its signature was checked when it came.
+pub(crate) fn declared(job: &StoredJob) -> Vec<Exchange> {
+    let document: Option<serde_json::Value> = serde_json::from_slice(&job.bytes).ok();
+    let body = document.and_then(|document| document.get("body").cloned());
+    let body: Option<Job> = body.and_then(|body| serde_json::from_value(body).ok());
+    body.map_or_else(Vec::new, |body| body.in_steps().cloned().collect())
+}
+
 fn json<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(|fault| Fault::internal(format!("preview: {fault}")))
 }
@@ -201,6 +214,9 @@ pub enum Verb {
         job: Digest,
         /// Digest of the bytes the person has seen.
         seen: Digest,
+        /// The mode that they were told comes into force with it.
+        #[serde(default)]
+        standing: Option<ReleaseMode>,
         /// A remark; stays here.
         note: Option<String>,
         /// The person's own signature.
@@ -233,12 +249,18 @@ pub enum Verb {
     },
     /// Go on.
     Resume,
+    /// Take the coordinator's record as it is now, whatever it signed of it before.
+    Rebaseline {
+        /// Why; stays here.
+        reason: String,
+    },
 }
 
 /// Carries out a decision in the name of the person `by`.
 ///
 /// # Errors
-/// `FV-CLI-001`, `FV-STUDY-006`, `FV-JOB-001`, `FV-POL-006`, `FV-POL-007`, `FV-POL-008`, `FV-POL-010`, `FV-INT-001`.
+/// `FV-CLI-001`, `FV-STUDY-006`, `FV-JOB-001`, `FV-POL-006`, `FV-POL-007`, `FV-POL-008`, `FV-POL-010`,
+/// `FV-LEDGER-003`, `FV-INT-001`.
 pub fn decide(
     store: &Store,
     config: &NodeConfig,
@@ -250,34 +272,16 @@ pub fn decide(
         Verb::Approve {
             job,
             seen,
+            standing,
             note,
             signature,
         } => {
-            // Whoever altered what is kept of earlier releases gets nothing approved.
-            store.past()?;
-            let (policy, ask) = asked(store, config, job, now)?;
-            let statement = Statement::new(by, job, seen, ask.standing);
-            signature::check(&config.access, &statement, signature.as_deref())?;
-            waypoint::pass("node.approve.asked");
-            let approval = Approval {
-                policy,
-                approver: by.to_owned(),
-                note,
-                shape: Some(ask.shape),
-                standing: ask.standing,
-                follows: None,
-                signatures: signature.map(|signed| *signed).into_iter().collect(),
+            let seen = Seen {
+                job,
+                digest: seen,
+                standing,
             };
-            let eyes = Eyes {
-                people: ask.people,
-                access: &config.access,
-            };
-            let change = Change::Approved {
-                approval,
-                seen,
-                eyes,
-            };
-            store.change(job, now, change)
+            approve(store, config, seen, by, (note, signature), now)
         }
         Verb::Reject { job, reason } => {
             let (refusal, reason) = (Refusal::NotReleased, Some(given(reason)?));
@@ -316,7 +320,78 @@ pub fn decide(
             reason: given(reason)?,
         }),
         Verb::Resume => store.resume(by, now),
+        Verb::Rebaseline { reason } => {
+            let reason = given(reason)?;
+            let identity = IdentityDir::new(&config.identity.dir).load()?;
+            let given_up = witness::held(store, &identity)?;
+            let tree = given_up.map_or_else(TreeHead::empty, |held| held.tree);
+            store.rebaseline(by, reason, tree, now)
+        }
     }
+}
+
+/// What a person has looked at.
+struct Seen {
+    job: Digest,
+    /// Digest of the bytes.
+    digest: Digest,
+    /// What else they were told comes into force.
+    standing: Option<ReleaseMode>,
+}
+
+/// Approves what a person has seen, and nothing else: neither other bytes nor another mode.
+fn approve(
+    store: &Store,
+    config: &NodeConfig,
+    seen: Seen,
+    by: &str,
+    (note, signature): (Option<String>, Option<Box<Signed>>),
+    now: Timestamp,
+) -> Result<(), Fault> {
+    // Whoever altered what is kept of earlier releases gets nothing approved.
+    store.past()?;
+    let (job, digest) = (seen.job, seen.digest);
+    let (policy, ask) = asked(store, config, job, now)?;
+    if ask.standing != seen.standing {
+        return Err(another_mode(seen.standing, ask.standing));
+    }
+    let statement = Statement::new(by, job, digest, ask.standing);
+    signature::check(&config.access, &statement, signature.as_deref())?;
+    waypoint::pass("node.approve.asked");
+    let approval = Approval {
+        policy,
+        approver: by.to_owned(),
+        note,
+        shape: Some(ask.shape),
+        standing: ask.standing,
+        follows: None,
+        signatures: signature.map(|signed| *signed).into_iter().collect(),
+    };
+    let eyes = Eyes {
+        people: ask.people,
+        access: &config.access,
+    };
+    let change = Change::Approved {
+        approval,
+        seen: digest,
+        eyes,
+    };
+    store.change(job, now, change)
+}
+
+/// The running node reads its file when it starts, a command whenever it is typed.
+fn another_mode(shown: Option<ReleaseMode>, now: Option<ReleaseMode>) -> Fault {
+    let word = |mode: Option<ReleaseMode>| mode.map_or("no mode", ReleaseMode::as_str);
+    Fault::new(
+        Code::NotWaiting,
+        format!(
+            "{} would come into force with this approval, and {} was shown",
+            word(now),
+            word(shown)
+        ),
+        "node.toml was changed after the node was started",
+        "start the node again, then look again: fedval-node job preview ROUND",
+    )
 }
 
 /// A reason that says something.
@@ -376,5 +451,8 @@ pub(crate) fn ask(
 ) -> Result<Ask, Fault> {
     let protocol = store.study_protocol(release.header.protocol)?;
     let protocol = protocol.ok_or_else(|| Fault::internal("the job's protocol is not stored"))?;
-    Ask::of(config, &store.entries()?, &protocol, release, true)
+    let job = release.header.job.map(|job| store.job(job)).transpose()?;
+    let declared = job.flatten().as_ref().map_or_else(Vec::new, declared);
+    let asked = (release, declared.as_slice());
+    Ask::of(config, &store.entries()?, &protocol, asked, true)
 }

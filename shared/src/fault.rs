@@ -140,6 +140,7 @@ codes! {
     LedgerBroken = "FV-LEDGER-001", No, "the ledger's chain is broken";
     LedgerBehind = "FV-LEDGER-002", Human, "the ledger is older than the coordinator's last receipt";
     UnknownEntry = "FV-LEDGER-003", No, "no such ledger entry";
+    CoordinatorAltered = "FV-LEDGER-004", Human, "the coordinator's record contradicts what it signed before";
     // releases and reports
     ReleaseInvalid = "FV-REPORT-001", No, "a release file is not valid";
     ReleaseMismatch = "FV-REPORT-002", No, "release files do not belong together";

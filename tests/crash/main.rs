@@ -190,6 +190,7 @@ fn approve(federation: &Federation) -> Result<(), shared::fault::Fault> {
     let decision = Verb::Approve {
         job: preview["job"]["digest"].as_str().unwrap().parse().unwrap(),
         seen: preview["digest"].as_str().unwrap().parse().unwrap(),
+        standing: serde_json::from_value(preview["approval"]["standing"].clone()).unwrap(),
         note: None,
         signature: None,
     };

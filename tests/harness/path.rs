@@ -38,6 +38,7 @@ pub(crate) fn header(policy: &Policy, site: &str) -> Header {
         policy: policy.stamp(),
         clustered: false,
         software: "fedval-tests 0".to_owned(),
+        known_answer: shared::statistic::known_answer::answer(),
     }
 }
 

@@ -179,6 +179,7 @@ fn a_released_table_is_not_told(mut federation: Federation, kept: Kept) {
     let decision = node::release::Verb::Approve {
         job: preview["job"]["digest"].as_str().unwrap().parse().unwrap(),
         seen: preview["digest"].as_str().unwrap().parse().unwrap(),
+        standing: serde_json::from_value(preview["approval"]["standing"].clone()).unwrap(),
         note: Some("canaryremark".to_owned()),
         signature: None,
     };

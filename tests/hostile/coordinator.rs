@@ -6,6 +6,7 @@
 //! To: nobody.
 
 mod canary;
+mod checkpoints;
 mod early;
 mod jobs;
 
@@ -56,6 +57,10 @@ struct Hostile {
     offers: Mutex<Vec<JobOffer>>,
     protocols: Mutex<BTreeMap<Digest, Vec<u8>>>,
     delivery: Mutex<Delivery>,
+    /// What it says of its record, one after the other; then as an honest one.
+    checkpoints: Mutex<Vec<NodeReply>>,
+    /// Whether it says that it speaks version 2, once it has told all of these.
+    older: Mutex<bool>,
     heard: Mutex<Vec<NodeRequest>>,
 }
 
@@ -103,8 +108,23 @@ impl Handler for Hostile {
                     receipt: receipts.remove(0),
                 },
             },
-            NodeRequest::Hello { .. }
-            | NodeRequest::Renew { .. }
+            NodeRequest::FetchCheckpoint { .. } | NodeRequest::Checkpoint { .. } => {
+                match self.next_lie() {
+                    Some(lie) => lie,
+                    None => self.inner.node(peer, request).await,
+                }
+            }
+            NodeRequest::Hello { .. } => {
+                let reply = self.inner.node(peer, request).await;
+                let told = self.checkpoints.lock().unwrap().is_empty();
+                let older = told && *self.older.lock().unwrap();
+                if older {
+                    checkpoints::in_version_2(reply)
+                } else {
+                    reply
+                }
+            }
+            NodeRequest::Renew { .. }
             | NodeRequest::NextStep { .. }
             | NodeRequest::DeclineStep { .. } => self.inner.node(peer, request).await,
         }
@@ -112,6 +132,11 @@ impl Handler for Hostile {
 }
 
 impl Hostile {
+    fn next_lie(&self) -> Option<NodeReply> {
+        let mut lies = self.checkpoints.lock().unwrap();
+        (!lies.is_empty()).then(|| lies.remove(0))
+    }
+
     fn next_delivery(&self) -> Delivery {
         let mut delivery = self.delivery.lock().unwrap();
         let now = delivery.clone();
@@ -195,6 +220,8 @@ impl Lair {
             offers: Mutex::default(),
             protocols: Mutex::default(),
             delivery: Mutex::new(Delivery::Take),
+            checkpoints: Mutex::default(),
+            older: Mutex::default(),
             heard: Mutex::default(),
         });
         let (stop, stopped) = oneshot::channel();
@@ -361,6 +388,8 @@ fn is_harmless(request: &NodeRequest) -> bool {
         | NodeRequest::FetchProtocol { .. }
         | NodeRequest::NextStep { .. }
         | NodeRequest::DeclineStep { .. }
+        | NodeRequest::FetchCheckpoint { .. }
+        | NodeRequest::Checkpoint { .. }
         | NodeRequest::Decline { .. } => true,
         NodeRequest::Deliver { .. } | NodeRequest::Renew { .. } => false,
     }

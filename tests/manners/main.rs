@@ -9,7 +9,7 @@ mod script;
 
 use std::path::Path;
 
-use program::{Answer, Desk, fedval, node};
+use program::{Answer, Desk, at_terminal, fedval, node};
 use script::{envelope, four_parts};
 
 /// A consortium in its own folder, with an address on loopback.
@@ -299,4 +299,35 @@ fn waiting_interruption_and_silence_have_their_own_codes() {
     assert_eq!(server.interrupt(), Answer::interrupted());
     let alone = node(&desk, &["check", "network"]);
     assert_eq!(alone.code, Some(6), "{alone:?}");
+}
+
+/// A signal would end the program before it has given the terminal back.
+#[test]
+fn ctrl_c_at_a_passphrase_leaves_the_terminal_as_it_was() {
+    let desk = Desk::new();
+    let after = "echo ended $?; stty -a";
+    let keys = ("letters or more: ", &b"copper lan\x03"[..]);
+    let shown = at_terminal(&desk, "approver new --out key", after, keys);
+    assert!(shown.contains("ended 130"), "{shown}");
+    let modes: Vec<&str> = shown.split_whitespace().collect();
+    for mode in ["echo", "icanon", "isig"] {
+        assert!(modes.contains(&mode), "{mode}: {shown}");
+    }
+    assert!(!shown.contains("copper"), "{shown}");
+    assert!(!Path::new(&desk.path("key")).exists());
+}
+
+/// Nobody thinks of a passphrase for a key that cannot be written.
+#[test]
+fn a_key_file_that_exists_is_told_before_a_passphrase_is_asked() {
+    let desk = Desk::new();
+    desk.write("key", "mine");
+    for out in [desk.path("key"), desk.path("nowhere/key")] {
+        let answer = node(&desk, &["approver", "new", "--out", &out]);
+        assert_eq!(answer.code, Some(78), "{answer:?}");
+        four_parts(&answer);
+        assert!(!answer.err.contains("passphrase"), "{answer:?}");
+    }
+    let answer = node(&desk, &["approver", "new", "--out", &desk.path("other")]);
+    assert!(answer.err.contains("passphrase"), "{answer:?}");
 }

@@ -3,7 +3,7 @@
 //! From: cargo, which builds them for these tests.
 //! To: the tests beside this file.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -102,6 +102,38 @@ pub(crate) fn fedval(desk: &Desk, words: &[&str]) -> Answer {
 
 pub(crate) fn node(desk: &Desk, words: &[&str]) -> Answer {
     finish(hospital(desk).args(words))
+}
+
+/// Runs the node's command at a pseudo-terminal, then `after`; once `prompt` is shown, types `keys`.
+pub(crate) fn at_terminal(
+    desk: &Desk,
+    line: &str,
+    after: &str,
+    (prompt, keys): (&str, &[u8]),
+) -> String {
+    let node = env!("CARGO_BIN_EXE_fedval-node-under-test");
+    let inner = format!("{node} {line}; {after}");
+    let mut child = Command::new("script")
+        .args(["-qec", &inner, "/dev/null"])
+        .current_dir(desk.path("."))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut shown = String::new();
+    let mut out = child.stdout.take().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut byte = [0];
+    while !shown.contains(prompt) {
+        assert_eq!(out.read(&mut byte).unwrap(), 1, "no {prompt:?}: {shown}");
+        shown.push(char::from(byte[0]));
+    }
+    stdin.write_all(keys).unwrap();
+    stdin.flush().unwrap();
+    out.read_to_string(&mut shown).unwrap();
+    child.wait().unwrap();
+    shown
 }
 
 /// A process that runs until it is told to stop.

@@ -52,6 +52,7 @@ fn decide_as(federation: &Federation, preview: &Value, person: &str) -> Result<(
     let verb = Verb::Approve {
         job: digest(&preview["job"]["digest"]),
         seen: digest(&preview["digest"]),
+        standing: serde_json::from_value(preview["approval"]["standing"].clone()).unwrap(),
         note: None,
         signature: None,
     };
@@ -115,6 +116,18 @@ fn the_first_release_and_a_mode_that_comes_into_force_ask_for_two_people() {
     assert_eq!(first["approval"]["why"], "first");
     assert_eq!(first["approval"]["standing"], "automatic");
     federation.take_node(SITE).stop();
+    // Whoever was shown no mode brings none into force, nor another one.
+    for shown in [Value::Null, "same-shape".into()] {
+        let mut other = first.clone();
+        other["approval"]["standing"] = shown;
+        let fault = decide_as(&federation, &other, "anna").unwrap_err();
+        assert_eq!(fault.code, Code::NotWaiting);
+        assert!(
+            fault.what.starts_with("automatic would come into force"),
+            "{fault}"
+        );
+    }
+    assert!(approvals(&federation).is_empty());
     decide_as(&federation, &first, "anna").unwrap();
     let half = waiting(&federation, ROUNDS[0]);
     assert_eq!(half["approved_so_far"], serde_json::json!(["anna"]));
@@ -149,6 +162,25 @@ fn the_first_release_and_a_mode_that_comes_into_force_ask_for_two_people() {
     let third = waiting(&federation, ROUNDS[2]);
     assert_eq!(third["approval"]["why"], "standing");
     federation.node(SITE, &["ledger", "verify"]).expect(0);
+
+    // Under the policy that both have seen, but the site's file has named another mode meanwhile.
+    federation.change_site(SITE, |site| site.policy = Some(STANDARD.to_owned()));
+    for mode in [Mode::Manual, Mode::Automatic] {
+        federation.take_node(SITE).stop();
+        federation.change_site(SITE, |site| site.mode = mode);
+        let log = std::fs::read_to_string(federation.path("cleveland.log")).unwrap();
+        let nth = 1 + log.matches("connected").count();
+        federation.start_node(SITE, None);
+        let wait = Duration::from_secs(30);
+        federation.running(SITE).wait_for("connected", nth, wait);
+    }
+    launch(&federation, "heart-disease.r4");
+    let fourth = waiting(&federation, "heart-disease.r4");
+    assert_eq!(fourth["approval"]["why"], "standing");
+    let entries = federation.node(SITE, &["ledger", "list"]).expect(0).data();
+    let mut ended = entries.as_array().unwrap().iter();
+    let ended = ended.find(|entry| entry["event"]["event"] == "mode-ended");
+    assert_eq!(ended.unwrap()["event"]["mode"], "automatic");
 }
 
 #[test]
@@ -188,7 +220,7 @@ fn a_shape_is_the_question_the_policy_and_what_is_shown() {
         path::release(&protocol, cases, policy, "cleveland").unwrap()
     };
     let one = of(&cases("cleveland"), &policy);
-    let own = shape(&one, &protocol).unwrap();
+    let own = shape(&one, &protocol, &[]).unwrap();
     // Other numbers, the same shape.
     let mut moved = one.clone();
     let auc = moved.statistics.iter_mut();
@@ -203,25 +235,36 @@ fn a_shape_is_the_question_the_policy_and_what_is_shown() {
     };
     auc.for_each(|auc| auc.auc = cell(0.5));
     assert_ne!(moved, one);
-    assert_eq!(shape(&moved, &protocol).unwrap(), own);
+    assert_eq!(shape(&moved, &protocol, &[]).unwrap(), own);
     // A public data set's next version.
     let mut next = protocol.clone();
     next.public_dataset.clear();
     assert_ne!(next, protocol);
-    assert_eq!(shape(&one, &next).unwrap(), own);
+    assert_eq!(shape(&one, &next, &[]).unwrap(), own);
     // Another hospital shows other levels; another policy, model, threshold is another shape.
     let other = of(&cases("hungarian"), &policy);
-    assert_ne!(shape(&other, &protocol).unwrap(), own);
+    assert_ne!(shape(&other, &protocol, &[]).unwrap(), own);
     let stricter = STANDARD.replace("max_blocks", "# \nmax_blocks");
     let other = of(&cases("cleveland"), &Policy::parse(&stricter).unwrap());
-    assert_ne!(shape(&other, &protocol).unwrap(), own);
+    assert_ne!(shape(&other, &protocol, &[]).unwrap(), own);
     let mut model = protocol.clone();
     model.model[0].version = "2.0.0".to_owned();
-    assert_ne!(shape(&one, &model).unwrap(), own);
+    assert_ne!(shape(&one, &model, &[]).unwrap(), own);
     let mut fewer = one.clone();
     fewer.statistics.pop();
-    assert_ne!(shape(&fewer, &protocol).unwrap(), own);
+    assert_ne!(shape(&fewer, &protocol, &[]).unwrap(), own);
+    // Steps that the job goes on with.
+    let steps = |max_steps| {
+        let id = "calibration".parse().unwrap();
+        let declared = shared::study::job::Exchange {
+            id,
+            max_steps,
+            statistics: Vec::new(),
+        };
+        shape(&one, &protocol, &[declared]).unwrap()
+    };
+    assert!(steps(8) != own && steps(8) != steps(7));
     let mut newer = one.clone();
     newer.header.software = "fedval-node 99.0.0".to_owned();
-    assert_ne!(shape(&newer, &protocol).unwrap(), own);
+    assert_ne!(shape(&newer, &protocol, &[]).unwrap(), own);
 }

@@ -83,6 +83,7 @@ fn what_the_preview_shows_is_what_is_approved_and_sent() {
         let decision = Verb::Approve {
             job,
             seen,
+            standing: serde_json::from_value(preview["approval"]["standing"].clone()).unwrap(),
             note: None,
             signature: None,
         };

@@ -19,6 +19,7 @@ mod simulate;
 mod steps;
 mod trail;
 mod twice;
+mod witness;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

@@ -10,17 +10,20 @@ use crate::consortium;
 const EXTERNAL: [&str; 3] = ["hungarian", "switzerland", "va"];
 
 fn measure(federation: &Federation, site: &str, study: &str) -> Answer {
+    measure_as(federation, (site, "none.toml"), "open-data", study)
+}
+
+fn measure_as(
+    federation: &Federation,
+    (site, config): (&str, &str),
+    policy: &str,
+    study: &str,
+) -> Answer {
     let home = federation.path(site);
     let mut command = Command::new(harness::programs!().node);
-    command.arg("--config").arg(home.join("none.toml"));
-    command.args([
-        "measure",
-        "--policy",
-        "open-data",
-        "--site",
-        site,
-        "--study",
-    ]);
+    command.current_dir(&home);
+    command.arg("--config").arg(home.join(config));
+    command.args(["measure", "--policy", policy, "--site", site, "--study"]);
     command
         .arg(federation.path(study))
         .arg("--data")
@@ -109,4 +112,52 @@ fn three_files_pool_to_the_numbers_of_the_round() {
         "{}",
         launch.out
     );
+}
+
+/// On a node that takes part in the study: nothing leaves as a file that would not leave as an
+/// answer to a job.
+#[test]
+fn a_file_of_a_study_that_the_node_takes_part_in_is_a_release_like_any_other() {
+    let mut federation = consortium(|_| {});
+    let try_ = |federation: &Federation, policy: &str| {
+        measure_as(federation, ("va", "node.toml"), policy, "study.locked.json")
+    };
+    let refused = |federation: &Federation, policy: &str, code: &str| {
+        let answer = try_(federation, policy).expect(7);
+        assert_eq!(answer.json()["error"]["code"], code, "{}", answer.out);
+        assert!(!federation.path("va.release.json").exists());
+    };
+    // Under the site's own policy only, whoever names a file that asks for less.
+    refused(&federation, "standard", "FV-POL-003");
+    // Of whoever may decide.
+    federation.change_site("va", |site| {
+        site.approvers = vec!["nobody-here".to_owned()];
+    });
+    refused(&federation, "policy.toml", "FV-POL-005");
+    // Not what two people must approve, nor what somebody must sign.
+    federation.change_site("va", |site| {
+        *site = site.clone().standard();
+        site.approvers = Vec::new();
+        site.four_eyes = "first";
+    });
+    refused(&federation, "policy.toml", "FV-POL-008");
+    let key = shared::identity::SigningKey::from_seed(&[3; 32]).public();
+    federation.change_site("va", |site| {
+        site.four_eyes = "never";
+        site.more = format!("[access.keys]\nanna = \"{key}\"\n");
+    });
+    refused(&federation, "policy.toml", "FV-POL-010");
+    federation.change_site("va", |site| site.more = String::new());
+    try_(&federation, "policy.toml").expect(0);
+    std::fs::remove_file(federation.path("va.release.json")).unwrap();
+    // Not after the study was left.
+    let leave = ["leave", "heart-disease", "--reason", "the agreement ended"];
+    federation.node("va", &leave).expect(0);
+    refused(&federation, "policy.toml", "FV-POL-003");
+    let entries = federation.node("va", &["ledger", "list"]).expect(0).data();
+    let entries = entries.as_array().unwrap().iter();
+    let events: Vec<&str> = entries
+        .map(|entry| entry["event"]["event"].as_str().unwrap())
+        .collect();
+    assert_eq!(events, ["measured", "left"]);
 }

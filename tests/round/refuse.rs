@@ -97,6 +97,7 @@ fn a_closed_round_takes_nothing_and_the_site_learns_it() {
     let decision = node::release::Verb::Approve {
         job: preview["job"]["digest"].as_str().unwrap().parse().unwrap(),
         seen: preview["digest"].as_str().unwrap().parse().unwrap(),
+        standing: serde_json::from_value(preview["approval"]["standing"].clone()).unwrap(),
         note: None,
         signature: None,
     };

@@ -4,11 +4,15 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
+use coordinator::link::system_now;
 use harness::{Answer, Federation};
 use node::approval::signature::Statement;
+use node::config::NodeConfig;
 use node::daemon::control::{Request, ask};
 use node::release::Verb;
+use node::store::Store;
 use serde_json::Value;
 use shared::fault::{Code, Fault};
 use shared::identity::{Digest, SigningKey};
@@ -54,6 +58,7 @@ fn approve_signed(
     let decision = Verb::Approve {
         job,
         seen,
+        standing: None,
         note: None,
         signature: Some(Box::new(signature)),
     };
@@ -116,6 +121,58 @@ fn where_keys_are_listed_nothing_leaves_unsigned_and_the_ledger_keeps_the_signat
         let found = bytes.windows(key.len()).any(|part| part == key.as_bytes());
         assert!(!found, "{name} has the approver's key");
     }
+}
+
+/// Whoever can write the node's database can write an approval into it, and cannot sign for an
+/// approver: the bytes stay where they are.
+#[test]
+fn an_approval_that_nobody_signed_is_not_sent_where_keys_are_listed() {
+    let me = node::person::Person::myself().name;
+    let key = SigningKey::from_seed(&[4; 32]).public();
+    let mut federation = consortium(|site| {
+        if site.slug == SITE {
+            *site = site.clone().manual();
+            site.more = format!("[access.keys]\n{me:?} = \"{key}\"\n");
+        }
+    });
+    federation.start();
+    launch(&federation, ROUNDS[0]);
+    let preview = waiting(&federation, ROUNDS[0]);
+    federation.take_node(SITE).stop();
+    {
+        // As the program itself would write it, on a node that lists no keys.
+        let mut config = NodeConfig::load(&federation.path(SITE).join("node.toml")).unwrap();
+        config.access.keys.clear();
+        let store = Store::open(&config.storage.dir).unwrap();
+        let digest = |value: &Value| -> Digest { value.as_str().unwrap().parse().unwrap() };
+        let verb = Verb::Approve {
+            job: digest(&preview["job"]["digest"]),
+            seen: digest(&preview["digest"]),
+            standing: None,
+            note: None,
+            signature: None,
+        };
+        node::release::decide(&store, &config, verb, &me, system_now()).unwrap();
+    }
+    federation.start_node(SITE, None);
+    let node = federation.running(SITE);
+    let said = node.wait_for("held back", 1, Duration::from_secs(30));
+    assert!(said.contains("FV-POL-010"), "{said}");
+    let jobs = federation.node(SITE, &["job", "list"]).expect(0).data();
+    assert_eq!(jobs[0]["state"], "sending");
+    let verified = federation
+        .node(SITE, &["ledger", "verify"])
+        .expect(0)
+        .data();
+    assert_eq!(
+        (&verified["signed"], &verified["unsigned"]),
+        (&0.into(), &1.into())
+    );
+    // It is the missing signature that holds it back.
+    federation.take_node(SITE).stop();
+    federation.change_site(SITE, |site| site.more = String::new());
+    federation.start_node(SITE, None);
+    federation.wait_state(SITE, "delivered");
 }
 
 /// The ledger and its export carry the signature, and whoever has the key can check it.

@@ -190,6 +190,47 @@ fn a_node_and_a_coordinator_killed_between_steps_go_on_with_the_same_bytes() {
     assert!(after.iter().all(|(_, _, delivered)| *delivered));
 }
 
+/// The answer that was ready is not sent, the others hear that there will be none, and what left
+/// before stands.
+#[test]
+fn a_study_that_is_left_in_the_middle_of_an_exchange_ends_it() {
+    let mut federation = stepped(|_| {});
+    federation.start_serve(None);
+    for site in ALL {
+        let kill_at = (site == "va").then_some("node.delivering#3");
+        federation.start_node(site, kill_at);
+    }
+    federation.launch();
+    let ended = federation.take_node("va").wait_end(Duration::from_secs(60));
+    assert!(ended.is_some());
+    let before = answers(&federation, "va");
+    assert_eq!(before.len(), 2, "{before:?}");
+    assert!(before[0].2 && !before[1].2, "{before:?}");
+    let leave = ["leave", "heart-disease", "--reason", "the agreement ended"];
+    federation.node("va", &leave).expect(0);
+    federation.start_node("va", None);
+    let view = federation.wait();
+    let end = view["exchanges"][0]["end"].as_str().unwrap();
+    assert!(end.contains("va did not release its blocks"), "{end}");
+    assert_eq!(answers(&federation, "va"), before, "nothing more was sent");
+    Truth::of(&federation).assert_exactly_once(&ALL);
+    let entries = federation.node("va", &["ledger", "list"]).expect(0).data();
+    let entries = entries.as_array().unwrap().iter();
+    let events: Vec<&Value> = entries.map(|entry| &entry["event"]).collect();
+    let left = events.iter().position(|event| event["event"] == "left");
+    let after: Vec<&str> = events[left.unwrap()..]
+        .iter()
+        .map(|event| event["event"].as_str().unwrap())
+        .collect();
+    assert_eq!(after, ["left", "step-declined"]);
+    federation.close(0);
+    let one = one_stage(&federation.report("report"), "p_a");
+    assert_eq!(one["overall"]["reason"], "not-released");
+    assert_eq!(one["overall"]["site"], "va");
+    federation.node("va", &["ledger", "verify"]).expect(0);
+    federation.fedval(&["ledger", "verify"]).expect(0);
+}
+
 #[test]
 fn a_round_closed_between_steps_keeps_everything_else() {
     let mut federation = stepped(|_| {});
@@ -264,6 +305,7 @@ fn under_an_agreement_two_people_approve_and_the_steps_follow() {
         let verb = Verb::Approve {
             job: preview["job"]["digest"].as_str().unwrap().parse().unwrap(),
             seen: preview["digest"].as_str().unwrap().parse().unwrap(),
+            standing: serde_json::from_value(preview["approval"]["standing"].clone()).unwrap(),
             note: None,
             signature: None,
         };

@@ -116,7 +116,36 @@ fn one_table_under_two_names_is_set_aside_and_told() {
     let pair = vec!["hungarian".to_owned(), "va".to_owned()];
     let status = ("round status".to_owned(), pair.clone());
     assert!(shown(&federation).contains(&status));
+    // Whose numbers they are a person finds out; nobody is kept out by a copy.
+    let accept = |site: &str, reason: &str| {
+        let words = ["round", "accept", federation.round(), "--site", site];
+        federation.fedval(&[&words[..], &["--reason", reason]].concat())
+    };
+    accept("hungarian", " ").expect(2);
+    accept("cleveland", "why not").expect(1);
+    let taken = accept("hungarian", "it is their table").expect(0).data();
+    assert_eq!(taken["documents"].as_array().unwrap().len(), 1);
+    accept("hungarian", "again").expect(1);
+    let view = federation
+        .fedval(&["round", "status", federation.round()])
+        .expect(0)
+        .data();
+    for site in view["sites"].as_array().unwrap() {
+        let copied = site["site"] == "va";
+        assert_eq!(site["outcome"] == "quarantined", copied, "{site}");
+    }
+    let trail = federation.fedval(&["ledger", "list"]).expect(0).data();
+    let trail = trail.as_array().unwrap().iter();
+    let taken: Vec<&Value> = trail
+        .map(|entry| &entry["content"])
+        .filter(|entry| entry["what"] == "release accepted by a person")
+        .collect();
+    assert_eq!(taken.len(), 1);
+    assert_eq!(taken[0]["reason"], "it is their table");
+    assert_eq!(taken[0]["site"], "hungarian");
+    federation.fedval(&["ledger", "verify"]).expect(0);
     federation.close(1);
+    accept("va", "too late").expect(1);
     let report = std::fs::read_to_string(federation.report("report").join("report.html")).unwrap();
     assert!(report.contains("released; set aside, because checks found a contradiction"));
     federation.fedval(&["ledger", "verify"]).expect(0);

@@ -33,6 +33,7 @@ pub(crate) fn approve(federation: &Federation, preview: &Value) -> Result<(), Fa
     let decision = Verb::Approve {
         job: digest(&preview["job"]["digest"]),
         seen: digest(&preview["digest"]),
+        standing: serde_json::from_value(preview["approval"]["standing"].clone()).unwrap(),
         note: None,
         signature: None,
     };

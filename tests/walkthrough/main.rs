@@ -332,6 +332,8 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     walk.typed(&next(&mut bundle, "report verify"), 0);
     let mut keep = lines("run-a-coordinator.md");
     walk.typed(&next(&mut keep, "ledger verify"), 0);
+    let none = walk.typed(&next(&mut keep, "ledger rebaseline"), 1);
+    assert!(none.contains("nothing to re-baseline"), "{none}");
     walk.typed(&next(&mut keep, "storage rotate-key"), 0);
     let shown = walk.typed(&next(&mut keep, "ledger list"), 0);
     for command in ["report build", "report verify"] {
@@ -364,6 +366,17 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     walk.typed(&export, 0);
     assert_exported(&walk.dir.join("ledger-2026"), 1);
     assert!(walk.typed(&export, 78).contains("does not exist yet"));
+    let proof = walk.typed(&next(node, "ledger prove"), 0);
+    assert!(proof.contains("entry 2 with its proof"), "{proof}");
+    let shown = walk.typed(&next(&mut keep, "ledger entry"), 0);
+    assert!(
+        shown.contains("stood in the ledger of hungarian"),
+        "{shown}"
+    );
+    let late = walk.typed(&next(&mut keep, "round accept"), 1);
+    assert!(late.contains("takes nothing more"), "{late}");
+    let taken = walk.typed(&next(node, "ledger rebaseline"), 0);
+    assert!(taken.contains("re-baselined by"), "{taken}");
     // A reason stays at its hospital unless it is asked for.
     let reason = "asked for outside the agreement";
     for (remarks, shown) in [("", false), (" --remarks", true)] {
@@ -379,7 +392,7 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
             assert!(text.contains("not released"), "{file}");
         }
     }
-    for page in [round, node, &mut bundle] {
+    for page in [round, node, &mut bundle, &mut keep] {
         assert!(page.is_empty(), "never typed: {page:?}");
     }
 }

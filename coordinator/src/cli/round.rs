@@ -37,8 +37,23 @@ pub(super) enum Round {
     Watch(Timed),
     /// Wait until every site is done; exit code 3 when the time is up first.
     Wait(Timed),
+    /// Take a release that was set aside because another site sent the same numbers.
+    Accept(Accept),
     /// Take nothing more; names who is missing.
     Close(Named),
+}
+
+/// Take a release that was set aside.
+#[derive(Debug, Args)]
+pub(super) struct Accept {
+    /// The round.
+    round: RoundId,
+    /// The site.
+    #[arg(long)]
+    site: SiteSlug,
+    /// Why, for the audit trail.
+    #[arg(long)]
+    reason: String,
 }
 
 /// Ask every invited site of a locked study.
@@ -137,6 +152,7 @@ impl Round {
             Self::Status(_) => "round status",
             Self::Watch(_) => "round watch",
             Self::Wait(_) => "round wait",
+            Self::Accept(_) => "round accept",
             Self::Close(_) => "round close",
         }
     }
@@ -153,9 +169,30 @@ impl Round {
             Self::Status(named) => status(&desk, &named.round),
             Self::Watch(timed) => watch(&desk, timed, manners),
             Self::Wait(timed) => wait(&desk, timed),
+            Self::Accept(wish) => accept(&desk, wish),
             Self::Close(named) => close(&desk, &named.round),
         }
     }
+}
+
+fn accept(desk: &Desk<'_>, wish: &Accept) -> Result<Answer, Fault> {
+    let Accept {
+        round,
+        site,
+        reason,
+    } = wish;
+    if reason.trim().is_empty() {
+        return Err(Fault::new(
+            Code::UsageInvalid,
+            "taking a release that was set aside needs its reason",
+            "the audit trail keeps who took it and why",
+            "say it with --reason \"...\"",
+        ));
+    }
+    let taken = desk.store.accept(round, site, reason, system_now())?;
+    let text = format!("{site} is pooled in {round} again; the audit trail says why");
+    let data = json!({"round": round, "site": site, "documents": taken});
+    Ok(Answer::new(text, &data)?.next(format!("fedval round status {round}")))
 }
 
 impl Launch {

@@ -61,7 +61,15 @@ impl RotateKey {
             "texts": done.texts,
             "dropped": done.dropped,
             "file": file,
+            "wiped": done.wiped,
         });
-        Ok(Answer::new(text, &data)?.next("fedval ledger verify"))
+        let mut answer = Answer::new(text, &data)?.next("fedval ledger verify");
+        if !done.wiped {
+            answer = answer.warn(
+                "another process was reading: texts under the old key are still in fedval.db-wal until \
+                 the server ends; stop it and give the command again where the old key is known",
+            );
+        }
+        Ok(answer)
     }
 }

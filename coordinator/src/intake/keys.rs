@@ -10,7 +10,7 @@ use shared::disclosure::Profile;
 use shared::disclosure::document::ReceivedRelease;
 use shared::statistic::contingency::ContingencyKind;
 use shared::statistic::listing::kind;
-use shared::statistic::{Disclosed, EstimateKey, Statistic};
+use shared::statistic::{Disclosed, EstimateKey, Statistic, known_answer};
 use shared::study::plan;
 use shared::study::{AxisId, EndpointId, ModelId, StudyProtocol, Visibility};
 
@@ -166,6 +166,16 @@ pub(super) fn header(
             "declared",
             "header.software",
             "it does not name a program",
+        ));
+    }
+    if let Some(number) = known_answer::differs(&header.known_answer) {
+        findings.push(Finding::new(
+            "known-answer",
+            "header.known_answer",
+            format!(
+                "{} makes something else of a table whose answer is known: {number}",
+                header.software
+            ),
         ));
     }
     let policy = &header.policy;

@@ -154,6 +154,7 @@ fn delivered_of(
         policy: policy.stamp(),
         clustered,
         software: "fedval-node 0.1.0".into(),
+        known_answer: shared::statistic::known_answer::answer(),
     };
     let released = review(&policy, protocol, exact, (clustered, Axes::BY_RULE)).release(header)?;
     Some(encode(&released).unwrap().bytes().to_vec())
@@ -347,6 +348,33 @@ fn a_changed_number_is_found() {
         share < 0.01,
         "{count} of {total} changes were missed: {missed:#?}"
     );
+}
+
+/// Its numbers may agree with each other all the same.
+#[test]
+fn a_program_that_computes_otherwise_is_set_aside() {
+    let (_, _, bytes) = open_data("va");
+    let valid: Value = serde_json::from_slice(&bytes).unwrap();
+    let found = |change: &dyn Fn(&mut Vec<Value>)| {
+        let mut value = valid.clone();
+        change(value["header"]["known_answer"].as_array_mut().unwrap());
+        let release = ReceivedRelease::deserialize(&value).unwrap();
+        let found = check(&release, &protocol());
+        found
+            .iter()
+            .filter(|one| one.rule == "known-answer")
+            .count()
+    };
+    assert_eq!(found(&|_| {}), 0);
+    let times = |factor: f64| {
+        move |answer: &mut Vec<Value>| {
+            answer[5] = (answer[5].as_f64().unwrap() * factor).into();
+        }
+    };
+    assert_eq!(found(&times(1.0 + 1e-14)), 0);
+    assert_eq!(found(&times(1.0 + 1e-11)), 1);
+    assert_eq!(found(&|answer| drop(answer.pop())), 1);
+    assert_eq!(found(&Vec::clear), 1);
 }
 
 /// A sensitivity analysis agrees with itself and is about more cases than the hospital has.

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 
 use rcgen::{KeyPair, PKCS_ED25519};
@@ -45,6 +45,14 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .create_new(true)
         .mode(0o600)
         .open(beside)?;
+    // Whoever runs the command, root included, leaves the file to whom it belongs: the server must
+    // read it afterwards.
+    if let Ok(before) = fs::metadata(path) {
+        let made = file.metadata()?;
+        if (made.uid(), made.gid()) != (before.uid(), before.gid()) {
+            fchown(&file, Some(before.uid()), Some(before.gid()))?;
+        }
+    }
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(beside, path)?;
@@ -111,5 +119,29 @@ pub fn certificate_from_pem(text: &str) -> Result<Vec<u8>, Fault> {
     match (found.next(), found.next()) {
         (Some(Ok(der)), None) => Ok(der.to_vec()),
         (None | Some(_), _) => Err(unreadable("certificate")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As root the command would else leave the server without its keys.
+    #[test]
+    fn a_file_that_is_replaced_keeps_its_owner_and_stays_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        write_private(&path, b"one").unwrap();
+        let root = rustix::process::getuid().is_root();
+        if root {
+            std::os::unix::fs::chown(&path, Some(12_345), Some(12_346)).unwrap();
+        }
+        let before = fs::metadata(&path).unwrap();
+        write_private(&path, b"two").unwrap();
+        let after = fs::metadata(&path).unwrap();
+        assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
+        assert_eq!(root, after.uid() == 12_345);
+        assert_eq!(after.mode() & 0o777, 0o600);
+        assert_eq!(fs::read(&path).unwrap(), b"two");
     }
 }

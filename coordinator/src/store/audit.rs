@@ -7,10 +7,12 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 use shared::fault::Fault;
-use shared::identity::{Digest, to_canonical};
+use shared::identity::{Digest, Nonce, to_canonical};
 use shared::study::{SiteSlug, Timestamp};
 
 use super::{Store, broken, corrupt};
+use crate::consortium::no_entropy;
+use crate::link::SystemEntropy;
 use crate::person::this_user;
 
 /// One entry's content.
@@ -36,6 +38,9 @@ pub struct AuditEntry {
     /// A digest, serial or word that identifies the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
+    /// Why, where a person had to say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Sites whose results were shown or written out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shown: Vec<String>,
@@ -59,6 +64,7 @@ impl AuditEntry {
             site: None,
             round: None,
             object: None,
+            reason: None,
             shown: Vec::new(),
         }
     }
@@ -84,13 +90,27 @@ impl AuditEntry {
         self
     }
 
+    pub(crate) fn reason(mut self, reason: &str) -> Self {
+        self.reason = Some(reason.to_owned());
+        self
+    }
+
     pub(crate) fn object(mut self, object: &impl ToString) -> Self {
         self.object = Some(object.to_string());
         self
     }
 }
 
-fn chain(seq: i64, prev: &str, body: &str) -> Digest {
+/// An entry as it is stored: with a random part, so that hashes of entries, which nodes see in
+/// proofs, tell nothing to whoever guesses an entry's content.
+#[derive(Serialize)]
+struct Salted<'a> {
+    nonce: Nonce,
+    #[serde(flatten)]
+    entry: &'a AuditEntry,
+}
+
+pub(super) fn chain(seq: i64, prev: &str, body: &str) -> Digest {
     Digest::of_list(&[
         b"fedval.audit/1",
         &seq.to_be_bytes(),
@@ -113,7 +133,8 @@ pub(super) fn append(transaction: &Transaction<'_>, entry: &AuditEntry) -> Resul
         || (1, Digest::of(b"").to_string()),
         |(seq, hash)| (seq + 1, hash),
     );
-    let body = to_canonical(entry).map_err(|_| corrupt("audit entry"))?;
+    let nonce = Nonce::generate(&mut SystemEntropy).map_err(no_entropy)?;
+    let body = to_canonical(&Salted { nonce, entry }).map_err(|_| corrupt("audit entry"))?;
     let body = String::from_utf8(body).map_err(|_| corrupt("audit entry"))?;
     let hash = chain(seq, &prev, &body).to_string();
     transaction

@@ -108,7 +108,8 @@ pub(super) fn sealed(row: &Row<'_>) -> rusqlite::Result<SealedItem> {
             step: row.get("step")?,
             site: parsed(row, "site")?,
             bytes: row.get("bytes")?,
-            fingerprint: parsed(row, "fingerprint")?,
+            // Sealed with the sketch.
+            fingerprint: Digest::of(b""),
             sketch: Sketch::default(),
             received_at: moment(row, "received_at")?,
             status: InboxStatus::parse(&status).ok_or_else(|| unreadable("status"))?,
@@ -126,9 +127,9 @@ impl SealedItem {
 
     /// The same, or why not.
     pub(super) fn try_open(self, vault: &Vault) -> Result<InboxItem, Unopened> {
-        let sketch = self.try_sketch(vault)?;
+        let (fingerprint, sketch) = self.try_sketch(vault)?;
         let mut item = self.item;
-        item.sketch = sketch;
+        (item.fingerprint, item.sketch) = (fingerprint, sketch);
         let [bytes, findings, _] = places(&item);
         let sealed = BASE64.decode(self.findings.as_bytes());
         let sealed = sealed.map_err(|_| Unopened::Altered)?;
@@ -138,16 +139,18 @@ impl SealedItem {
         Ok(item)
     }
 
-    /// Its sketch alone.
-    fn sketch(&self, vault: &Vault) -> Result<Sketch, Fault> {
+    /// What it is compared with others by: the digest of its statistics, and its sketch.
+    fn sketch(&self, vault: &Vault) -> Result<(Digest, Sketch), Fault> {
         let what = format!("the release {} of {}", self.item.release, self.item.site);
         self.try_sketch(vault).map_err(|why| why.into_fault(&what))
     }
 
-    fn try_sketch(&self, vault: &Vault) -> Result<Sketch, Unopened> {
+    fn try_sketch(&self, vault: &Vault) -> Result<(Digest, Sketch), Unopened> {
         let [_, _, at] = places(&self.item);
         let bytes = with(&at, |place| vault.unseal(place, &self.sketch))?;
-        Sketch::from_bytes(&bytes).ok_or(Unopened::Altered)
+        let (fingerprint, sketch) = bytes.split_first_chunk().ok_or(Unopened::Altered)?;
+        let sketch = Sketch::from_bytes(sketch).ok_or(Unopened::Altered)?;
+        Ok((Digest::from_bytes(*fingerprint), sketch))
     }
 
     /// Id and site, for words about a row that does not open.
@@ -298,13 +301,12 @@ fn insert(transaction: &Transaction<'_>, vault: &Vault, item: &InboxItem) -> Res
             "INSERT INTO inbox
              (release, digest, job, site, bytes, fingerprint, received_at, status, findings,
               exchange, step)
-             VALUES (?1, ?2, ?3, ?4, x'', ?5, ?6, ?7, '', ?8, ?9) ON CONFLICT DO NOTHING",
+             VALUES (?1, ?2, ?3, ?4, x'', '', ?5, ?6, '', ?7, ?8) ON CONFLICT DO NOTHING",
             params![
                 item.release.to_string(),
                 item.digest.to_string(),
                 item.job.to_string(),
                 item.site.as_str(),
-                item.fingerprint.to_string(),
                 item.received_at.unix(),
                 item.status.as_str(),
                 item.exchange.as_str(),
@@ -332,8 +334,12 @@ pub(super) fn write(
     let findings = with(&at_findings, |place| {
         vault.seal(transaction, place, &findings)
     })?;
+    // The digest of the statistics is not in the clear: with it, whoever guesses them could see that
+    // the guess is right.
+    let mut compared = item.fingerprint.as_bytes().to_vec();
+    compared.append(&mut item.sketch.to_bytes());
     let sketch = with(&at_sketch, |place| {
-        vault.seal(transaction, place, &item.sketch.to_bytes())
+        vault.seal(transaction, place, &compared)
     })?;
     transaction
         .execute(
@@ -400,20 +406,21 @@ fn conflict(
     insert(transaction, vault, &second)?;
     quarantine_job(
         (transaction, vault),
-        &delivery.job,
-        &delivery.exchange,
+        (&delivery.job, &delivery.exchange),
         &finding,
+        (round, now),
     )?;
     let entry = AuditEntry::new(now, "release conflict").site(&delivery.site);
     append(transaction, &entry.round(round).object(&delivery.digest))
 }
 
-/// Adds `finding` to every release of a job's exchange and sets it aside.
+/// Adds `finding` to every release of a job's exchange and sets it aside; the trail names each that
+/// was accepted until then.
 fn quarantine_job(
     (transaction, vault): (&Transaction<'_>, &Vault),
-    job: &Digest,
-    exchange: &ExchangeId,
+    (job, exchange): (&Digest, &ExchangeId),
     finding: &Finding,
+    (round, now): (&RoundId, Timestamp),
 ) -> Result<(), Fault> {
     let items: Vec<SealedItem> = transaction
         .prepare("SELECT * FROM inbox WHERE job = ?1 AND exchange = ?2")
@@ -426,6 +433,10 @@ fn quarantine_job(
         let mut item = item.open(vault)?;
         if !item.findings.contains(finding) {
             item.findings.push(finding.clone());
+        }
+        if item.status == InboxStatus::Accepted {
+            let entry = AuditEntry::new(now, "release set aside").site(&item.site);
+            append(transaction, &entry.round(round).object(&item.digest))?;
         }
         item.status = InboxStatus::Quarantined;
         write(transaction, vault, &item)?;
@@ -445,7 +456,8 @@ fn with_twins(
     let mut delivery = delivery.clone();
     for (other, in_round) in others(transaction, &delivery, round)? {
         let elsewhere = in_round != *round;
-        let finding = if other.item.fingerprint == delivery.fingerprint {
+        let (fingerprint, sketch) = other.sketch(vault)?;
+        let finding = if fingerprint == delivery.fingerprint {
             let when = if elsewhere {
                 format!(" in round {in_round}")
             } else {
@@ -458,16 +470,15 @@ fn with_twins(
             Some(Finding::new("fingerprint-unique", "statistics", what))
         } else {
             let sites = [&delivery.site, &other.item.site];
-            delivery.sketch.shared_with(&other.sketch(vault)?, sites)
+            delivery.sketch.shared_with(&sketch, sites)
         };
         let Some(finding) = finding else { continue };
         delivery.status = InboxStatus::Quarantined;
         delivery.findings.push(finding.clone());
         if !elsewhere {
             let other = other.item;
-            quarantine_job((transaction, vault), &other.job, &other.exchange, &finding)?;
-            let entry = AuditEntry::new(now, "release set aside").site(&other.site);
-            append(transaction, &entry.round(round).object(&other.digest))?;
+            let job = (&other.job, &other.exchange);
+            quarantine_job((transaction, vault), job, &finding, (round, now))?;
         }
     }
     Ok(delivery)

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_steps.sql"),
     include_str!("migrations/0003_sketch.sql"),
+    include_str!("migrations/0004_checkpoints.sql"),
 ];
 
 /// Brings the file to the newest form.

@@ -8,7 +8,9 @@
 //! From: `roster`, `round`, `dispatch`, `intake`.
 //! To: the same, after any restart.
 
+mod accept;
 mod audit;
+mod checkpoint;
 mod inbox;
 mod migrate;
 mod proof;
@@ -27,6 +29,7 @@ use shared::fault::{Code, Fault};
 use shared::study::Timestamp;
 
 pub use audit::{AuditEntry, AuditFault};
+pub use checkpoint::{Checkpoints, Given, Shown, Sign};
 pub use inbox::{InboxItem, InboxStatus, Stored};
 pub use proof::ProofFault;
 pub use rotate::Rotated;

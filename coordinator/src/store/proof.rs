@@ -13,6 +13,7 @@ use shared::identity::{Digest, PublicKey};
 use shared::study::SiteSlug;
 use shared::wire::{Delivery, LedgerHead, Receipt};
 
+use super::accept::ACCEPTED;
 use super::inbox::{self, SealedItem};
 use super::steps::{self, Kept};
 use super::vault::Unopened;
@@ -166,22 +167,25 @@ impl Store {
             .filter(|row| row.item.status == InboxStatus::Accepted)
             .map(|row| row.item.digest.to_string())
             .collect();
+        // What a person accepted afterwards is no longer set aside.
+        let mut aside = BTreeMap::new();
         for (entry, number) in self.audit()?.into_iter().zip(1_u64..) {
-            let aside = ASIDE.contains(&entry.what.as_str());
-            let Some(digest) = entry
-                .object
-                .filter(|digest| aside && accepted.contains(digest))
-            else {
+            let Some(digest) = entry.object.filter(|digest| accepted.contains(digest)) else {
                 continue;
             };
-            return Ok(Some(ProofFault {
-                what: format!("document {digest}"),
-                why: format!(
-                    "audit entry {number} says that it was set aside, and it is stored as accepted"
-                ),
-            }));
+            if ASIDE.contains(&entry.what.as_str()) {
+                aside.entry(digest).or_insert(number);
+            } else if entry.what == ACCEPTED {
+                aside.remove(&digest);
+            }
         }
-        Ok(None)
+        let first = aside.into_iter().min_by_key(|(_, number)| *number);
+        Ok(first.map(|(digest, number)| ProofFault {
+            what: format!("document {digest}"),
+            why: format!(
+                "audit entry {number} says that it was set aside, and it is stored as accepted"
+            ),
+        }))
     }
 
     /// The first kept step that does not open in its row.

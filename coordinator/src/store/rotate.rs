@@ -3,12 +3,14 @@
 //! From: `fedval storage rotate-key`.
 //! To: the database, the file of keys.
 
+use std::time::Duration;
+
 use rusqlite::{Transaction, params};
 use shared::fault::Fault;
 use shared::study::Timestamp;
 
 use super::audit::{AuditEntry, append};
-use super::{Store, broken, inbox, steps};
+use super::{BUSY, Store, broken, inbox, steps};
 
 /// What a rotation did.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -19,7 +21,12 @@ pub struct Rotated {
     pub texts: usize,
     /// Old keys that were dropped from the file.
     pub dropped: usize,
+    /// Whether what was sealed with the old key is overwritten on the disk by now.
+    pub wiped: bool,
 }
+
+/// How long a rotation waits for others to have read what is in the log.
+const WIPE_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Store {
     /// Makes a new key and seals everything with it. The old keys stay in the file, for backups of
@@ -39,10 +46,7 @@ impl Store {
             )?;
             Ok((name, texts))
         })?;
-        // Pages that held the old texts are overwritten in the file, not in its log alone.
-        self.read(|connection| {
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-        })?;
+        let wiped = self.wipe_log()?;
         let dropped = if forget {
             self.change(|transaction| self.vault.keep_in_use(transaction))?
         } else {
@@ -52,6 +56,19 @@ impl Store {
             key: name.to_string(),
             texts,
             dropped,
+            wiped,
+        })
+    }
+
+    /// Writes every page into the file and empties its log, so that pages that held the old texts
+    /// are overwritten in both; `false` when another process read from the log all the while.
+    fn wipe_log(&self) -> Result<bool, Fault> {
+        self.read(|connection| {
+            connection.busy_timeout(WIPE_PATIENCE)?;
+            let busy: rusqlite::Result<i64> =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+            connection.busy_timeout(BUSY)?;
+            Ok(busy? == 0)
         })
     }
 
@@ -87,3 +104,6 @@ impl Store {
         Ok(texts)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use shared::study::{SiteSlug, SiteState, Timestamp};
 use shared::wire::{LedgerHead, Refusal};
 
 use super::audit::{AuditEntry, append};
-use super::{Store, broken, maybe_moment, moment, parsed, unreadable};
+use super::{Store, broken, checkpoint, maybe_moment, moment, parsed, unreadable};
 
 /// A request that is under way on a connection when its certificate is superseded must not
 /// suspend the site; seconds.
@@ -562,7 +562,7 @@ impl Store {
         self.read(|connection| ledger_head(connection, site))
     }
 
-    /// Forgets the site's ledger head, so that a node that lost its ledger may go on. A person
+    /// Forgets the site's ledger head and no longer holds it to its checkpoints, so that a node that lost its ledger may go on. A person
     /// decides this; the trail keeps it.
     ///
     /// # Errors
@@ -572,6 +572,7 @@ impl Store {
             transaction
                 .execute("DELETE FROM ledger WHERE site = ?1", [site.as_str()])
                 .map_err(|error| broken(&error))?;
+            checkpoint::give_up(transaction, site, now)?;
             let entry = AuditEntry::new(now, "ledger re-baselined");
             append(transaction, &entry.site(site).object(&reason))
         })

@@ -3,7 +3,7 @@
 //! about the same levels.
 //!
 //! It covers the protocol up to the digests of its public data sets, the policy, the program's
-//! version, the exchange, and every statistic with its models, axes, levels and thresholds; of a
+//! version, the exchange, the steps that the job declares to ask for beyond it, and every statistic with its models, axes, levels and thresholds; of a
 //! histogram that there are blocks, since their edges follow the data.
 //!
 //! From: the reviewed release, the protocol.
@@ -14,15 +14,21 @@ use shared::disclosure::ReceivedRelease;
 use shared::fault::Fault;
 use shared::identity::{Digest, to_canonical};
 use shared::study::StudyProtocol;
+use shared::study::job::Exchange;
 
 /// Name and version of what is hashed.
-const SCHEMA: &str = "fedval.release-shape/1";
+const SCHEMA: &str = "fedval.release-shape/2";
 
-/// The digest of a release's shape.
+/// The digest of a release's shape; `declared` are the steps that its job goes on with, which the
+/// same approval covers.
 ///
 /// # Errors
 /// `FV-INT-002` when it cannot be written.
-pub fn shape(release: &ReceivedRelease, protocol: &StudyProtocol) -> Result<Digest, Fault> {
+pub fn shape(
+    release: &ReceivedRelease,
+    protocol: &StudyProtocol,
+    declared: &[Exchange],
+) -> Result<Digest, Fault> {
     let internal = |why: String| Fault::internal(format!("a release's shape: {why}"));
     let mut question = protocol.clone();
     // The next version of a data set asks nothing new.
@@ -38,6 +44,7 @@ pub fn shape(release: &ReceivedRelease, protocol: &StudyProtocol) -> Result<Dige
         "site": header.site,
         "exchange": header.exchange,
         "step": header.step,
+        "declared": declared,
         "policy": header.policy,
         "clustered": header.clustered,
         "software": header.software,

@@ -17,6 +17,7 @@ use crate::approval::key;
 use crate::config::AccessSection;
 use crate::link::SystemEntropy;
 use crate::person::Person;
+use crate::private::may_be_new;
 
 /// The people who approve.
 #[derive(Debug, Subcommand)]
@@ -49,6 +50,7 @@ impl Approver {
     pub(super) fn run(&self, cli: &Cli, output: &Output) -> Outcome {
         match self {
             Self::New { out } => {
+                may_be_new(out).map_err(one)?;
                 let passphrase = chosen().map_err(one)?;
                 let public = key::create(out, &passphrase, &mut SystemEntropy).map_err(one)?;
                 let data = New {

@@ -13,7 +13,6 @@ use serde::Serialize;
 use shared::disclosure::{Item, ReceivedRelease};
 use shared::fault::{Code, Exit, Fault};
 use shared::identity::Digest;
-use shared::study::job::{Exchange, Job as DeclaredJob};
 use shared::study::{SiteState, StudyProtocol, StudySlug};
 
 use super::output::Output;
@@ -146,6 +145,20 @@ impl Job {
     }
 }
 
+/// `fedval-node ledger rebaseline`.
+pub(super) fn rebaseline(cli: &Cli, reason: &str, output: &Output) -> Outcome {
+    let verb = Verb::Rebaseline {
+        reason: reason.to_owned(),
+    };
+    decide(
+        &cli.config()?,
+        verb,
+        "ledger rebaseline",
+        "re-baselined",
+        output,
+    )
+}
+
 /// `fedval-node pause`.
 pub(super) fn pause(cli: &Cli, reason: &str, output: &Output) -> Outcome {
     let verb = Verb::Pause {
@@ -234,7 +247,7 @@ fn show(config: &NodeConfig, name: &str, output: &Output) -> Outcome {
     if let Some(why) = &job.local_why {
         let _ = writeln!(text, "{why}");
     }
-    for exchange in declared(&job) {
+    for exchange in release::declared(&job) {
         let steps = store(config)?
             .steps(job.digest, &exchange.id)
             .map_err(one)?;
@@ -306,7 +319,7 @@ fn read_preview(config: &NodeConfig, job: &StoredJob) -> Result<Waiting, Vec<Fau
         .and_then(|bytes| measure::unverified(&bytes))
         .ok_or_else(|| one(Fault::internal("the job's protocol is not stored")))?;
     let difference = Difference::of(&store, &job.study, stored.digest, &items).map_err(one)?;
-    let further: Vec<Further> = declared(job)
+    let further: Vec<Further> = release::declared(job)
         .into_iter()
         .map(|exchange| Further::of(exchange, &protocol, config))
         .collect();
@@ -396,14 +409,6 @@ impl Waiting {
     }
 }
 
-/// The exchanges of several steps that a job declares. Its signature was checked when it came.
-fn declared(job: &StoredJob) -> Vec<Exchange> {
-    let document: Option<serde_json::Value> = serde_json::from_slice(&job.bytes).ok();
-    let body = document.and_then(|document| document.get("body").cloned());
-    let body: Option<DeclaredJob> = body.and_then(|body| serde_json::from_value(body).ok());
-    body.map_or_else(Vec::new, |body| body.in_steps().cloned().collect())
-}
-
 fn preview(config: &NodeConfig, name: &str, html: Option<&Path>, output: &Output) -> Outcome {
     let job = find(config, name)?;
     let waiting = read_preview(config, &job)?;
@@ -475,6 +480,7 @@ fn approve(
     let verb = Verb::Approve {
         job: job.digest,
         seen,
+        standing: waiting.ask.standing,
         note,
         signature: signature.transpose().map_err(one)?.map(Box::new),
     };

@@ -10,16 +10,19 @@ use clap::Subcommand;
 use serde::Serialize;
 use shared::fault::{Code, Exit, Fault};
 use shared::study::SiteSlug;
-use shared::wire::LedgerHead;
+use shared::wire::{EntryProof, LedgerHead};
 
 use super::output::Output;
-use super::{Cli, Outcome, one};
+use super::{Cli, Outcome, job, one};
 use crate::approval::signature::Signed;
 use crate::approval::{AUTOMATIC, SAME_SHAPE};
-use crate::config::AccessSection;
+use crate::config::{AccessSection, NodeConfig};
 use crate::ledger::export::Export;
-use crate::ledger::{Entry, Event, Masked};
+use crate::ledger::{AND, Entry, Event, Masked};
+use crate::link::IdentityDir;
+use crate::private::write_new;
 use crate::store::Store;
+use crate::witness::{self, Witnessed};
 
 /// The record of what was asked, refused and released.
 #[derive(Debug, Subcommand)]
@@ -31,8 +34,24 @@ pub(super) enum Ledger {
         /// Its number.
         number: u64,
     },
-    /// Hash every entry again and name the first that does not fit.
+    /// Hash every entry again, compare with all that was signed about it, and name the first that
+    /// does not fit.
     Verify,
+    /// Write one entry with the proof that it stood in this ledger when the coordinator saw it; the
+    /// file shows this entry, with its remark, and no other.
+    Prove {
+        /// Its number.
+        number: u64,
+        /// The file; it must not exist yet.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Take the coordinator's record as it is now, although it signed another one before.
+    Rebaseline {
+        /// Why; it stays here.
+        #[arg(long)]
+        reason: String,
+    },
     /// Write the ledger and what was released into a new folder: CSV, HTML, Five Safes RO-Crate.
     Export {
         /// The folder; it must not exist yet.
@@ -58,10 +77,13 @@ struct Verified {
     head: String,
     /// Approvals that carry the signature of every approver.
     signed: usize,
-    /// Approvals by people that carry none.
+    /// Approvals by people of whom at least one has not signed.
     unsigned: usize,
     /// Entries signed with a key that the site's file does not list, or no longer.
     unlisted: Vec<u64>,
+    /// What both sides signed; absent before this node has joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witnessed: Option<Witnessed>,
 }
 
 impl Verified {
@@ -72,6 +94,7 @@ impl Verified {
             signed: 0,
             unsigned: 0,
             unlisted: Vec::new(),
+            witnessed: None,
         };
         for entry in entries {
             let signatures = entry.event.signatures();
@@ -82,10 +105,11 @@ impl Verified {
             if let Event::Approved { approver, .. } = &entry.event
                 && ![AUTOMATIC, SAME_SHAPE].contains(&approver.as_str())
             {
-                let count = if signatures.is_empty() {
-                    &mut found.unsigned
-                } else {
+                let signs = |name: &str| signatures.iter().any(|one| one.approver == name);
+                let count = if approver.split(AND).all(signs) {
                     &mut found.signed
+                } else {
+                    &mut found.unsigned
                 };
                 *count += 1;
             }
@@ -95,9 +119,18 @@ impl Verified {
 
     fn text(&self) -> String {
         let mut text = format!(
-            "{} entries, chain sound, head {}\n{} approvals signed by their approvers, {} not signed\n",
+            "{} entries, chain sound, head {}\n{} approvals signed by all their approvers, {} not\n",
             self.entries, self.head, self.signed, self.unsigned
         );
+        if let Some(found) = &self.witnessed {
+            let _ = writeln!(
+                text,
+                "{} checkpoints signed here and {} receipts fit; the coordinator has signed to have seen \
+                 {} entries\n{} checkpoints of the coordinator's record, each extending the one before, \
+                 the newest of {} entries",
+                found.own, found.receipts, found.seen, found.coordinator, found.trail
+            );
+        }
         for seq in &self.unlisted {
             let _ = writeln!(
                 text,
@@ -114,11 +147,16 @@ impl Ledger {
             Self::List => "ledger list",
             Self::Show { .. } => "ledger show",
             Self::Verify => "ledger verify",
+            Self::Prove { .. } => "ledger prove",
+            Self::Rebaseline { .. } => "ledger rebaseline",
             Self::Export { .. } => "ledger export",
         }
     }
 
     pub(super) fn run(&self, cli: &Cli, output: &Output) -> Outcome {
+        if let Self::Rebaseline { reason } = self {
+            return job::rebaseline(cli, reason, output);
+        }
         let config = cli.config()?;
         let store = Store::open_read_only(&config.storage.dir).map_err(one)?;
         let entries = store.entries().map_err(one)?;
@@ -147,43 +185,84 @@ impl Ledger {
                 store.past().map_err(one)?;
                 store.spent().map_err(one)?;
                 let head = store.head().map_err(one)?;
-                let data = Verified::of(&entries, &head, &config.access);
+                let mut data = Verified::of(&entries, &head, &config.access);
+                let identity = IdentityDir::new(&config.identity.dir);
+                if identity.has_joined() {
+                    let identity = identity.load().map_err(one)?;
+                    let found = witness::verify(&store, &identity, &entries);
+                    data.witnessed = Some(found.map_err(one)?);
+                }
                 let text = data.text();
                 output.result(self.word(), Exit::Done, data, &text, &[])
             }
+            Self::Prove { number, out } => {
+                let (data, text) = prove(&config, &store, *number, out).map_err(one)?;
+                output.result(self.word(), Exit::Done, data, &text, &[])
+            }
+            Self::Rebaseline { .. } => Ok(Exit::Done),
             Self::Export { out, remarks } => {
-                store.past().map_err(one)?;
-                let released = store.released().map_err(one)?;
-                let export = Export {
-                    site: &config.site.slug,
-                    name: &config.site.display_name,
-                    entries: &entries,
-                    head: store.head().map_err(one)?,
-                    released: &released,
-                    remarks: *remarks,
-                };
-                write(out, &export.files().map_err(one)?).map_err(one)?;
-                let data = Exported {
-                    out: out.display().to_string(),
-                    entries: entries.len(),
-                    releases: released.len(),
-                    remarks: *remarks,
-                };
-                let text = format!(
-                    "{}: {} entries and {} releases; {}\n",
-                    data.out,
-                    data.entries,
-                    data.releases,
-                    if *remarks {
-                        "with the remarks of this hospital's staff: keep it here"
-                    } else {
-                        "remarks and reasons are left out"
-                    }
-                );
+                let (data, text) = export(&config, &store, &entries, (out, *remarks))?;
                 output.result(self.word(), Exit::Done, data, &text, &[])
             }
         }
     }
+}
+
+/// Writes the proof of one entry; what there is to say of it.
+fn prove(
+    config: &NodeConfig,
+    store: &Store,
+    number: u64,
+    out: &Path,
+) -> Result<(EntryProof, String), Fault> {
+    let identity = IdentityDir::new(&config.identity.dir).load()?;
+    let proof = witness::prove(store, &identity, number)?;
+    let text = serde_json::to_string_pretty(&proof)
+        .map_err(|fault| Fault::internal(format!("a proof: {fault}")))?;
+    write_new(out, &(text + "\n"))?;
+    let text = format!(
+        "{}: entry {number} with its proof; whoever gets it reads the whole entry\n",
+        out.display()
+    );
+    Ok((proof, text))
+}
+
+/// Writes the folder; what there is to say of it.
+fn export(
+    config: &NodeConfig,
+    store: &Store,
+    entries: &[Entry],
+    (out, remarks): (&Path, bool),
+) -> Result<(Exported, String), Vec<Fault>> {
+    store.past().map_err(one)?;
+    let released = store.released().map_err(one)?;
+    let export = Export {
+        site: &config.site.slug,
+        name: &config.site.display_name,
+        entries,
+        head: store.head().map_err(one)?,
+        released: &released,
+        remarks,
+    };
+    write(out, &export.files().map_err(one)?).map_err(one)?;
+    let data = Exported {
+        out: out.display().to_string(),
+        entries: entries.len(),
+        releases: released.len(),
+        remarks,
+    };
+    let text = format!(
+        "{}: {} entries and {} releases; {}\n",
+        data.out,
+        data.entries,
+        data.releases,
+        if remarks {
+            "with the remarks of this hospital's staff: keep it here"
+        } else {
+            "remarks and reasons are left out"
+        }
+    );
+    Ok((data, text))
 }
 
 /// Writes the files of a folder that did not exist.
@@ -252,8 +331,10 @@ fn line(entry: &Entry) -> String {
             mechanism.as_str()
         ),
         Event::Drawn { digest, .. } => format!("counts with noise {digest}"),
-        Event::Paused { by, reason } => format!("by {by}: {reason}"),
-        Event::Left { by, reason } => format!("by {by}: {reason}"),
+        Event::Paused { by, reason }
+        | Event::Left { by, reason }
+        | Event::Rebaselined { by, reason, .. } => format!("by {by}: {reason}"),
+        Event::ModeEnded { mode } => format!("{} is no longer in force", mode.as_str()),
         Event::Resumed { by } => format!("by {by}"),
         Event::Returned {} => "on the site's list again".to_owned(),
     };

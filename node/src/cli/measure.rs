@@ -28,6 +28,10 @@ use crate::release;
 use crate::spoken::Past;
 use crate::store::Store;
 
+mod enrolled;
+
+use enrolled::Enrolled;
+
 /// Compute what would be sent.
 #[derive(Debug, Args)]
 pub(super) struct Measure {
@@ -55,13 +59,6 @@ pub(super) struct Measure {
 pub(super) struct Study {
     pub(super) protocol: StudyProtocol,
     pub(super) digest: Digest,
-}
-
-/// The node of this machine, if the measurement is its site's.
-struct Enrolled {
-    config: NodeConfig,
-    store: Store,
-    _lock: StateLock,
 }
 
 #[derive(Serialize)]
@@ -97,6 +94,9 @@ impl Measure {
             source.map_argument(text).map_err(one)?;
         }
         let enrolled = self.enrolled(cli)?;
+        if let Some(node) = &enrolled {
+            node.may_measure(&study, &policy).map_err(one)?;
+        }
         let salt = match &enrolled {
             Some(node) => release::salt(&node.store).map_err(one)?,
             None => fresh_salt().map_err(one)?,
@@ -137,8 +137,7 @@ impl Measure {
         };
         let mut measured = measure::run(&question, &source, &means, &policy)?;
         let kept = measured.kept.take();
-        let ledger = enrolled.as_ref().map(|node| &node.store);
-        let finished = self.finish(&study, &policy, &measured, ledger, output);
+        let finished = self.finish(&study, &policy, &measured, enrolled.as_ref(), output);
         // A release that could not be written is asked for again; one that is withheld is not.
         if let (Some(kept), true) = (kept, finished.is_ok() || measured.outcome.is_err()) {
             kept.done();
@@ -151,7 +150,7 @@ impl Measure {
         study: &Study,
         policy: &Policy,
         measured: &Measured,
-        ledger: Option<&Store>,
+        enrolled: Option<&Enrolled>,
         output: &Output,
     ) -> Outcome {
         let heading = format!(
@@ -180,9 +179,10 @@ impl Measure {
                 )));
             }
         };
-        if let Some(store) = ledger {
+        if let Some(node) = enrolled {
+            node.may_write(study, bytes.bytes()).map_err(one)?;
             let told = (bytes, policy.stamp().digest, &measured.spoken);
-            store
+            node.store
                 .record(&study.protocol.slug, study.digest, system_now(), told)
                 .map_err(one)?;
         }

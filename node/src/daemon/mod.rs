@@ -26,6 +26,7 @@ pub mod control;
 mod renewal;
 mod session;
 mod steps;
+mod witness;
 mod work;
 
 /// How long a node that starts waits for a command, such as a decision, that has the state
@@ -182,6 +183,7 @@ pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> Result<(
     let store = Store::open(&dir)?;
     store.entries()?;
     store.take_up_again(&config.access.studies, system_now())?;
+    store.end_modes(config.release.mode, system_now())?;
     waypoint::pass("node.start.opened");
     if config.disclosure.policy.is_none() {
         tracing::warn!("no disclosure policy is configured: no job will run");

@@ -79,6 +79,7 @@ async fn renew(node: &Node, link: &Link, current: &NodeIdentity) -> Result<bool,
         | NodeReply::Protocol(_)
         | NodeReply::Receipt { .. }
         | NodeReply::Step(_)
-        | NodeReply::NoStep { .. } => Err(Ended::Lost(unexpected())),
+        | NodeReply::NoStep { .. }
+        | NodeReply::Checkpoint { .. } => Err(Ended::Lost(unexpected())),
     }
 }

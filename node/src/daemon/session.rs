@@ -12,7 +12,8 @@ use shared::identity::{Address, Digest};
 use shared::study::SiteState;
 use shared::wire::{Delivery, JobOffer, LedgerHead, NodeReply, NodeRequest, Receipt, Refusal};
 
-use super::{Node, renewal, steps};
+use super::{Node, renewal, steps, witness};
+use crate::approval;
 use crate::link::{Backoff, Dialer, Link, LinkFault, SystemEntropy, system_now};
 use crate::measure;
 use crate::outbox;
@@ -54,7 +55,10 @@ pub(super) async fn keep(node: &Node, address: Address) -> Result<(), Fault> {
         }
         tracing::info!("connected");
         let begun = tokio::time::Instant::now();
-        let ended = session(node, &link).await;
+        let ended = match witness::first(node, &link).await {
+            Ok(()) => session(node, &link).await,
+            Err(ended) => ended,
+        };
         node.view().connected = false;
         link.close();
         match ended {
@@ -128,6 +132,7 @@ async fn session(node: &Node, link: &Link) -> Ended {
         ended = send_out(node, link) => ended,
         ended = steps::keep(node, link) => ended,
         ended = renewal::keep(node, link) => ended,
+        ended = witness::keep(node, link) => ended,
     }
 }
 
@@ -204,7 +209,8 @@ async fn take_in_once(node: &Node, link: &Link) -> Result<(), Ended> {
         | NodeReply::Receipt { .. }
         | NodeReply::Certificate(_)
         | NodeReply::Step(_)
-        | NodeReply::NoStep { .. } => Err(Ended::Lost(unexpected())),
+        | NodeReply::NoStep { .. }
+        | NodeReply::Checkpoint { .. } => Err(Ended::Lost(unexpected())),
     }
 }
 
@@ -275,7 +281,8 @@ async fn admit_offered(node: &Node, link: &Link) -> Result<(), Ended> {
                 | NodeReply::Receipt { .. }
                 | NodeReply::Certificate(_)
                 | NodeReply::Step(_)
-                | NodeReply::NoStep { .. } => return Err(Ended::Lost(unexpected())),
+                | NodeReply::NoStep { .. }
+                | NodeReply::Checkpoint { .. } => return Err(Ended::Lost(unexpected())),
             }
         }
         let admitted = node
@@ -328,7 +335,8 @@ async fn send_once(node: &Node, link: &Link) -> Result<(), Ended> {
             | NodeReply::Receipt { .. }
             | NodeReply::Certificate(_)
             | NodeReply::Step(_)
-            | NodeReply::NoStep { .. } => return Err(Ended::Lost(unexpected())),
+            | NodeReply::NoStep { .. }
+            | NodeReply::Checkpoint { .. } => return Err(Ended::Lost(unexpected())),
         }
     }
     steps::tell_ends(node, link).await?;
@@ -366,7 +374,8 @@ async fn send_once(node: &Node, link: &Link) -> Result<(), Ended> {
             | NodeReply::Protocol(_)
             | NodeReply::Certificate(_)
             | NodeReply::Step(_)
-            | NodeReply::NoStep { .. } => return Err(Ended::Lost(unexpected())),
+            | NodeReply::NoStep { .. }
+            | NodeReply::Checkpoint { .. } => return Err(Ended::Lost(unexpected())),
         }
     }
     report_progress(node, link).await
@@ -389,12 +398,32 @@ fn held(node: &Node, row: &OutboxRow) -> Option<Fault> {
         Ok(_) => {}
         Err(fault) => return Some(fault),
     }
+    if let Some(fault) = unsigned(node, row) {
+        return Some(fault);
+    }
     if release.header.policy.profile != Profile::Dua.as_str() {
         return None;
     }
     measure::policy(node.config.disclosure.policy.as_deref())
         .and_then(|policy| measure::in_force(&policy, system_now()))
         .err()
+}
+
+/// What the ledger holds of the approval must be what the site's file asks for, also now.
+fn unsigned(node: &Node, row: &OutboxRow) -> Option<Fault> {
+    let (access, mode) = (&node.config.access, node.config.release.mode);
+    let entries = match node.store.entries() {
+        Ok(entries) => entries,
+        Err(fault) => return Some(fault),
+    };
+    let why = approval::objection(&entries, row.job, access, mode)?;
+    Some(Fault::new(
+        Code::ApprovalNotSigned,
+        format!("approved bytes of job {} are not sent", row.job),
+        why,
+        "if a key was listed or changed since the approval, list the one it was made with; else keep the \
+         state directory and ask your security team",
+    ))
 }
 
 fn undeliverable(node: &Node, row: &OutboxRow, refusal: Refusal) -> Result<(), Ended> {

@@ -262,7 +262,8 @@ async fn ask(
         | NodeReply::Jobs(_)
         | NodeReply::Protocol(_)
         | NodeReply::Receipt { .. }
-        | NodeReply::Certificate(_) => Err(Ended::Lost(unexpected())),
+        | NodeReply::Certificate(_)
+        | NodeReply::Checkpoint { .. } => Err(Ended::Lost(unexpected())),
     }
 }
 
@@ -322,7 +323,8 @@ pub(super) async fn tell_ends(node: &Node, link: &Link) -> Result<(), Ended> {
             | NodeReply::Receipt { .. }
             | NodeReply::Certificate(_)
             | NodeReply::Step(_)
-            | NodeReply::NoStep { .. } => return Err(Ended::Lost(unexpected())),
+            | NodeReply::NoStep { .. }
+            | NodeReply::Checkpoint { .. } => return Err(Ended::Lost(unexpected())),
         }
     }
     Ok(())

@@ -176,6 +176,8 @@ impl Export<'_> {
             | Event::Returned {}
             | Event::Spent { .. }
             | Event::Drawn { .. }
+            | Event::ModeEnded { .. }
+            | Event::Rebaselined { .. }
             | Event::Measured { .. } => false,
         });
         same.find_map(Event::digest)
@@ -285,7 +287,9 @@ impl Export<'_> {
             | Event::Left { .. }
             | Event::Spent { .. }
             | Event::Drawn { .. }
-            | Event::Returned {} => return None,
+            | Event::Returned {}
+            | Event::ModeEnded { .. }
+            | Event::Rebaselined { .. } => return None,
         };
         let known = digest.filter(|digest| self.released.iter().any(|(one, _)| one == *digest));
         let object = known.map_or_else(|| "./".to_owned(), |digest| release_file(*digest));
@@ -370,46 +374,4 @@ fn file_name(path: &str) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use shared::study::Timestamp;
-
-    use super::*;
-
-    fn entry(approver: &str) -> Entry {
-        Entry {
-            schema: crate::ledger::SCHEMA.to_owned(),
-            seq: 1,
-            previous: Digest::of(b""),
-            at: Timestamp::from_unix(1_800_000_000).unwrap(),
-            study: None,
-            protocol: None,
-            round: None,
-            job: None,
-            event: Event::Resumed {
-                by: approver.to_owned(),
-            },
-        }
-    }
-
-    #[test]
-    fn each_approver_is_a_person_of_their_own_and_a_rule_is_none() {
-        let of = |by: &str| {
-            let entry = entry(by);
-            let each: Vec<String> = approvers(&entry).map(person_id).collect();
-            each
-        };
-        assert_eq!(of("anna and ben"), ["#person-anna", "#person-ben"]);
-        assert_eq!(of("uid 7"), ["#person-uid%207"]);
-        assert_ne!(of("a.b"), of("a-b"));
-        for rule in [
-            "policy",
-            "admission",
-            "coordinator",
-            "site",
-            AUTOMATIC,
-            SAME_SHAPE,
-        ] {
-            assert!(of(rule).is_empty(), "{rule}");
-        }
-    }
-}
+mod tests;

@@ -88,7 +88,8 @@ impl Dialer {
             | NodeReply::Receipt { .. }
             | NodeReply::Certificate(_)
             | NodeReply::Step(_)
-            | NodeReply::NoStep { .. } => {
+            | NodeReply::NoStep { .. }
+            | NodeReply::Checkpoint { .. } => {
                 return Err(LinkFault::Misbehaved {
                     why: "the coordinator's answer to the greeting is another message".to_owned(),
                 });

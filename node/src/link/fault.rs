@@ -278,6 +278,12 @@ fn refusal_fault(refusal: Refusal) -> Fault {
             "the state directory was restored from a backup, or replaced",
             "nothing is computed until a person has re-baselined the ledger",
         ),
+        Refusal::LedgerAltered => Fault::new(
+            Code::LedgerBroken,
+            "this node's ledger contradicts what this node signed of it before",
+            "the coordinator keeps a signed checkpoint that the ledger does not extend",
+            "nothing is computed or sent until it is explained: fedval-node ledger verify",
+        ),
         Refusal::VersionUnsupported => Fault::new(
             Code::VersionUnsupported,
             "the coordinator speaks no protocol version that this node speaks",

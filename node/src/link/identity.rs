@@ -104,6 +104,13 @@ impl NodeIdentity {
             .collect()
     }
 
+    /// The key of a certificate that this consortium issued to this site, whatever its dates.
+    pub fn key_of(&self, certificate: &[u8]) -> Option<PublicKey> {
+        let (_, leaf) = X509Certificate::from_der(certificate).ok()?;
+        let (site, _) = name_of(&leaf).filter(|_| is_signed_by(&leaf, &self.ca_key))?;
+        ed25519_of(&leaf).filter(|_| site == self.site)
+    }
+
     /// Puts the parts together and checks that they belong together: the consortium's root
     /// signed the certificate, the certificate names this key and one site, and the consortium
     /// vouches for each signer.
@@ -119,10 +126,7 @@ impl NodeIdentity {
         let leaf = X509Certificate::from_der(&certificate)
             .map_err(|_| "this node's certificate is damaged")?;
         let leaf = leaf.1;
-        let signed_by_ca =
-            ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, ca_key.as_bytes())
-                .verify(leaf.tbs_certificate.as_ref(), &leaf.signature_value.data);
-        if signed_by_ca.is_err() {
+        if !is_signed_by(&leaf, &ca_key) {
             return Err("this node's certificate is not of this consortium");
         }
         if ed25519_of(&leaf) != Some(key.public()) {
@@ -151,6 +155,12 @@ impl NodeIdentity {
             key,
         })
     }
+}
+
+fn is_signed_by(leaf: &X509Certificate<'_>, ca: &PublicKey) -> bool {
+    ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, ca.as_bytes())
+        .verify(leaf.tbs_certificate.as_ref(), &leaf.signature_value.data)
+        .is_ok()
 }
 
 fn ed25519_of(certificate: &X509Certificate<'_>) -> Option<PublicKey> {

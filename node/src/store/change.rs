@@ -7,7 +7,7 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 use shared::disclosure::ReleasedBytes;
 use shared::fault::{Code, Fault};
-use shared::identity::Digest;
+use shared::identity::{Digest, Nonce};
 use shared::study::{RoundId, SiteState, StudySlug, Timestamp};
 use shared::wire::Refusal;
 
@@ -17,6 +17,7 @@ use super::{
 use crate::approval::{self, Endorsement};
 use crate::config::AccessSection;
 use crate::ledger::{self, Approval, Entry, Event};
+use crate::link::SystemEntropy;
 use crate::spoken::Spoken;
 use crate::waypoint;
 
@@ -412,10 +413,13 @@ pub(super) fn append(
     event: Event,
 ) -> Result<(), WriteFault> {
     let head = head(sql)?;
+    let nonce = Nonce::generate(&mut SystemEntropy)
+        .map_err(|_| Fault::internal("the system gave no randomness"))?;
     let entry = Entry {
         schema: ledger::SCHEMA.to_owned(),
         seq: head.entries + 1,
         previous: head.hash,
+        nonce: Some(nonce),
         at: now,
         study: subject.study,
         protocol: subject.protocol,

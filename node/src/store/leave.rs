@@ -14,6 +14,8 @@ use shared::wire::Refusal;
 
 use super::change::{Subject, append, append_for, decline, set_state};
 use super::{JOB_COLUMNS, Store, StoredJob, WriteFault, job_row};
+use crate::approval;
+use crate::config::ReleaseMode;
 use crate::ledger::Event;
 
 /// Who left a study, when and why.
@@ -92,6 +94,17 @@ impl Store {
             }
             Ok(())
         })
+    }
+
+    /// Notes which modes of standing approval end, since the site's file no longer names them.
+    ///
+    /// # Errors
+    /// `FV-LEDGER-001`, `FV-INT-001`.
+    pub fn end_modes(&self, mode: ReleaseMode, now: Timestamp) -> Result<(), Fault> {
+        for (study, mode) in approval::ended_modes(&self.entries()?, mode) {
+            self.write(|sql| append(sql, now, of(&study), Event::ModeEnded { mode }))?;
+        }
+        Ok(())
     }
 
     /// Compares what was left with the site's list when the node starts: off the list it is noted,

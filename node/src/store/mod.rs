@@ -6,6 +6,7 @@
 //! To: `outbox`, `ledger`, `release`.
 
 mod change;
+mod checkpoint;
 mod leave;
 mod masked;
 mod pause;
@@ -27,6 +28,7 @@ use shared::wire::{LedgerHead, Refusal};
 
 pub use change::{Change, Eyes};
 use change::{Subject, append, apply};
+pub use checkpoint::{CheckpointKind, StoredCheckpoint};
 pub use leave::Left;
 pub use masked::KeptPart;
 pub use pause::Pause;
@@ -46,6 +48,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0005_endorsed.sql"),
     include_str!("0006_masked.sql"),
     include_str!("0007_privacy.sql"),
+    include_str!("0008_checkpoints.sql"),
 ];
 /// Marks the file as ours: "FVND".
 const APPLICATION_ID: i64 = 0x4656_4e44;
@@ -498,7 +501,9 @@ impl Store {
                     | Event::Left { .. }
                     | Event::Spent { .. }
                     | Event::Drawn { .. }
-                    | Event::Returned {} => None,
+                    | Event::Returned {}
+                    | Event::ModeEnded { .. }
+                    | Event::Rebaselined { .. } => None,
                 });
                 let bytes = approved
                     .and_then(|digest| ReleasedBytes::reload(bytes, digest).ok())

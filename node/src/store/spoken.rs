@@ -53,7 +53,9 @@ impl Store {
             | Event::Left { .. }
             | Event::Returned {}
             | Event::Spent { .. }
-            | Event::Drawn { .. } => None,
+            | Event::Drawn { .. }
+            | Event::ModeEnded { .. }
+            | Event::Rebaselined { .. } => None,
         });
         let tags = numbers.tags();
         let mut of: BTreeMap<Digest, Vec<PastGroup>> = BTreeMap::new();

@@ -50,6 +50,10 @@ pub struct Header {
     pub clustered: bool,
     /// Name and version of the program.
     pub software: String,
+    /// What it makes of the table whose answer is known ([`known_answer`](crate::statistic::known_answer)); none
+    /// in releases of versions that had no such table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known_answer: Vec<f64>,
 }
 
 /// The policy that was applied to a release.

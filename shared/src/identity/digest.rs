@@ -35,7 +35,8 @@ impl Digest {
         Self::finish(context)
     }
 
-    fn of_parts(parts: &[&[u8]]) -> Self {
+    /// The digest of the parts' bytes one after the other.
+    pub(super) fn of_parts(parts: &[&[u8]]) -> Self {
         let mut context = ring::digest::Context::new(&ring::digest::SHA256);
         for part in parts {
             context.update(part);

@@ -69,7 +69,7 @@ impl From<CanonicalError> for DocumentFault {
 pub enum KeyPurpose {
     /// Locked protocols and jobs.
     StudySigning,
-    /// Receipts for releases that the coordinator has stored.
+    /// Receipts for releases that the coordinator has stored, and checkpoints of its audit trail.
     Receipt,
 }
 

@@ -7,6 +7,7 @@ mod address;
 mod canonical;
 mod digest;
 mod document;
+mod merkle;
 mod signing;
 mod succession;
 mod token;
@@ -19,8 +20,10 @@ pub use document::{
     CLOCK_SKEW_SECONDS, CONSORTIUM_NAME_MAX, DocumentFault, KEY_CERTIFICATE_SCHEMA, KeyCertificate,
     KeyPurpose, KeyStatement, Signed,
 };
+pub use merkle::{Departure, PROOF_MAX, Tree, TreeHead};
 pub use signing::{
-    CountingEntropy, Entropy, InvalidKeyText, NoEntropy, PublicKey, Serial, Signature, SigningKey,
+    CountingEntropy, Entropy, InvalidKeyText, NoEntropy, Nonce, PublicKey, Serial, Signature,
+    SigningKey,
 };
 pub use succession::{SUCCESSIONS_MAX, Succession, succeeds};
 pub use token::{InvitationSecret, JoinToken, SECRET_BYTES, TokenFault};

@@ -148,6 +148,26 @@ hex_text!(
 pub struct Serial([u8; 16]);
 hex_text!(Serial, 16, "", "32 lower-case hex digits");
 
+/// A random part of what is hashed, so that its hash tells nothing of the rest: 16 bytes, written as
+/// 32 hex digits.
+#[derive(Clone, Copy, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct Nonce([u8; 16]);
+hex_text!(Nonce, 16, "", "32 lower-case hex digits");
+
+impl Nonce {
+    /// A fresh one.
+    ///
+    /// # Errors
+    /// [`NoEntropy`] when the source fails.
+    pub fn generate(entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
+        let mut bytes = [0; 16];
+        entropy.fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
 impl Serial {
     /// A fresh serial; its first byte is 1 to 127, so that it is a positive integer of 16 bytes
     /// in DER (RFC 5280, 4.1.2.2).

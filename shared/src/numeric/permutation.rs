@@ -131,6 +131,9 @@ pub enum PermutationFault {
 /// # Errors
 /// [`PermutationFault`].
 pub fn exact_p(outcome: &[bool], score: &[f64]) -> Result<f64, PermutationFault> {
+    if outcome.len() != score.len() || score.iter().any(|score| score.is_nan()) {
+        return Err(PermutationFault::Nothing);
+    }
     let events = outcome.iter().filter(|event| **event).count();
     let smaller = events.min(outcome.len() - events) as u64;
     // The largest rank sum is above the number of cases, so that this is a lower bound of the
@@ -307,6 +310,21 @@ mod tests {
         assert!((exact_p(&OUTCOME, &SCORE).unwrap() - p).abs() < 1e-14);
         let flipped = OUTCOME.map(|y| !y);
         assert!((exact_p(&flipped, &SCORE).unwrap() - p).abs() < 1e-14);
+    }
+
+    /// However many there are: what cannot be ranked is never called too large.
+    #[test]
+    fn a_score_that_is_no_number_is_nothing_to_permute() {
+        for cases in [4, 4_000, 400_000] {
+            let outcome: Vec<bool> = (0..cases).map(|case| case % 2 == 0).collect();
+            let mut score = vec![0.5; cases];
+            score[cases - 1] = f64::NAN;
+            assert_eq!(exact_p(&outcome, &score), Err(PermutationFault::Nothing));
+            assert_eq!(
+                exact_p(&outcome, &score[1..]),
+                Err(PermutationFault::Nothing)
+            );
+        }
     }
 
     #[test]

@@ -76,6 +76,7 @@ fn release(protocol: &StudyProtocol, site: &str, text: &str) -> ReceivedRelease 
         policy: policy.stamp(),
         clustered: false,
         software: "fedval-node 0".to_owned(),
+        known_answer: crate::statistic::known_answer::answer(),
     };
     let reviewed = review(&policy, protocol, statistics, (false, Axes::BY_RULE));
     let bytes = reviewed.release(header).unwrap().encode().unwrap();

@@ -27,6 +27,7 @@ pub mod disparity;
 pub mod estimate;
 pub mod flow;
 pub mod histogram;
+pub mod known_answer;
 pub mod lesion;
 mod level_totals;
 pub mod listing;

@@ -44,6 +44,8 @@ pub enum Refusal {
     Busy,
     /// The node's ledger is older than the last receipt; a person must re-baseline it.
     LedgerBehind,
+    /// The node's ledger contradicts what it signed of it before; a person must look.
+    LedgerAltered,
 }
 
 impl Refusal {
@@ -65,6 +67,7 @@ impl Refusal {
         Self::NotAllowed,
         Self::Busy,
         Self::LedgerBehind,
+        Self::LedgerAltered,
     ];
 
     /// The word used in storage and reports.
@@ -86,6 +89,7 @@ impl Refusal {
             Self::NotAllowed => "not allowed",
             Self::Busy => "busy",
             Self::LedgerBehind => "ledger behind",
+            Self::LedgerAltered => "ledger altered",
         }
     }
 

@@ -12,8 +12,10 @@ use serde::de::DeserializeOwned;
 
 use super::frame::{CONTROL_FRAME_MAX, DOCUMENT_FRAME_MAX, FrameFault, Header, Kind, split};
 use super::message::{
-    JoinReply, JoinRequest, NodeReply, NodeRequest, WIRE_VERSION_MIN, WIRE_VERSION_STEPS,
+    JoinReply, JoinRequest, NodeReply, NodeRequest, WIRE_VERSION_CHECKPOINTS, WIRE_VERSION_MIN,
+    WIRE_VERSION_STEPS,
 };
+use crate::identity::{Digest, PROOF_MAX};
 
 /// Most jobs a node names as known in one poll.
 pub const KNOWN_MAX: usize = 64;
@@ -31,6 +33,8 @@ pub const SIGNERS_MAX: usize = 8;
 pub const SIGNER_MAX: usize = 2 * 1024;
 /// Largest document, and largest sum of documents in one reply, bytes of canonical JSON.
 pub const DOCUMENT_MAX: usize = DOCUMENT_FRAME_MAX - CONTROL_FRAME_MAX;
+/// Largest checkpoint, bytes of canonical JSON.
+pub const CHECKPOINT_MAX: usize = 4 * 1024;
 /// Longest wait a node may ask for in a poll, milliseconds.
 pub const WAIT_MAX_MS: u32 = 25_000;
 
@@ -101,6 +105,11 @@ fn bound(holds: bool, field: &'static str) -> Result<(), CodecFault> {
     }
 }
 
+fn bound_checkpoint(document: &[u8], proof: &[Digest]) -> Result<(), CodecFault> {
+    bound(document.len() <= CHECKPOINT_MAX, "checkpoint")?;
+    bound(proof.len() <= PROOF_MAX, "proof")
+}
+
 impl Message for JoinRequest {
     const KINDS: &'static [Kind] = &[Kind::JoinRequest];
 
@@ -158,13 +167,16 @@ impl Message for NodeRequest {
             | Self::Decline { .. }
             | Self::Renew { .. }
             | Self::NextStep { .. }
-            | Self::DeclineStep { .. } => Kind::NodeControl,
+            | Self::DeclineStep { .. }
+            | Self::FetchCheckpoint { .. }
+            | Self::Checkpoint { .. } => Kind::NodeControl,
         }
     }
 
     fn version(&self) -> u16 {
         match self {
             Self::NextStep { .. } | Self::DeclineStep { .. } => WIRE_VERSION_STEPS,
+            Self::FetchCheckpoint { .. } | Self::Checkpoint { .. } => WIRE_VERSION_CHECKPOINTS,
             Self::Hello { .. }
             | Self::Beat { .. }
             | Self::Poll { .. }
@@ -195,6 +207,10 @@ impl Message for NodeRequest {
             Self::Deliver { document, .. } => bound(document.len() <= DOCUMENT_MAX, "document"),
             Self::Renew { csr } => bound(csr.len() <= CERTIFICATE_MAX, "csr"),
             Self::NextStep { wait_ms, .. } => bound(*wait_ms <= WAIT_MAX_MS, "wait_ms"),
+            Self::FetchCheckpoint { held } => bound_checkpoint(held, &[]),
+            Self::Checkpoint {
+                document, proof, ..
+            } => bound_checkpoint(document, proof),
             Self::Beat { .. }
             | Self::FetchProtocol { .. }
             | Self::Progress { .. }
@@ -216,13 +232,15 @@ impl Message for NodeReply {
             | Self::Ack
             | Self::Certificate(_)
             | Self::Refused(_)
-            | Self::NoStep { .. } => Kind::ReplyControl,
+            | Self::NoStep { .. }
+            | Self::Checkpoint { .. } => Kind::ReplyControl,
         }
     }
 
     fn version(&self) -> u16 {
         match self {
             Self::Step(_) | Self::NoStep { .. } => WIRE_VERSION_STEPS,
+            Self::Checkpoint { .. } => WIRE_VERSION_CHECKPOINTS,
             Self::HelloAck { .. }
             | Self::Ack
             | Self::Jobs(_)
@@ -244,6 +262,7 @@ impl Message for NodeReply {
             Self::Receipt { receipt, .. } => bound(receipt.len() <= DOCUMENT_MAX, "receipt"),
             Self::Certificate(der) => bound(der.len() <= CERTIFICATE_MAX, "certificate"),
             Self::Step(document) => bound(document.len() <= DOCUMENT_MAX, "step"),
+            Self::Checkpoint { document, proof } => bound_checkpoint(document, proof),
             Self::HelloAck { .. } | Self::Ack | Self::Refused(_) | Self::NoStep { .. } => Ok(()),
         }
     }

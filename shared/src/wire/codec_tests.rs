@@ -4,7 +4,6 @@
 //! To: `codec`.
 
 use super::*;
-use crate::identity::Digest;
 use crate::study::{SiteState, Timestamp};
 use crate::wire::message::{JobOffer, LedgerHead, Refusal};
 
@@ -91,6 +90,14 @@ fn node_requests() -> Vec<NodeRequest> {
             step: 1,
             refusal: Refusal::NotReleased,
         },
+        NodeRequest::FetchCheckpoint {
+            held: b"{}".to_vec(),
+        },
+        NodeRequest::Checkpoint {
+            document: b"{}".to_vec(),
+            from: 300,
+            proof: vec![Digest::of(b"hash")],
+        },
     ]
 }
 
@@ -115,6 +122,10 @@ fn node_replies() -> Vec<NodeReply> {
         NodeReply::Refused(Refusal::LedgerBehind),
         NodeReply::Step(b"{}".to_vec()),
         NodeReply::NoStep { over: true },
+        NodeReply::Checkpoint {
+            document: b"{}".to_vec(),
+            proof: vec![Digest::of(b"hash")],
+        },
     ]
 }
 
@@ -173,17 +184,24 @@ fn the_bytes_of_every_message_are_fixed() {
 #[test]
 fn a_frame_names_the_first_version_with_its_message() {
     let version = |frame: &[u8]| Header::parse(frame).unwrap().version;
-    let newer = frames().iter().filter(|frame| version(frame) == 2).count();
-    assert_eq!(newer, 4);
+    let of = |number| {
+        frames()
+            .iter()
+            .filter(|frame| version(frame) == number)
+            .count()
+    };
+    assert_eq!((of(2), of(3)), (4, 3));
     assert!(
         frames()
             .iter()
-            .all(|frame| (1..=2).contains(&version(frame)))
+            .all(|frame| (1..=3).contains(&version(frame)))
     );
     for frame in frames() {
-        let mut other = frame.clone();
-        other[5] = 3 - other[5];
-        assert!(!is_message(&other), "one message in two versions");
+        for number in (1..=3).filter(|number| *number != frame[5]) {
+            let mut other = frame.clone();
+            other[5] = number;
+            assert!(!is_message(&other), "one message in two versions");
+        }
     }
 }
 
@@ -317,6 +335,16 @@ fn bounds_hold_in_both_directions() {
     };
     assert!(encode(&renew(CERTIFICATE_MAX)).is_ok());
     refused(renew(CERTIFICATE_MAX + 1), "csr");
+    let checkpoint = |bytes, hashes| NodeRequest::Checkpoint {
+        document: vec![b' '; bytes],
+        from: 0,
+        proof: vec![Digest::of(b""); hashes],
+    };
+    assert!(encode(&checkpoint(CHECKPOINT_MAX, PROOF_MAX)).is_ok());
+    refused(checkpoint(CHECKPOINT_MAX + 1, 0), "checkpoint");
+    refused(checkpoint(0, PROOF_MAX + 1), "proof");
+    let held = vec![b' '; CHECKPOINT_MAX + 1];
+    refused(NodeRequest::FetchCheckpoint { held }, "checkpoint");
 }
 
 #[test]

@@ -243,8 +243,8 @@ mod tests {
     fn other_magic_version_and_kind_are_refused() {
         assert_eq!(Header::parse(b"GET / HTTP/1.1\r\n"), Err(FrameFault::Magic));
         let mut bytes = header(0x11, 0);
-        bytes[5] = 3;
-        assert_eq!(Header::parse(&bytes), Err(FrameFault::Version { got: 3 }));
+        bytes[5] = 4;
+        assert_eq!(Header::parse(&bytes), Err(FrameFault::Version { got: 4 }));
         bytes[5] = 0;
         assert_eq!(Header::parse(&bytes), Err(FrameFault::Version { got: 0 }));
         let known: Vec<_> = Kind::ALL.iter().map(|kind| kind.code()).collect();

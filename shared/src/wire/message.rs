@@ -17,9 +17,11 @@ use crate::study::{ExchangeId, SiteSlug, SiteState, Timestamp};
 /// Oldest wire version this build speaks.
 pub const WIRE_VERSION_MIN: u16 = 1;
 /// Newest wire version this build speaks.
-pub const WIRE_VERSION_MAX: u16 = 2;
+pub const WIRE_VERSION_MAX: u16 = 3;
 /// The first wire version with exchanges of several steps.
 pub const WIRE_VERSION_STEPS: u16 = 2;
+/// The first wire version in which both sides exchange checkpoints of their records.
+pub const WIRE_VERSION_CHECKPOINTS: u16 = 3;
 
 /// Requests of a joining process that has no certificate yet (ALPN `fedval-join/1`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -144,6 +146,21 @@ pub enum NodeRequest {
         /// The reason, from the closed list.
         refusal: Refusal,
     },
+    /// Show me that your audit trail extends what I hold of it. Version 3.
+    FetchCheckpoint {
+        /// The newest checkpoint of it that this node has checked and keeps, canonical JSON; empty
+        /// when it has none.
+        held: Vec<u8>,
+    },
+    /// My ledger now. Version 3.
+    Checkpoint {
+        /// The node's signed checkpoint, canonical JSON.
+        document: Vec<u8>,
+        /// The size from which the proof leads: that of the checkpoint the coordinator keeps.
+        from: u64,
+        /// That the ledger extends its first `from` entries; at most 64 hashes.
+        proof: Vec<Digest>,
+    },
 }
 
 /// Replies to an enrolled node.
@@ -181,6 +198,13 @@ pub enum NodeReply {
     NoStep {
         /// The exchange is over: it will never come.
         over: bool,
+    },
+    /// The audit trail now. Version 3.
+    Checkpoint {
+        /// The coordinator's signed checkpoint, canonical JSON.
+        document: Vec<u8>,
+        /// That the trail extends the one the node keeps; at most 64 hashes.
+        proof: Vec<Digest>,
     },
 }
 

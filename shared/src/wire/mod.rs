@@ -3,12 +3,17 @@
 //! From: `study`, `disclosure` (released bytes).
 //! To: `node::link`, `coordinator::link`.
 
+mod checkpoint;
 pub mod close;
 pub mod codec;
 pub mod frame;
 pub mod message;
 mod receipt;
 
+pub use checkpoint::{
+    AUDIT_SCHEMA, AuditCheckpoint, ENTRY_SCHEMA, EntryFault, EntryProof, LEDGER_SCHEMA,
+    LedgerCheckpoint,
+};
 pub use close::Close;
 pub use codec::{CodecFault, Message};
 pub use message::{JobOffer, JoinReply, JoinRequest, LedgerHead, NodeReply, NodeRequest, Refusal};

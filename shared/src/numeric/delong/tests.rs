@@ -13,15 +13,8 @@ fn brute(outcome: &[bool], score: &[f64]) -> (f64, f64) {
             .collect()
     };
     let (x, y) = (class(true), class(false));
-    let psi = |a: f64, b: f64| {
-        if a > b {
-            1.0
-        } else if a == b {
-            0.5
-        } else {
-            0.0
-        }
-    };
+    let wins = |wins: bool| f64::from(u8::from(wins));
+    let psi = |a: f64, b: f64| 0.5 * (wins(a > b) + wins(a >= b));
     let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
     let variance = |v: &[f64]| {
         let m = mean(v);

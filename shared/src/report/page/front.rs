@@ -333,10 +333,13 @@ fn limits(view: View<'_>) -> Vec<String> {
         out.push(format!("Results at {}.", join(&silent)));
     }
     out.extend(standing_out(view));
-    if !view.study.withheld.is_empty() {
+    // Hospitals without any release are named above; why there is none is not always a policy.
+    let withheld = &view.study.withheld;
+    let items = withheld.iter().filter(|one| one.item.is_some()).count();
+    if items > 0 {
         out.push(format!(
             "{} withheld by the hospitals' policies; they are withheld, not at random (What was withheld).",
-            plural(view.study.withheld.len(), "item was", "items were").replacen(
+            plural(items, "item was", "items were").replacen(
                 "1 item was",
                 "One item was",
                 1
