@@ -50,10 +50,7 @@ pub fn four_external(index: &str) -> StudyProtocol {
 
 /// The eligible cases of one site, read as a node reads them.
 pub fn cases(protocol: &StudyProtocol, site: &str) -> Cases {
-    read(
-        protocol,
-        &folder().join("data").join(format!("{site}.csv")),
-    )
+    read(protocol, &folder().join("data").join(format!("{site}.csv")))
 }
 
 /// The eligible cases of a file whose columns are named as the protocol's fields.

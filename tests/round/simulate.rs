@@ -263,7 +263,9 @@ fn eight_hospitals_show_together_what_each_hides() {
     }
     let tables = |site: &Value| {
         let statistics = site["statistics"].as_array().unwrap().clone();
-        statistics.into_iter().filter(|one| one["statistic"] == "confusion")
+        statistics
+            .into_iter()
+            .filter(|one| one["statistic"] == "confusion")
     };
     let sites = report["study"]["sites"].as_array().unwrap();
     let hidden = sites.iter().flat_map(tables);

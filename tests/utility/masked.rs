@@ -112,11 +112,18 @@ fn table() -> String {
     let curve = pool.curves.iter().find(|one| one.model.as_str() == "ai");
     let curve = curve.unwrap();
 
-    let mut text = String::from(
-        "| | released by hospitals alone | from the masked sum |\n|---|---|---|\n",
+    let mut text =
+        String::from("| | released by hospitals alone | from the masked sum |\n|---|---|---|\n");
+    let _ = writeln!(
+        text,
+        "| 2x2 tables shown, exact in the sum | {} | {} |",
+        alone[0], together[0]
     );
-    let _ = writeln!(text, "| 2x2 tables shown, exact in the sum | {} | {} |", alone[0], together[0]);
-    let _ = writeln!(text, "| rows of subgroup tables shown | {} | {} |", alone[1], together[1]);
+    let _ = writeln!(
+        text,
+        "| rows of subgroup tables shown | {} | {} |",
+        alone[1], together[1]
+    );
     let _ = writeln!(
         text,
         "| blocks of the histogram of events of one score | {} per hospital | {} |",
@@ -134,8 +141,8 @@ fn table() -> String {
 
 #[test]
 fn the_worth_of_masked_sums_is_what_their_page_says() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../docs/reference/statistics/masked-sums.md");
+    let page =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/statistics/masked-sums.md");
     let text = std::fs::read_to_string(&page).unwrap();
     let from = text.find(OPENING).unwrap() + OPENING.len();
     let to = text.find(CLOSING).unwrap();
