@@ -3,10 +3,11 @@
 //! From: `cohort`, the site's policy, the protocol.
 //! To: `release` (preview and approval), `fedval-node measure`.
 
+mod noisy;
+
 use std::path::Path;
 
 use shared::disclosure::masked::admit;
-use shared::disclosure::noise::{Counted, NoisePlan};
 use shared::disclosure::{
     Axes, Decision, Header, Item, Policy, PolicyStamp, ReleasedBytes, Reviewed, review,
 };
@@ -20,7 +21,7 @@ use shared::study::step::Step;
 use shared::study::{ExchangeId, RoundId, SiteSlug, StudyProtocol, Timestamp, job};
 
 use crate::cohort::{self, Finding, Kept, Means, TableSource};
-use crate::noise::{self, Purse, Wish};
+use crate::noise::Purse;
 use crate::spoken::{NO_LEVEL, Past, Spoken};
 
 /// Name and version of this program, as releases state it.
@@ -133,7 +134,7 @@ pub fn run(
     let protocol = question.protocol;
     let policy = policy.clone().tightened(protocol.disclosure.min_cell);
     if let Some(plan) = policy.noise() {
-        return with_noise(question, source, means, (&policy, plan));
+        return noisy::run(question, source, means, (&policy, plan));
     }
     let (mut loaded, clustered) = load(question, source, means, &policy)?;
     loaded.cases.earlier = question.past.within(&loaded.people);
@@ -208,70 +209,6 @@ fn outcome(
                 ))]
             })?)
         }
-    })
-}
-
-/// Measures under differential privacy (D20): the score histograms with noise, and nothing else.
-/// Groups of earlier releases are not compared, since noise stands between these counts and any
-/// group; nor does this release speak about groups.
-fn with_noise(
-    question: &Question<'_>,
-    source: &TableSource,
-    means: &Means<'_>,
-    (policy, plan): (&Policy, &NoisePlan),
-) -> Result<Measured, Vec<Fault>> {
-    let protocol = question.protocol;
-    let purse = question.purse.ok_or_else(|| vec![noise::unkept()])?;
-    let (mut loaded, _) = load(question, source, means, policy)?;
-    let counted = Some(())
-        .filter(|()| question.kinds.contains(&StatisticKind::Histogram))
-        .and_then(|()| Counted::measure(protocol, &loaded.cases, plan));
-    let wish = Wish {
-        protocol,
-        digest: question.digest,
-        job: question.job.clone(),
-        table: (loaded.fingerprint, source),
-        people: &loaded.people,
-        plan,
-    };
-    let noisy = match counted {
-        None => Err("rule D20: differential privacy covers nothing of what is asked".to_owned()),
-        Some(counted) => match noise::answer(purse, &wish, counted) {
-            Ok(noisy) => Ok(noisy),
-            Err(fault) if fault.code == Code::PrivacySpent => Err(fault.to_string()),
-            Err(fault) => return Err(vec![fault]),
-        },
-    };
-    let spent = purse.store.spent().map_err(|fault| vec![fault])?;
-    let (what, why) = (
-        "privacy budget",
-        format!(
-            "rule D20: of epsilon {}, {} is spent on the patient with the most",
-            plan.epsilon_budget, spent.most
-        ),
-    );
-    loaded.findings.push(Finding::table(what, 0, why));
-    let (items, outcome) = match noisy {
-        Err(why) => (Vec::new(), Err(why)),
-        Ok(noisy) => {
-            let mut reviewed = Reviewed::of_noise(policy, protocol, noisy);
-            let items = std::mem::take(&mut reviewed.items);
-            let clustered = plan.rows_per_patient > 1;
-            let header = header(question, policy.stamp(), clustered, loaded.fingerprint)?;
-            (items, outcome(reviewed, header)?)
-        }
-    };
-    Ok(Measured {
-        findings: loaded.findings,
-        items,
-        outcome,
-        spoken: Spoken {
-            people: loaded.people,
-            groups: Vec::new(),
-            after: None,
-        },
-        needs_person: false,
-        kept: loaded.kept,
     })
 }
 

@@ -84,7 +84,18 @@ fn every_answer_is_one_envelope() {
     desk.write("bad.toml", "[study]\n");
     let bad = desk.path("bad.toml");
     let planned = plan("0.05");
-    let cases: [(&[&str], &str, i32); 16] = [
+    let noise = [
+        "study",
+        "noise",
+        study,
+        "--patients",
+        "900",
+        "--prevalence",
+        "0.2",
+        "--auc",
+        "0.8",
+    ];
+    let cases: [(&[&str], &str, i32); 18] = [
         (&["check"], "check", 0),
         (&["site", "list"], "site list", 0),
         (&["site", "invite", "va"], "site invite", 0),
@@ -99,6 +110,12 @@ fn every_answer_is_one_envelope() {
         (&["study", "check", &bad], "study check", 1),
         (&planned, "study power", 0),
         (&["study", "power", "--auc", "0.8"], "study power", 2),
+        (&noise, "study noise", 0),
+        (
+            &["study", "noise", study, "--epsilon", "2"],
+            "study noise",
+            2,
+        ),
         (&["study", "check", "/no/such/file"], "study check", 78),
         (&["round", "list"], "round list", 0),
         (&["round", "status", "nothing.r1"], "round status", 1),

@@ -29,6 +29,7 @@ fn the_grammar_is_sound_and_every_verb_parses() {
         "fedval study lock s.toml --signoff a=b --signoff c=d --out l.json",
         "fedval study show l.json",
         "fedval study power s.toml --auc 0.8 --spread 0.03 --drop 0.05 --miss 0.1",
+        "fedval study noise s.toml --epsilon 0.5 --mechanism discrete-gaussian --delta 0.000001",
         "fedval serve --listen 127.0.0.1:0",
         "fedval round launch l.json --round r.1 --without a --without b --dry-run",
         "fedval ledger list --shown --round r.1",
