@@ -31,22 +31,28 @@ pub(crate) fn group(cells: &TextColumn, markers: &Markers) -> Groups {
         similar: Examples::default(),
         strange: Examples::default(),
     };
-    let mut firsts = Firsts::new(cells.rows());
+    let mut hashes = Vec::with_capacity(cells.rows());
     for (row, cell) in cells.cells().enumerate() {
+        hashes.push(hash(&cell));
         if markers.contain(cell.trim()) {
             groups.empty.add(row, &cell);
         } else if cell.starts_with(['=', '@']) || has_control(&cell) {
             groups.strange.add(row, &cell);
         }
-        let number = u32::try_from(row).unwrap_or(u32::MAX);
-        let index = match firsts.find(cells, &cell, number) {
+    }
+    // In a loop of its own, so that the look-ups of several rows run side by side.
+    let mut firsts = Firsts::new(cells.rows());
+    groups.index.reserve_exact(cells.rows());
+    for (row, hash) in (0_u32..).zip(hashes) {
+        let index = match firsts.find(cells, hash, row) {
             None => {
                 groups.count += 1;
                 groups.count - 1
             }
             Some(first) => {
+                let cell = cells.cell(row as usize);
                 if cells.cell(first) != cell {
-                    groups.similar.add(row, &cell);
+                    groups.similar.add(row as usize, &cell);
                 }
                 groups.index[first]
             }
@@ -79,9 +85,9 @@ impl Firsts {
         }
     }
 
-    /// The first row with the key of `cell`, which stands in `row`; none where this is the first.
-    fn find(&mut self, cells: &TextColumn, cell: &str, row: u32) -> Option<usize> {
-        let hash = hash(cell);
+    /// The first row with the key of the cell in `row`, whose hash is given; none where this is the
+    /// first.
+    fn find(&mut self, cells: &TextColumn, hash: u64, row: u32) -> Option<usize> {
         let upper = u32::try_from(hash >> 32).unwrap_or_default();
         let mut at = hash;
         loop {
@@ -93,8 +99,8 @@ impl Firsts {
             }
             let (known, first) = self.slot[place];
             if known == upper {
-                let other = cells.cell(first as usize);
-                if other == cell || alike(&other, cell) {
+                let (cell, other) = (cells.cell(row as usize), cells.cell(first as usize));
+                if other == cell || alike(&other, &cell) {
                     return Some(first as usize);
                 }
             }

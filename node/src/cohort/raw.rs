@@ -44,6 +44,8 @@ struct Few {
     code: Vec<u16>,
     /// Places of the texts, each at its hash or where there is room behind.
     slot: Vec<u16>,
+    /// Places of the texts of one byte.
+    single: Vec<u16>,
 }
 
 /// Texts end to end in one buffer.
@@ -70,11 +72,24 @@ impl Few {
             text: Vec::new(),
             code: Vec::new(),
             slot: vec![FREE; SLOTS],
+            single: vec![FREE; 256],
         }
     }
 
     /// Adds a cell; false where its text would be one too many.
     fn push(&mut self, cell: &str) -> bool {
+        let known = match cell.as_bytes() {
+            [byte] => self.single[usize::from(*byte)],
+            _ => FREE,
+        };
+        if known == FREE {
+            return self.push_any(cell);
+        }
+        self.code.push(known);
+        true
+    }
+
+    fn push_any(&mut self, cell: &str) -> bool {
         const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
         let bytes = cell.bytes().take(16);
         let hash = bytes.fold(cell.len() as u64, |hash, byte| {
@@ -97,6 +112,9 @@ impl Few {
         }
         let code = u16::try_from(self.text.len()).unwrap_or(FREE);
         self.slot[at] = code;
+        if let [byte] = cell.as_bytes() {
+            self.single[usize::from(*byte)] = code;
+        }
         self.text.push(cell.to_owned());
         self.code.push(code);
         true

@@ -210,6 +210,8 @@ fn transformed(value: f64, transform: Option<Transform>) -> f64 {
 /// Cells that mean "no value".
 pub(crate) struct Markers {
     text: Vec<String>,
+    /// Bytes of the longest.
+    longest: usize,
     /// Those that are the texts of numbers.
     number: Vec<f64>,
 }
@@ -226,6 +228,7 @@ impl Markers {
         };
         Self {
             text: missing.to_vec(),
+            longest: missing.iter().map(String::len).max().unwrap_or(0),
             number: missing.iter().filter_map(number).collect(),
         }
     }
@@ -238,11 +241,8 @@ impl Markers {
 
     /// Whether the trimmed `cell` means "no value"; letter case does not matter.
     pub(crate) fn contain(&self, cell: &str) -> bool {
-        cell.is_empty()
-            || self
-                .text
-                .iter()
-                .any(|marker| marker.eq_ignore_ascii_case(cell))
+        let is_marker = |marker: &String| marker.eq_ignore_ascii_case(cell);
+        cell.is_empty() || (cell.len() <= self.longest && self.text.iter().any(is_marker))
     }
 }
 
@@ -264,17 +264,15 @@ fn binary(cell: &str, markers: &Markers) -> Result<Option<f64>, Problem> {
 
 /// A finite decimal number; `-0` is 0.
 pub(crate) fn number(cell: &str) -> Result<f64, Problem> {
-    // `f64::from_str` also reads `inf` and `nan`; only digits, sign, point and exponent may pass.
-    let plain =
-        |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
-    if !cell.bytes().all(plain) {
-        return Err(explain(cell));
-    }
     let value: f64 = cell.parse().map_err(|_| explain(cell))?;
     if value.is_finite() {
-        Ok(value + 0.0)
-    } else {
+        return Ok(value + 0.0);
+    }
+    // `f64::from_str` also reads `inf` and `nan`, the only numbers without a digit.
+    if cell.bytes().any(|byte| byte.is_ascii_digit()) {
         Err(Problem::Overflow)
+    } else {
+        Err(explain(cell))
     }
 }
 

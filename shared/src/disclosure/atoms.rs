@@ -34,30 +34,38 @@ pub fn exposures(groups: &[&PatientSet], tolerated: &[&[&PatientSet]], k: u64) -
         return None;
     }
     atoms.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let span = |wanted: &dyn Fn(&PatientSet) -> bool| {
-        let mut rows = vec![vec![0_u64; atoms.len()]; groups.len()];
-        for (column, (groups, _)) in atoms.iter().enumerate() {
-            for group in groups {
-                rows[*group as usize][column] = 1;
+    let large = atoms.iter().take_while(|(_, patients)| *patients >= k);
+    let large = large.count();
+    // The row of a group that is two others together lies in the span of theirs.
+    let span = |wanted: &BTreeSet<&PatientSet>| {
+        let wanted: BTreeSet<&PatientSet> = dividing(wanted).into_iter().collect();
+        let mut rows: Vec<Vec<u64>> = Vec::with_capacity(wanted.len());
+        let mut row_of = vec![None; groups.len()];
+        for (row_of, group) in row_of.iter_mut().zip(&groups) {
+            if wanted.contains(group) {
+                *row_of = Some(rows.len());
+                rows.push(vec![0; atoms.len()]);
             }
         }
-        let mut chosen = groups.iter().map(|group| wanted(group));
-        rows.retain(|_| chosen.next() == Some(true));
-        reduce(&mut rows);
+        for (column, (groups, _)) in atoms.iter().enumerate() {
+            let rows_of = groups.iter().filter_map(|group| row_of[*group as usize]);
+            rows_of.for_each(|row| rows[row][column] = 1);
+        }
+        reduce(&mut rows, large);
         rows
     };
     let about = |row: &Vec<u64>| -> u64 {
         let each = row.iter().zip(&atoms).filter(|(value, _)| **value != 0);
         each.map(|(_, atom)| atom.1).sum()
     };
-    let mut few = span(&|_| true);
+    let mut few = span(&groups);
     few.retain(|row| (1..k).contains(&about(row)));
     for part in tolerated {
         if few.is_empty() {
             break;
         }
         let part: BTreeSet<&PatientSet> = part.iter().copied().collect();
-        let known = span(&|group| part.contains(group));
+        let known = span(&part);
         few.retain(|row| !lies_in(&known, row));
     }
     Some(few.iter().map(about).collect())
@@ -220,12 +228,17 @@ fn subtract(left: &mut [u64], right: &[u64], factor: u64) {
     }
 }
 
-/// Brings the rows into reduced echelon form: then a unit vector lies in their span exactly when
-/// it is one of them.
-fn reduce(rows: &mut [Vec<u64>]) {
+/// Brings the rows into echelon form, and those that start after the first `large` columns into
+/// reduced echelon form: then a unit vector of a later column lies in the span of all exactly when it
+/// is one of them. A row that starts in one of the first says something about many patients, and
+/// its other values do not matter.
+fn reduce(rows: &mut [Vec<u64>], large: usize) {
     let columns = rows.first().map_or(0, Vec::len);
-    let mut done = 0;
+    let (mut done, mut first_small) = (0, 0);
     for column in 0..columns {
+        if column <= large {
+            first_small = done;
+        }
         let Some(found) = (done..rows.len()).find(|row| rows[*row][column] != 0) else {
             continue;
         };
@@ -238,7 +251,7 @@ fn reduce(rows: &mut [Vec<u64>]) {
         let Some((pivot, after)) = rest.split_first_mut() else {
             return;
         };
-        for row in before.iter_mut().chain(after) {
+        for row in before.iter_mut().skip(first_small).chain(after) {
             let factor = row[column];
             if factor != 0 {
                 subtract(&mut row[column..], &pivot[column..], factor);

@@ -78,21 +78,21 @@ impl<'a> AnalysisSet<'a> {
         let id = protocol.endpoint.get(endpoint)?.id.clone();
         let models = 0..cases.score.len();
         let complete = |row: &usize| models.clone().all(|model| score(model, *row).is_some());
-        let row: Vec<usize> = (0..cases.patient.len())
-            .filter(|row| outcome(*row).is_some())
-            .filter(complete)
-            .collect();
-        let score = models
-            .clone()
-            .map(|model| row.iter().filter_map(|row| score(model, *row)).collect())
-            .collect();
+        let rows = 0..cases.patient.len();
+        let mut row: Vec<usize> = Vec::with_capacity(rows.len());
+        row.extend(rows.filter(|row| outcome(*row).is_some()).filter(complete));
+        // Each of these has them all.
+        let predicted = |model, row: &usize| score(model, *row).unwrap_or_default();
+        let score = models.clone();
+        let score = score.map(|model| row.iter().map(|row| predicted(model, row)).collect());
+        let score = score.collect();
         let patient: Vec<u32> = row.iter().map(|row| cases.patient[*row]).collect();
         let all = count(&patient, cases.patients, |_| true);
         Some(Self {
             protocol,
             endpoint: id,
             patient,
-            outcome: row.iter().filter_map(|row| outcome(*row)).collect(),
+            outcome: row.iter().map(|row| outcome(*row) == Some(true)).collect(),
             score,
             level: cases
                 .level

@@ -10,6 +10,8 @@
 //! From: `cases`.
 //! To: report page "discrimination".
 
+use std::cell::OnceCell;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +62,8 @@ pub(crate) struct Areas {
     pub(crate) comparison: Option<Comparison>,
     /// By model: the people behind its difference from the models that come before it.
     alike: Vec<Basis>,
+    /// By model: the people behind its area.
+    basis: Vec<OnceCell<Basis>>,
 }
 
 impl Areas {
@@ -68,13 +72,26 @@ impl Areas {
         let scores: Vec<&[f64]> = set.score.iter().map(Vec::as_slice).collect();
         let comparison = Comparison::of(&set.outcome, &scores, &set.patient).ok();
         let alike = alike(set, comparison.as_ref());
-        Self { comparison, alike }
+        Self {
+            comparison,
+            alike,
+            basis: set.score.iter().map(|_| OnceCell::new()).collect(),
+        }
     }
 
     /// What the gate must know of a number about the model with index `model` beside the
     /// numbers about other models.
     pub(crate) fn beside(&self, model: usize) -> Basis {
         self.alike.get(model).copied().unwrap_or(Basis::of(0))
+    }
+
+    /// The people behind the area of the model with index `model` in the same `set`; `None` where
+    /// there are no areas.
+    pub(crate) fn basis(&self, set: &AnalysisSet<'_>, model: usize) -> Option<Basis> {
+        let comparison = self.comparison.as_ref()?;
+        let placements = comparison.placements.get(model)?;
+        let of = || area_basis(&set.patient, comparison.area(model).sizes, placements);
+        Some(*self.basis.get(model)?.get_or_init(of))
     }
 
     pub(crate) fn method(set: &AnalysisSet<'_>) -> VarianceMethod {
@@ -201,8 +218,7 @@ impl Auc<Exact> {
         let id = set.protocol.model.get(model)?.id.clone();
         let comparison = areas.comparison.as_ref()?;
         let area = comparison.area(model);
-        let basis = area_basis(&set.patient, area.sizes, comparison.placements.get(model)?)
-            .and(areas.beside(model));
+        let basis = areas.basis(set, model)?.and(areas.beside(model));
         let (value, variance) = area_values(&area);
         Some(Self {
             model: id,

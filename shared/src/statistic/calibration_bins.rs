@@ -86,6 +86,13 @@ fn bins(
     sums: &[Bin],
     place: impl Fn(usize) -> usize,
 ) -> Vec<PredictionBin<Exact>> {
+    if !set.clustered() {
+        let one_each = |rows: u64| ExactCount::new(rows, rows);
+        let bins = sums.iter();
+        return bins
+            .map(|bin| prediction_bin(bin, one_each(bin.n), one_each(bin.events)))
+            .collect();
+    }
     let all = set.counts(sums.len(), &place);
     let beyond = sums.len();
     let with = |row: usize| if set.outcome[row] { place(row) } else { beyond };

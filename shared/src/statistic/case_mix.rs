@@ -24,7 +24,6 @@ use super::estimate::{Estimate, EstimateKey, Found};
 use super::metric::Metric;
 use super::sampling::Weights;
 use super::stage::{Basis, Exact, Undefined};
-use crate::numeric::distribution::logit;
 use crate::numeric::dominance::Dominance;
 use crate::numeric::rank::Ascending;
 use crate::numeric::sum::{Neumaier, sum, sum_iter};
@@ -40,7 +39,7 @@ pub(crate) fn measure(
     let everybody = Basis::of(set.patients(|_| true)).and(areas.beside(model));
     let (spread, share) = match Weights::of(set) {
         Ok(weights) => (
-            spread(set, score, weights),
+            spread(set, model, weights),
             concordance(set, order, score, weights),
         ),
         Err(reason) => (
@@ -63,16 +62,12 @@ fn carried(set: &AnalysisSet<'_>, influence: &[f64]) -> Dominance {
     dominance(set.patient.iter().copied().zip(influence.iter().copied()))
 }
 
-fn spread(set: &AnalysisSet<'_>, score: &[f64], weights: Weights) -> (Found, Dominance) {
+fn spread(set: &AnalysisSet<'_>, model: usize, weights: Weights) -> (Found, Dominance) {
     let scale = Metric::PredictorSd.entry().scale;
-    let epsilon = set.protocol.clip_epsilon();
-    let predictor: Vec<f64> = score
-        .iter()
-        .filter_map(|p| logit(p.clamp(epsilon, 1.0 - epsilon)))
-        .collect();
-    if set.len() < 2 || predictor.len() < set.len() {
+    let Some(logits) = set.logits(model).filter(|_| set.len() >= 2) else {
         return (Found::undefined(Undefined::NoCases), Dominance::WHOLE);
-    }
+    };
+    let predictor = &logits.lp;
     let total = sum_iter((0..set.len()).map(|row| weights.of_row(set, row)));
     let mean = weighted(set, weights, |row| predictor[row]) / total;
     let square = |row: usize| (predictor[row] - mean) * (predictor[row] - mean);
@@ -152,26 +147,25 @@ fn concordance(
     weights: Weights,
 ) -> (Found, Dominance) {
     let weight: Vec<f64> = (0..set.len()).map(|row| weights.of_row(set, row)).collect();
-    let pairs = pairs(order, score, &weight);
-    let carry = |values: &[f64]| -> Vec<f64> {
-        values
-            .iter()
-            .zip(&weight)
-            .map(|(value, weight)| value * weight)
-            .collect()
-    };
+    let Pairs {
+        mut numerator,
+        mut denominator,
+    } = pairs(order, score, &weight);
+    for values in [&mut numerator, &mut denominator] {
+        let each = values.iter_mut().zip(&weight);
+        each.for_each(|(value, weight)| *value *= weight);
+    }
+    drop(weight);
     // Each pair stands in the sums of both its cases.
-    let (numerator, denominator) = (carry(&pairs.numerator), carry(&pairs.denominator));
     let total = sum(&denominator) / 2.0;
     if total <= 0.0 {
         return (Found::undefined(Undefined::NoCases), Dominance::WHOLE);
     }
     let value = (sum(&numerator) / 2.0 / total).clamp(0.0, 1.0);
-    let influence: Vec<f64> = numerator
-        .iter()
-        .zip(&denominator)
-        .map(|(up, down)| (up - value * down) / total)
-        .collect();
+    let mut influence = numerator;
+    for (up, down) in influence.iter_mut().zip(&denominator) {
+        *up = (*up - value * down) / total;
+    }
     let share = carried(set, &denominator);
     let slope = value * (1.0 - value);
     if slope <= 0.0 {

@@ -20,7 +20,7 @@
 //! To: report page "discrimination".
 
 use super::analysis_set::AnalysisSet;
-use super::auc::{Areas, area_basis};
+use super::auc::Areas;
 use super::estimate::{Estimate, EstimateKey, Found};
 use super::histogram::bin_of;
 use super::metric::{Metric, Scale};
@@ -46,13 +46,7 @@ pub(crate) fn measure(
     let score = set.score.get(model)?;
     let order = set.ascending(model)?;
     let ranked = Ranked::in_order(order, &set.outcome, score, &set.patient).ok()?;
-    let comparison = areas.comparison.as_ref()?;
-    let basis = area_basis(
-        &set.patient,
-        comparison.sizes,
-        comparison.placements.get(model)?,
-    )
-    .and(areas.beside(model));
+    let basis = areas.basis(set, model)?.and(areas.beside(model));
     let one = Curve {
         set,
         steps: ranked.steps(&ranked.once()),

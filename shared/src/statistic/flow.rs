@@ -64,9 +64,8 @@ pub struct Excluded<S: Stage> {
 }
 
 impl Flow<Exact> {
-    /// The flow of the endpoint with index `endpoint`.
-    pub fn measure(protocol: &StudyProtocol, cases: &Cases, endpoint: usize) -> Option<Self> {
-        let set = AnalysisSet::of(protocol, cases, endpoint)?;
+    /// The flow of the endpoint with index `endpoint`, whose analysis set is `set`.
+    pub fn measure(set: &AnalysisSet<'_>, cases: &Cases, endpoint: usize) -> Self {
         let eligible = |holds: &dyn Fn(usize) -> bool| count(&cases.patient, cases.patients, holds);
         let absent = |holds: &dyn Fn(usize) -> bool| {
             let near = overlap::nearest_earlier(&cases.earlier, &patients_of(cases, holds));
@@ -86,13 +85,13 @@ impl Flow<Exact> {
                     overlap::nearest_earlier(&cases.earlier, &left)
                 });
                 Excluded {
-                    reason: reason_words(protocol, *reason),
+                    reason: reason_words(set.protocol, *reason),
                     count: ExactCount::new(tally.rows, tally.patients).beside(near),
                 }
             })
             .collect();
         let patients = set.count(|_| true).patients;
-        Some(Self {
+        Self {
             endpoint: set.endpoint.clone(),
             records: ExactCount::new(cases.intake.records.rows, cases.intake.records.patients),
             excluded,
@@ -102,11 +101,11 @@ impl Flow<Exact> {
             analysed: set
                 .count(|_| true)
                 .beside(overlap::nearest_endpoint(cases, endpoint))
-                .beside(overlap::nearest_earlier_set(&set)),
+                .beside(overlap::nearest_earlier_set(set)),
             patients: ExactCount::new(patients, patients),
             events: set.count(|row| set.outcome[row]),
             non_events: set.count(|row| !set.outcome[row]),
-        })
+        }
     }
 }
 

@@ -65,10 +65,10 @@ impl Planned<'_> {
         let set = self.set;
         let models = 0..self.protocol.model.len();
         match kind {
-            StatisticKind::Flow => Flow::measure(self.protocol, self.cases, self.endpoint)
-                .into_iter()
-                .map(Statistic::Flow)
-                .collect(),
+            StatisticKind::Flow => {
+                let flow = Flow::measure(set, self.cases, self.endpoint);
+                vec![Statistic::Flow(flow)]
+            }
             StatisticKind::Characteristics => {
                 vec![Statistic::Characteristics(Characteristics::measure(
                     set, self.cases,

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::analysis_set::AnalysisSet;
-use super::auc::{Areas, area_basis};
+use super::auc::Areas;
 use super::stage::{Exact, ExactReal, Form, Stage, Undefined};
 use crate::numeric::permutation::{PermutationFault, RankSum, exact_p, shuffle};
 use crate::study::{EndpointId, ModelId, PermutationPlan};
@@ -73,10 +73,7 @@ impl Permutation<Exact> {
     pub(crate) fn measure(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Option<Self> {
         let id = set.protocol.model.get(model)?.id.clone();
         let score = set.score.get(model)?;
-        let comparison = areas.comparison.as_ref()?;
-        let placements = comparison.placements.get(model)?;
-        let basis = area_basis(&set.patient, comparison.area(model).sizes, placements)
-            .and(areas.beside(model));
+        let basis = areas.basis(set, model)?.and(areas.beside(model));
         let clustered = set.clustered();
         let sums = RankSum::of(&set.outcome, set.ascending(model)?);
         let sums = sums.filter(|_| !clustered).ok_or(if clustered {

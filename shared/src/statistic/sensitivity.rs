@@ -22,7 +22,7 @@
 
 use std::collections::BTreeMap;
 
-use super::auc::{Areas, area_basis, area_values};
+use super::auc::{Areas, area_values};
 use super::brier;
 use super::confusion::{RateMeasure, source_share};
 use super::crossed::Crossed;
@@ -433,7 +433,7 @@ fn auc(set: &AnalysisSet<'_>, areas: &Areas, model: usize) -> Option<Measured> {
     let comparison = areas.comparison.as_ref()?;
     let area = comparison.area(model);
     let (value, variance) = area_values(&area);
-    let basis = area_basis(&set.patient, area.sizes, comparison.placements.get(model)?);
+    let basis = areas.basis(set, model)?;
     let variance = value.and_then(|value| {
         let slope = value * (1.0 - value);
         Ok(variance? / (slope * slope))

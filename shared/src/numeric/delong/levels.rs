@@ -9,6 +9,8 @@
 //! From: cases sorted by score, each a patient of its own.
 //! To: `statistic::subgroup`.
 
+use std::collections::BTreeMap;
+
 use super::{Auc, Comparison, Sizes};
 use crate::numeric::sum::count;
 
@@ -55,161 +57,225 @@ pub fn areas_by_level(cases: ByScore<'_>, levels: usize) -> Vec<LevelAreas> {
     if n as u64 >= super::placement::LIMIT || cases.tied.len() != n || cases.level.len() != n {
         return Vec::new();
     }
-    let mut sums = Sums::new(levels + 1, n);
+    let mut sums = Sums::new(levels + 1);
     let mut start = 0;
     while start < n {
         let same = cases.tied[start + 1..].iter().take_while(|tied| **tied);
         let end = start + 1 + same.count();
-        sums.run(cases, levels, start..end);
+        sums.run(cases, start..end);
         start = end;
     }
-    sums.flush();
+    sums.settle_all();
+    sums.find_ends(cases);
     (0..levels).map(|level| sums.around(level)).collect()
 }
 
-/// What the cases of one class and level add up to against the other class: in all, and against
-/// each level of it.
-#[derive(Clone, Default)]
-struct Against {
-    cases: u64,
-    all: Moments,
-    each: Vec<Moments>,
-}
-
-/// Sums over cases of `p`, of `p^2`, and of `p` times the number against all levels, where `p` is
-/// twice the number of cases below; and the least and greatest `p`, which rises from case to case.
+/// Of some cases: sums of `p` and of `p^2`, where `p` is twice the number of certain cases of the
+/// other class below, and the least and greatest `p`, which rises from case to case.
 #[derive(Clone, Copy, Default)]
 struct Moments {
-    sum: u128,
+    sum: u64,
     square: u128,
-    product: u128,
     first: u32,
     last: u32,
 }
 
-/// The sums of [`Moments`] while they fit into 64 bits.
-#[derive(Clone, Copy, Default)]
-struct Part {
+impl Moments {
+    fn add(&mut self, p: u32, is_first: bool) {
+        let wide = u64::from(p);
+        self.sum += wide;
+        self.square += u128::from(wide * wide);
+        self.last = p;
+        if is_first {
+            self.first = p;
+        }
+    }
+}
+
+/// The cases of one class and level.
+#[derive(Clone, Default)]
+struct Own {
+    cases: u64,
+    /// Against the other class's cases of the same level, and against its others.
+    level: Moments,
+    rest: Moments,
+    /// Where the first and the last stand.
+    first_at: usize,
+    last_at: usize,
+}
+
+/// All cases of one class.
+#[derive(Clone, Default)]
+struct Class {
+    cases: u64,
+    /// Against all cases of the other class: the sum of `p`, and of `p^2`.
     sum: u64,
-    square: u64,
-    product: u64,
+    square: u128,
+    /// Against each level of the other class.
+    each: Vec<Against>,
+}
+
+/// Sums over the cases of a class of `p` against one level, of `p^2`, and of `p` times the number
+/// against all levels. `p` changes only with a case of that level, so that many cases are added at
+/// once, when it is about to change.
+#[derive(Clone, Copy, Default)]
+struct Against {
+    sum: u64,
+    square: u128,
+    product: u128,
+    /// Cases of the class that are added, and their sum against all levels.
+    added: u64,
+    added_sum: u64,
 }
 
 struct Sums {
-    levels: usize,
     /// By class (non-event, event) and level: twice the cases below.
     below: [Vec<u32>; 2],
     below_all: [u32; 2],
     /// By class and level.
-    against: [Vec<Against>; 2],
-    /// By class, level and level of the other class; and against all of it.
-    part: [Vec<Part>; 2],
-    part_all: [Vec<Part>; 2],
-    /// Cases that may be added before a part could overflow.
-    room: u64,
-    added: u64,
+    own: [Vec<Own>; 2],
+    class: [Class; 2],
+    /// By class and level: the least and greatest `p` of the class's cases of other levels, against
+    /// the level and against all others.
+    ends: [Vec<[(u32, u32); 2]>; 2],
 }
 
 impl Sums {
-    fn new(levels: usize, n: usize) -> Self {
-        let against = Against {
-            each: vec![Moments::default(); levels],
-            ..Against::default()
+    fn new(levels: usize) -> Self {
+        let class = || Class {
+            each: vec![Against::default(); levels],
+            ..Class::default()
         };
-        let both = || [vec![0; levels], vec![0; levels]];
-        let most = 4 * u128::from(n as u64) * u128::from(n as u64);
         Self {
-            levels,
-            below: both(),
+            below: [vec![0; levels], vec![0; levels]],
             below_all: [0; 2],
-            against: [vec![against.clone(); levels], vec![against; levels]],
-            part: [(); 2].map(|()| vec![Part::default(); levels * levels]),
-            part_all: [(); 2].map(|()| vec![Part::default(); levels]),
-            room: u64::try_from(u128::from(u64::MAX) / most.max(1)).unwrap_or(u64::MAX),
-            added: 0,
+            own: [vec![Own::default(); levels], vec![Own::default(); levels]],
+            class: [class(), class()],
+            ends: [Vec::new(), Vec::new()],
         }
     }
 
+    /// The class and the level of a case; whoever is of no level is of the last.
+    fn place(&self, cases: ByScore<'_>, case: usize) -> (usize, usize) {
+        let last = self.below[0].len() - 1;
+        let level = usize::from(cases.level[case]).min(last);
+        (usize::from(cases.outcome[case]), level)
+    }
+
     /// Adds cases of one score.
-    fn run(&mut self, cases: ByScore<'_>, levels: usize, run: std::ops::Range<usize>) {
-        let place = |case: usize| {
-            let level = usize::from(cases.level[case]).min(levels);
-            (usize::from(cases.outcome[case]), level)
-        };
+    fn run(&mut self, cases: ByScore<'_>, run: std::ops::Range<usize>) {
         if run.len() == 1 {
-            let (class, level) = place(run.start);
-            self.single(class, level);
-            self.below[class][level] += 2;
-            self.below_all[class] += 2;
+            let (class, level) = self.place(cases, run.start);
+            self.single(class, level, run.start);
+            self.raise(class, level, 2);
             return;
         }
         // Half of the run lies below each of its cases.
         for case in run.clone() {
-            let (class, level) = place(case);
-            self.below[class][level] += 1;
-            self.below_all[class] += 1;
+            let (class, level) = self.place(cases, case);
+            self.raise(class, level, 1);
         }
         for case in run.clone() {
-            let (class, level) = place(case);
-            self.single(class, level);
+            let (class, level) = self.place(cases, case);
+            self.single(class, level, case);
         }
         for case in run {
-            let (class, level) = place(case);
-            self.below[class][level] += 1;
-            self.below_all[class] += 1;
+            let (class, level) = self.place(cases, case);
+            self.raise(class, level, 1);
         }
     }
 
-    fn single(&mut self, class: usize, level: usize) {
-        if self.added == self.room {
-            self.flush();
+    fn single(&mut self, class: usize, level: usize, at: usize) {
+        let (p, all) = (self.below[1 - class][level], self.below_all[1 - class]);
+        let own = &mut self.own[class][level];
+        let is_first = own.cases == 0;
+        if is_first {
+            own.first_at = at;
         }
-        self.added += 1;
-        let all = self.below_all[1 - class];
-        let wide = u64::from(all);
-        let row = level * self.levels..(level + 1) * self.levels;
-        let below = &self.below[1 - class];
-        for (part, p) in self.part[class][row].iter_mut().zip(below) {
-            let p = u64::from(*p);
-            part.sum += p;
-            part.square += p * p;
-            part.product += p * wide;
-        }
-        let part = &mut self.part_all[class][level];
-        part.sum += wide;
-        part.square += wide * wide;
-        let against = &mut self.against[class][level];
-        if against.cases == 0 {
-            against.all.first = all;
-            for (moments, p) in against.each.iter_mut().zip(below) {
-                moments.first = *p;
-            }
-        }
-        against.cases += 1;
-        against.all.last = all;
-        for (moments, p) in against.each.iter_mut().zip(below) {
-            moments.last = *p;
-        }
+        own.last_at = at;
+        own.cases += 1;
+        own.level.add(p, is_first);
+        own.rest.add(all - p, is_first);
+        let (class, wide) = (&mut self.class[class], u64::from(all));
+        class.cases += 1;
+        class.sum += wide;
+        class.square += u128::from(wide * wide);
     }
 
-    fn flush(&mut self) {
-        let take = |moments: &mut Moments, part: &mut Part| {
-            moments.sum += u128::from(part.sum);
-            moments.square += u128::from(part.square);
-            moments.product += u128::from(part.product);
-            *part = Part::default();
-        };
+    /// There are more cases of a class and level below those that follow.
+    fn raise(&mut self, class: usize, level: usize, by: u32) {
+        self.settle(1 - class, level);
+        self.below[class][level] += by;
+        self.below_all[class] += by;
+    }
+
+    /// Adds the cases of a class that came since the number below them of a level of the other class
+    /// was last changed.
+    fn settle(&mut self, class: usize, level: usize) {
+        let p = u64::from(self.below[1 - class][level]);
+        let class = &mut self.class[class];
+        let each = &mut class.each[level];
+        let (cases, sum) = (class.cases - each.added, class.sum - each.added_sum);
+        each.sum += p * cases;
+        each.square += u128::from(p * p) * u128::from(cases);
+        each.product += u128::from(p) * u128::from(sum);
+        (each.added, each.added_sum) = (class.cases, class.sum);
+    }
+
+    fn settle_all(&mut self) {
         for class in 0..2 {
-            for level in 0..self.levels {
-                let against = &mut self.against[class][level];
-                take(&mut against.all, &mut self.part_all[class][level]);
-                let row = level * self.levels..(level + 1) * self.levels;
-                for (moments, part) in against.each.iter_mut().zip(&mut self.part[class][row]) {
-                    take(moments, part);
-                }
+            for level in 0..self.below[0].len() {
+                self.settle(class, level);
             }
         }
-        self.added = 0;
+    }
+
+    /// Looks up the least and the greatest `p` of the cases of all levels but one.
+    fn find_ends(&mut self, cases: ByScore<'_>) {
+        for class in 0..2 {
+            let mut known: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+            let levels = self.below[0].len();
+            let mut found = Vec::with_capacity(levels);
+            for level in 0..levels {
+                let others = self.own[class].iter().enumerate();
+                let others = others.filter(|(other, own)| *other != level && own.cases > 0);
+                let places = others.map(|(_, own)| [own.first_at, own.last_at]);
+                let ends = places.reduce(|a, b| [a[0].min(b[0]), a[1].max(b[1])]);
+                let Some(ends) = ends else {
+                    found.push([(0, 0); 2]);
+                    continue;
+                };
+                let [first, last] = ends.map(|at| {
+                    let below = known.entry(at).or_insert_with(|| self.below_at(cases, at));
+                    (below[level], below.iter().sum::<u32>() - below[level])
+                });
+                found.push([(first.0, last.0), (first.1, last.1)]);
+            }
+            self.ends[class] = found;
+        }
+    }
+
+    /// By level of the other class: twice its cases below the case that stands at a place, counted
+    /// from the nearer end.
+    fn below_at(&self, cases: ByScore<'_>, at: usize) -> Vec<u32> {
+        let n = cases.outcome.len();
+        let start = (0..=at).rev().find(|case| !cases.tied[*case]).unwrap_or(0);
+        let end = (at + 1..n).find(|case| !cases.tied[*case]).unwrap_or(n);
+        let other = 1 - usize::from(cases.outcome[at]);
+        let mut below = vec![0_u32; self.below[other].len()];
+        let from_start = start <= n - end;
+        let others = if from_start { 0..start } else { end..n };
+        for (rows, twice) in [(others, 2), (start..end, 1)] {
+            for case in rows {
+                let (class, level) = self.place(cases, case);
+                below[level] += if class == other { twice } else { 0 };
+            }
+        }
+        if !from_start {
+            let all = below.iter_mut().zip(&self.below[other]);
+            all.for_each(|(below, all)| *below = all - *below);
+        }
+        below
     }
 
     fn around(&self, level: usize) -> LevelAreas {
@@ -230,33 +296,33 @@ impl Sums {
     /// The cases of a class that are of the level or not, against those of the other class that
     /// are of the level or not.
     fn group(&self, class: usize, level: usize, inside: bool, to_inside: bool) -> Group {
-        let mut group = Group::default();
-        for (own, against) in self.against[class].iter().enumerate() {
-            if (own == level) != inside || against.cases == 0 {
-                continue;
-            }
-            let (all, each) = (against.all, against.each[level]);
-            let part = if to_inside {
-                Group {
-                    cases: against.cases,
-                    sum: each.sum,
-                    square: each.square,
-                    least: each.first,
-                    greatest: each.last,
-                }
-            } else {
-                Group {
-                    cases: against.cases,
-                    sum: all.sum - each.sum,
-                    // (all - each)^2, summed.
-                    square: all.square + each.square - 2 * each.product,
-                    least: all.first - each.first,
-                    greatest: all.last - each.last,
-                }
+        let (own, all) = (&self.own[class][level], &self.class[class]);
+        let moments = if to_inside { own.level } else { own.rest };
+        if inside {
+            return Group {
+                cases: own.cases,
+                sum: moments.sum.into(),
+                square: moments.square,
+                least: moments.first,
+                greatest: moments.last,
             };
-            group = group.and(part);
         }
-        group
+        let each = all.each[level];
+        let (sum, square) = if to_inside {
+            (each.sum, each.square)
+        } else {
+            // (all - each)^2, summed.
+            let square = all.square + each.square - 2 * each.product;
+            (all.sum - each.sum, square)
+        };
+        let (least, greatest) = self.ends[class][level][usize::from(!to_inside)];
+        Group {
+            cases: all.cases - own.cases,
+            sum: (sum - moments.sum).into(),
+            square: square - moments.square,
+            least,
+            greatest,
+        }
     }
 }
 
@@ -268,7 +334,7 @@ struct Sides {
 }
 
 /// Cases of one class with what they add up to against some of the other.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Group {
     cases: u64,
     sum: u128,
@@ -278,19 +344,6 @@ struct Group {
 }
 
 impl Group {
-    fn and(self, other: Self) -> Self {
-        if self.cases == 0 {
-            return other;
-        }
-        Self {
-            cases: self.cases + other.cases,
-            sum: self.sum + other.sum,
-            square: self.square + other.square,
-            least: self.least.min(other.least),
-            greatest: self.greatest.max(other.greatest),
-        }
-    }
-
     /// `cases` times the sum of squared deviations from the mean.
     fn spread(&self) -> f64 {
         let cases = u128::from(self.cases);
