@@ -5,15 +5,13 @@
 //! From: `harness::random`, `node::noise`.
 //! To: `docs/explanation/noise.md`.
 
-use std::fmt::Write as _;
-
 use harness::random::{self, Draw};
 use node::noise::Noise;
 use shared::disclosure::Policy;
 use shared::disclosure::noise::{Counted, Noisy, NoisyHistogram, groups};
 use shared::disclosure::policy::STANDARD;
 use shared::identity::{Entropy, NoEntropy};
-use shared::numeric::noise::Classes;
+use shared::numeric::noise::{Classes, Estimate};
 use shared::numeric::planning::noise::{Hospitals, mean_absolute};
 
 use crate::{SITES, checked, hospital, study};
@@ -76,7 +74,15 @@ fn empty() -> Classes {
     }
 }
 
-fn line((size, percent, blocks, epsilon): (usize, u32, u32, &str)) -> String {
+/// One line: what is expected, and what five hospitals with noise show.
+struct Line {
+    text: String,
+    expected: Option<f64>,
+    errors: Vec<f64>,
+    covered: usize,
+}
+
+fn line((size, percent, blocks, epsilon): (usize, u32, u32, &str)) -> Line {
     let prevalence = f64::from(percent) / 100.0;
     let mut protocol = study(prevalence);
     // One model, so that a patient stands in one count; and a grid of 64 parts where scores are.
@@ -90,9 +96,9 @@ fn line((size, percent, blocks, epsilon): (usize, u32, u32, &str)) -> String {
     );
     let plan = Policy::parse(&text).unwrap().noise().unwrap().clone();
     let stamp = plan.stamp(1).unwrap();
-    let variance = stamp.spread().variance;
+    let spread = stamp.spread();
     let mut noise = Noise::new(&stamp, Seeded(Draw(size as u64))).unwrap();
-    let (mut errors, mut shown, mut covered) = (Vec::new(), 0_usize, 0_usize);
+    let (mut errors, mut covered) = (Vec::new(), 0);
     for round in 0..ROUNDS {
         let mut draw = Draw(round as u64 * 7919 + size as u64);
         let (mut exact, mut noisy) = (empty(), empty());
@@ -102,13 +108,12 @@ fn line((size, percent, blocks, epsilon): (usize, u32, u32, &str)) -> String {
             let plain = count().with_noise(|| Ok::<i64, ()>(0)).unwrap();
             add(&mut exact, &histograms(&plain)[0], 0.0);
             let drawn = count().with_noise(|| noise.draw()).unwrap();
-            add(&mut noisy, &histograms(&drawn)[0], variance);
+            add(&mut noisy, &histograms(&drawn)[0], spread.variance);
         }
         let truth = exact.area().unwrap().value;
         if let Some(area) = noisy.area() {
-            shown += 1;
             errors.push((area.value - truth).abs());
-            // Of the truth of these counts the noise alone is uncertain.
+            // Of the area of these very counts the noise alone is uncertain.
             covered += usize::from((area.value - truth).abs() < 1.959_964 * area.noise.sqrt());
         }
     }
@@ -123,43 +128,68 @@ fn line((size, percent, blocks, epsilon): (usize, u32, u32, &str)) -> String {
         prevalence,
         auc: 0.85,
     };
-    let expected = guess.expected(&edges, stamp.spread()).unwrap().merged;
-    let expected = expected.map_or_else(
-        || "not printed".to_owned(),
-        |one| format!("{:.3}", mean_absolute(one.noise)),
-    );
-    let mut text = format!("| {size} | {percent} % | {blocks} | {epsilon} | {expected}");
-    if shown == 0 {
-        text.push_str(" | not printed | |\n");
-        return text;
+    let expected = guess.expected(&edges, spread).unwrap();
+    let error = |one: Estimate| mean_absolute(one.noise);
+    let shown = |found: Option<Estimate>| {
+        found.map_or_else(
+            || "not printed".to_owned(),
+            |one| format!("{:.3}", error(one)),
+        )
+    };
+    Line {
+        text: format!(
+            "| {size} | {percent} % | {blocks} | {epsilon} | {:.1} | {} | {} |\n",
+            spread.absolute,
+            shown(expected.site),
+            shown(expected.merged)
+        ),
+        expected: expected.merged.map(error),
+        errors,
+        covered,
     }
-    let mean = errors.iter().sum::<f64>() / shown as f64;
-    let most = errors.iter().copied().fold(0.0, f64::max);
-    let _ = writeln!(
-        text,
-        " | {mean:.3} ({most:.3}) in {shown} of {ROUNDS} | {:.0} % |",
-        100.0 * covered as f64 / shown as f64
-    );
-    text
 }
 
-fn table() -> String {
-    let mut text = String::from(
-        "| patients | events | blocks | epsilon | expected error | error, mean (largest) | noise interval holds |\n\
-         |---|---|---|---|---|---|---|\n",
-    );
-    let lines: Vec<String> = std::thread::scope(|scope| {
+fn lines() -> Vec<Line> {
+    std::thread::scope(|scope| {
         let started: Vec<_> = LINES
             .map(|one| scope.spawn(move || line(one)))
             .into_iter()
             .collect();
         started.into_iter().map(|one| one.join().unwrap()).collect()
-    });
-    text.extend(lines);
-    text
+    })
 }
 
+/// The table of the page is the one that the program expects; and what it expects is what five
+/// hospitals with the product's own noise show, within what 60 rounds can tell.
 #[test]
 fn the_documented_cost_of_noise_is_what_it_costs() {
-    checked("../docs/explanation/noise.md", &table());
+    let lines = lines();
+    for one in &lines {
+        let shown = one.errors.len();
+        let mean = one.errors.iter().sum::<f64>() / shown.max(1) as f64;
+        println!(
+            "{} mean {mean:.4} in {shown}, interval of the noise holds in {}",
+            one.text.trim_end(),
+            one.covered
+        );
+        let Some(expected) = one.expected else {
+            assert!(4 * shown < ROUNDS, "{}", one.text);
+            continue;
+        };
+        assert!(10 * shown > 9 * ROUNDS, "{}: {shown}", one.text);
+        let ratio = mean / expected;
+        assert!((0.6..1.5).contains(&ratio), "{}: {mean}", one.text);
+        assert!(
+            100 * one.covered > 85 * shown,
+            "{}: {}",
+            one.text,
+            one.covered
+        );
+    }
+    let mut text = String::from(
+        "| patients | events | blocks | epsilon | each count | AUC of one hospital | AUC of all five |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    lines.iter().for_each(|one| text.push_str(&one.text));
+    checked("../docs/explanation/noise.md", &text);
 }
