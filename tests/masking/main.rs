@@ -15,6 +15,7 @@
 mod aborts;
 mod dropout;
 mod example;
+mod keys;
 mod openings;
 mod property;
 mod uniform;

@@ -11,7 +11,8 @@ use shared::masking::collector::{
 };
 use shared::masking::site::{AwaitKeys, AwaitShares, AwaitSignatures, AwaitSurvivors, Site};
 use shared::masking::{
-    Abort, Advertised, Confirmed, Input, Member, Opened, Roster, Sealed, Secret, Shared,
+    Abort, Advertised, Confirmed, Input, Member, Opened, Phase, Refused, Roster, Sealed, Secret,
+    Shared,
 };
 use shared::study::SiteSlug;
 
@@ -72,6 +73,11 @@ impl World {
 
     pub(crate) fn name(&self, position: u32) -> SiteSlug {
         self.roster.member(position).unwrap().site.clone()
+    }
+
+    pub(crate) fn bad_signature(&self, position: u32, phase: Phase) -> Refused {
+        let site = self.name(position);
+        Refused::Signature { site, phase }
     }
 
     pub(crate) fn secret(&self, position: u32) -> Secret {

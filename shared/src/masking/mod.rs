@@ -18,6 +18,8 @@
 
 mod abort;
 pub mod collector;
+#[cfg(test)]
+mod collusion_tests;
 mod derive;
 pub mod fixed;
 mod message;
