@@ -223,7 +223,7 @@ fn losses_that_were_altered_by_hand_are_missed() {
         "UPDATE privacy SET members = zeroblob(0)",
         "UPDATE privacy SET question = replace(question, '1', '2')",
         "UPDATE privacy SET noisy = NULL",
-        "UPDATE privacy SET noisy = replace(noisy, '1', '2')",
+        "UPDATE privacy SET noisy = CAST(replace(CAST(noisy AS TEXT), '1', '2') AS BLOB)",
         "INSERT INTO privacy (seq, question, epsilon, delta, members)
          SELECT seq + 100, 'sha256:' || hex(zeroblob(32)), '0', '0', members FROM privacy",
     ] {
