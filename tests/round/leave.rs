@@ -148,3 +148,74 @@ fn what_was_approved_and_not_sent_is_dropped_and_what_was_sent_stays() {
     let digests: Vec<&String> = sent.map(|(_, digest, ..)| digest).collect();
     assert_eq!(digests, [all[0]["digest"].as_str().unwrap()]);
 }
+
+pub(crate) fn take_back(federation: &Federation, site: &str, study: &str) {
+    let command = ["leave", study, "--reason", REASON, "--withdraw"];
+    federation.node(site, &command).expect(0);
+}
+
+#[track_caller]
+pub(crate) fn told_by(federation: &Federation, site: &str, word: &str) {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let view = federation.view();
+        let mut rows = view["sites"].as_array().unwrap().iter();
+        if rows.any(|row| row["site"] == site && row["refusal"] == word) {
+            return;
+        }
+        assert!(Instant::now() < until, "{view}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_release_that_is_taken_back_is_in_no_pool() {
+    let mut federation = consortium(|_| {});
+    federation.start();
+    launch(&federation, ROUNDS[0]);
+    launch(&federation, ROUNDS[1]);
+    for round in [ROUNDS[0], ROUNDS[1]] {
+        let wait = ["round", "wait", round, "--timeout", "60"];
+        federation.fedval(&wait).expect(0);
+    }
+    let close = ["round", "close", ROUNDS[0]];
+    federation.fedval(&close).expect(0);
+    take_back(&federation, SITE, "heart-disease");
+    assert_eq!(told(&federation, ROUNDS[1]), "withdrawn");
+    // A second wish changes nothing.
+    take_back(&federation, SITE, "heart-disease");
+    let accept = ["round", "accept", ROUNDS[1], SITE, "--reason", "x"];
+    let refused = federation.fedval(&accept).expect(1).json();
+    assert_eq!(refused["error"]["code"], "FV-CHECK-001");
+    federation.fedval(&["round", "close", ROUNDS[1]]).expect(0);
+    for (round, outcome) in [(ROUNDS[0], "released"), (ROUNDS[1], "withdrew")] {
+        let folder = federation.path(round);
+        let folder = folder.to_str().unwrap();
+        federation
+            .fedval(&["report", "build", round, "--out", folder])
+            .expect(0);
+        let text = std::fs::read(federation.path(round).join("report.json")).unwrap();
+        let report: Value = serde_json::from_slice(&text).unwrap();
+        let mut sites = report["study"]["sites"].as_array().unwrap().iter();
+        let site = sites.find(|one| one["site"] == SITE).unwrap();
+        assert_eq!(site["outcome"], outcome);
+        assert_eq!(
+            site["statistics"].as_array().unwrap().is_empty(),
+            outcome == "withdrew"
+        );
+        // The hospitals' own page of sites says it, too.
+        let rows = std::fs::read_to_string(federation.path(round).join("sites.csv")).unwrap();
+        assert_eq!(rows.contains("withdrew"), outcome == "withdrew");
+    }
+    let trail = federation.fedval(&["ledger", "list"]).expect(0).data();
+    let what = |word: &str| {
+        let entries = trail.as_array().unwrap().iter();
+        entries.filter(|entry| entry["what"] == word).count()
+    };
+    assert_eq!(what("release withdrawn"), 1);
+    assert_eq!(what("withdrawal after the close"), 1);
+    federation.fedval(&["ledger", "verify"]).expect(0);
+    let all = events(&federation);
+    assert_eq!(&words(&all)[all.len() - 3..], ["left", "declined", "declined"]);
+    federation.node(SITE, &["ledger", "verify"]).expect(0);
+}
