@@ -225,8 +225,11 @@ fn after_a_withdrawal_there_is_no_masked_sum() {
     let end = &view["exchanges"][0]["end"];
     assert_eq!(*end, "the sum over 12 sites is open");
     let site = "hospital-04";
-    crate::leave::take_back(&federation, site, "screening");
-    crate::leave::told_by(&federation, site, "withdrawn");
+    crate::leave::take_back(&federation, site);
+    assert_eq!(
+        crate::leave::told(&federation, (site, federation.round())),
+        "withdrawn"
+    );
     federation.close(0);
     let report = federation.report("report");
     let text = std::fs::read(report.join("report.json")).unwrap();
