@@ -23,6 +23,7 @@ use shared::masking::collector::{
 use shared::masking::step::{self, Answer, MaskedStep, Participant, Relay};
 use shared::masking::{Abort, Roster};
 use shared::pool::masked::{NoSum, SumOutcome};
+use shared::pool::result::SiteOutcome;
 use shared::statistic::Statistic;
 use shared::statistic::masked_sums::OpenedSum;
 use shared::study::masked::{EXCHANGE, HOSPITALS_MIN, Layout, STEPS};
@@ -189,6 +190,13 @@ pub fn reviewed(
     protocol: &StudyProtocol,
     sites: &[FrozenSite],
 ) -> Result<SumOutcome, Fault> {
+    // A sum over somebody who took part in it cannot be told without that somebody's part.
+    let withdrew = |site: &&FrozenSite| {
+        site.outcome == SiteOutcome::Withdrew && look.roster.contains(&site.site)
+    };
+    if sites.iter().any(|site| withdrew(&site)) {
+        return Ok(SumOutcome::not_opened(NoSum::Withdrawn));
+    }
     let opening = match look.end {
         Some(End::Opened(opening)) => opening,
         Some(End::TooFew) => return Ok(SumOutcome::not_opened(NoSum::TooFew)),
@@ -208,7 +216,7 @@ pub fn reviewed(
             site.release.as_ref().map(|(release, _)| release)
         })
         .collect();
-    // A site whose own release no longer counts has been withdrawn, and its part cannot be taken out.
+    // Nor when a site's own release no longer counts: its part cannot be taken out.
     if released.len() < survivors.len() {
         return Ok(SumOutcome::not_opened(NoSum::Withdrawn));
     }

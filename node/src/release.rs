@@ -241,6 +241,9 @@ pub enum Verb {
         study: StudySlug,
         /// Why; stays here.
         reason: String,
+        /// Whether the coordinator is asked to drop what was released in rounds still open.
+        #[serde(default)]
+        withdraw: bool,
     },
     /// Compute and send nothing until somebody resumes.
     Pause {
@@ -296,7 +299,11 @@ pub fn decide(
             )
         }
         Verb::Retry { job } => store.change(job, now, Change::Again),
-        Verb::Leave { study, reason } => {
+        Verb::Leave {
+            study,
+            reason,
+            withdraw,
+        } => {
             let known = store.jobs()?.iter().any(|job| job.study == study);
             if !known && !config.allows(&study) {
                 return Err(Fault::new(
@@ -312,7 +319,7 @@ pub fn decide(
                 reason: given(reason)?,
                 unlisted: false,
             };
-            store.leave(&study, &left)
+            store.leave(&study, &left, withdraw)
         }
         Verb::Pause { reason } => store.pause(&Pause {
             by: by.to_owned(),

@@ -13,8 +13,9 @@ use shared::disclosure::masked::{Members, ReviewedSum, review_sum};
 use shared::identity::Digest;
 use shared::pool::masked::{MaskedPool, OpenedPool, SumOutcome};
 use shared::pool::study::{RoundFacts, Steps, pool_with_steps};
-use shared::statistic::{Cases, Metric, Statistic};
-use shared::study::StudyProtocol;
+use shared::statistic::discordance::Crossed;
+use shared::statistic::{Cases, Disclosed, Metric, Statistic};
+use shared::study::{ModelId, StudyProtocol};
 
 use crate::heart_round::{close, expected, number};
 
@@ -168,5 +169,88 @@ fn a_reviewed_sum_keeps_four_decimals_and_exact_counts() {
         .next();
     for block in histogram.unwrap().events.iter() {
         assert!(block.count.exact().unwrap() >= 10);
+    }
+}
+
+/// Crossed decisions add to those of the hospitals one by one; differences are those of the two
+/// models' own figures; the areas of joined scores lie near those of the full grid.
+#[test]
+fn two_models_are_compared_over_all_patients() {
+    let (protocol, sites) = study(256);
+    let sum = reviewed(&protocol, &sites, &path::open_data());
+    let releases: Vec<_> = sites
+        .iter()
+        .filter_map(|(site, cases)| path::release(&protocol, cases, &path::open_data(), site))
+        .collect();
+    assert_eq!(releases.len(), 4);
+    let cells = |statistics: &[Statistic<Disclosed>]| -> Vec<[u64; 8]> {
+        let crossed = statistics.iter().filter_map(Statistic::discordance);
+        crossed
+            .map(|one| {
+                let of = |class: &Crossed<Disclosed>| {
+                    [
+                        &class.both,
+                        &class.model_only,
+                        &class.comparator_only,
+                        &class.neither,
+                    ]
+                    .map(|cell| cell.number().unwrap())
+                };
+                let (events, others) = (of(&one.events), of(&one.non_events));
+                std::array::from_fn(|at| if at < 4 { events[at] } else { others[at - 4] })
+            })
+            .collect()
+    };
+    let together = cells(&sum.statistics);
+    assert!(!together.is_empty());
+    let mut added = vec![[0; 8]; together.len()];
+    for release in &releases {
+        for (sum, own) in added.iter_mut().zip(cells(&release.statistics)) {
+            sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
+        }
+    }
+    assert_eq!(together, added);
+
+    let area = |model: &str| {
+        let mut areas = sum.statistics.iter().filter_map(Statistic::auc);
+        let area = areas.find(|area| area.model.as_str() == model).unwrap();
+        area.auc.number().unwrap()
+    };
+    let pairs: Vec<_> = sum
+        .statistics
+        .iter()
+        .filter_map(Statistic::paired_auc)
+        .collect();
+    assert_eq!(pairs.len(), protocol.model.len() - 1);
+    for pair in pairs {
+        let full = area(pair.model.as_str()) - area(pair.comparator.as_str());
+        close("difference", pair.difference.number().unwrap(), full, 5e-3);
+        assert!(pair.variance.number().unwrap() > 0.0);
+    }
+
+    let pool = pool(&protocol, sum);
+    let differences: Vec<_> = pool
+        .analyses
+        .iter()
+        .filter(|one| one.key.metric == Metric::NetBenefitDifference)
+        .collect();
+    assert!(!differences.is_empty());
+    for one in differences {
+        let benefit = |model: &ModelId| {
+            let mut own = pool.analyses.iter().filter(|other| {
+                other.key.metric == Metric::NetBenefit
+                    && other.key.model == *model
+                    && other.key.threshold == one.key.threshold
+                    && other.key.prevalence == one.key.prevalence
+            });
+            own.next()
+                .map(|other| other.sites[0].estimate.number().unwrap())
+        };
+        let comparator = one.key.comparator.as_ref().unwrap();
+        let (Some(first), Some(second)) = (benefit(&one.key.model), benefit(comparator)) else {
+            continue;
+        };
+        let found = one.sites[0].estimate.number().unwrap();
+        close("net benefit", found, first - second, 1e-12);
     }
 }

@@ -14,7 +14,7 @@ const SITE: &str = "cleveland";
 const REASON: &str = "the-agreement-ended-4711";
 
 /// Waits until the coordinator has an answer of the site; its word.
-fn told(federation: &Federation, round: &str) -> String {
+pub(crate) fn told(federation: &Federation, (site, round): (&str, &str)) -> String {
     let until = Instant::now() + Duration::from_secs(60);
     loop {
         let view = federation
@@ -22,7 +22,7 @@ fn told(federation: &Federation, round: &str) -> String {
             .expect(0)
             .data();
         let mut rows = view["sites"].as_array().unwrap().iter();
-        let row = rows.find(|row| row["site"] == SITE).unwrap();
+        let row = rows.find(|row| row["site"] == site).unwrap();
         if let Some(word) = row["refusal"].as_str() {
             return word.to_owned();
         }
@@ -66,18 +66,18 @@ fn a_study_that_was_left_is_not_computed_until_it_is_listed_anew() {
     let unknown = federation.node(SITE, &["leave", "another", "--reason", "x"]);
     assert_eq!(unknown.expect(1).json()["error"]["code"], "FV-STUDY-006");
     leave(&federation);
-    assert_eq!(told(&federation, ROUNDS[0]), "not released");
+    assert_eq!(told(&federation, (SITE, ROUNDS[0])), "not released");
     assert_eq!(
         approve(&federation, &preview).unwrap_err().code,
         Code::NotWaiting
     );
     // A new job is refused, now and after a restart.
     launch(&federation, ROUNDS[1]);
-    assert_eq!(told(&federation, ROUNDS[1]), "study not listed");
+    assert_eq!(told(&federation, (SITE, ROUNDS[1])), "study not listed");
     federation.take_node(SITE).stop();
     federation.start_node(SITE, None);
     launch(&federation, ROUNDS[2]);
-    assert_eq!(told(&federation, ROUNDS[2]), "study not listed");
+    assert_eq!(told(&federation, (SITE, ROUNDS[2])), "study not listed");
     let status = federation.node(SITE, &["status"]).expect(0).data();
     assert_eq!(status["left"], serde_json::json!(["heart-disease"]));
     let all = events(&federation);
@@ -129,7 +129,7 @@ fn what_was_approved_and_not_sent_is_dropped_and_what_was_sent_stays() {
     approve(&federation, &second).unwrap();
     leave(&federation);
     federation.node(SITE, &["resume"]).expect(0);
-    assert_eq!(told(&federation, ROUNDS[1]), "not released");
+    assert_eq!(told(&federation, (SITE, ROUNDS[1])), "not released");
     let all = events(&federation);
     assert_eq!(
         words(&all),
@@ -147,4 +147,69 @@ fn what_was_approved_and_not_sent_is_dropped_and_what_was_sent_stays() {
     let sent = truth.inbox().iter().filter(|(site, ..)| site == SITE);
     let digests: Vec<&String> = sent.map(|(_, digest, ..)| digest).collect();
     assert_eq!(digests, [all[0]["digest"].as_str().unwrap()]);
+}
+
+pub(crate) fn take_back(federation: &Federation, site: &str) {
+    let command = ["leave", "heart-disease", "--reason", REASON, "--withdraw"];
+    federation.node(site, &command).expect(0);
+}
+
+#[test]
+fn a_release_that_is_taken_back_is_in_no_pool() {
+    let mut federation = consortium(|_| {});
+    federation.start();
+    launch(&federation, ROUNDS[0]);
+    launch(&federation, ROUNDS[1]);
+    for round in [ROUNDS[0], ROUNDS[1]] {
+        let wait = ["round", "wait", round, "--timeout", "60s"];
+        federation.fedval(&wait).expect(0);
+    }
+    let close = ["round", "close", ROUNDS[0]];
+    federation.fedval(&close).expect(0);
+    take_back(&federation, SITE);
+    assert_eq!(told(&federation, (SITE, ROUNDS[1])), "withdrawn");
+    // A second wish changes nothing.
+    take_back(&federation, SITE);
+    let accept = ["round", "accept", ROUNDS[1], SITE, "--reason", "x"];
+    let refused = federation.fedval(&accept).expect(1).json();
+    assert_eq!(refused["error"]["code"], "FV-CLI-002");
+    federation.fedval(&["round", "close", ROUNDS[1]]).expect(0);
+    for (round, outcome) in [(ROUNDS[0], "released"), (ROUNDS[1], "withdrew")] {
+        let folder = federation.path(round);
+        let folder = folder.to_str().unwrap();
+        federation
+            .fedval(&["report", "build", round, "--out", folder])
+            .expect(0);
+        let text = std::fs::read(federation.path(round).join("report.json")).unwrap();
+        let report: Value = serde_json::from_slice(&text).unwrap();
+        let mut sites = report["study"]["sites"].as_array().unwrap().iter();
+        let site = sites.find(|one| one["site"] == SITE).unwrap();
+        assert_eq!(site["outcome"], outcome);
+        assert_eq!(
+            site["statistics"].as_array().unwrap().is_empty(),
+            outcome == "withdrew"
+        );
+        // The hospitals' own page of sites says it, too.
+        let rows = std::fs::read_to_string(federation.path(round).join("sites.csv")).unwrap();
+        assert_eq!(
+            rows.contains("took its release back"),
+            outcome == "withdrew"
+        );
+    }
+    let trail = federation.fedval(&["ledger", "list"]).expect(0).data();
+    let what = |word: &str| {
+        let entries = trail.as_array().unwrap().iter();
+        entries
+            .filter(|entry| entry["content"]["what"] == word)
+            .count()
+    };
+    assert_eq!(what("release withdrawn"), 1);
+    assert_eq!(what("withdrawal after the close"), 1);
+    federation.fedval(&["ledger", "verify"]).expect(0);
+    let all = events(&federation);
+    assert_eq!(
+        &words(&all)[all.len() - 3..],
+        ["left", "declined", "declined"]
+    );
+    federation.node(SITE, &["ledger", "verify"]).expect(0);
 }

@@ -215,3 +215,27 @@ fn a_hospital_whose_key_was_not_confirmed_stops_those_who_did_not_and_no_other_p
     assert!(why.contains("hospital-09"), "{why}\n{}", shown.out);
     assert!(why.contains("fedval-node peer own"), "{why}");
 }
+
+#[test]
+fn after_a_withdrawal_there_is_no_masked_sum() {
+    let mut federation = consortium().copy(|_| {});
+    federation.start();
+    federation.launch();
+    let view = federation.wait();
+    let end = &view["exchanges"][0]["end"];
+    assert_eq!(*end, "the sum over 12 sites is open");
+    let site = "hospital-04";
+    crate::leave::take_back(&federation, site);
+    assert_eq!(
+        crate::leave::told(&federation, (site, federation.round())),
+        "withdrawn"
+    );
+    federation.close(0);
+    let report = federation.report("report");
+    let text = std::fs::read(report.join("report.json")).unwrap();
+    let report: Value = serde_json::from_slice(&text).unwrap();
+    let none = serde_json::json!({"outcome": "not-opened", "reason": "withdrawn"});
+    assert_eq!(report["study"]["masked"], none);
+    let page = std::fs::read_to_string(federation.path("report/report.html")).unwrap();
+    assert!(page.contains("left the study and took its release back"));
+}

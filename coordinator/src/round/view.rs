@@ -246,6 +246,10 @@ fn waiting_on(state: SiteState) -> Option<&'static str> {
 }
 
 fn outcome(rows: &Rows<'_>) -> SiteOutcome {
+    let refusal = rows.job.and_then(|job| job.refusal);
+    if refusal == Some(Refusal::Withdrawn) && !rows.items.is_empty() {
+        return SiteOutcome::Withdrew;
+    }
     let quarantined = rows
         .items
         .iter()
@@ -256,7 +260,7 @@ fn outcome(rows: &Rows<'_>) -> SiteOutcome {
     if !rows.items.is_empty() {
         return SiteOutcome::Released;
     }
-    match rows.job.and_then(|job| job.refusal) {
+    match refusal {
         Some(Refusal::NotReleased) => SiteOutcome::NotReleased,
         Some(_) => SiteOutcome::Refused,
         None => SiteOutcome::NoAnswer,
@@ -284,6 +288,7 @@ impl RoundView {
                     SiteOutcome::NotReleased => "not released under its own policy",
                     SiteOutcome::Refused => "refused the job",
                     SiteOutcome::Quarantined => "set aside by the checks",
+                    SiteOutcome::Withdrew => "left and took its release back",
                     SiteOutcome::Released | SiteOutcome::NoAnswer => return None,
                 };
                 Some(format!("{} ({word})", site.site))

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use shared::fault::Fault;
 use shared::identity::Digest;
 use shared::study::job::MEASURE;
+use shared::study::masked::EXCHANGE;
 use shared::study::{ExchangeId, RoundId, SiteSlug, SiteState, Timestamp};
 use shared::wire::{LedgerHead, Refusal};
 
@@ -412,6 +413,35 @@ fn conflict(
     )?;
     let entry = AuditEntry::new(now, "release conflict").site(&delivery.site);
     append(transaction, &entry.round(round).object(&delivery.digest))
+}
+
+/// A site takes back what it released for a job. What it said in masked sums stays readable, so that
+/// nobody else is blamed for a sum that no longer comes out; the sum is not told.
+pub(super) fn take_back(
+    (transaction, vault): (&Transaction<'_>, &Vault),
+    job: &Digest,
+    round: &RoundId,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let finding = Finding::new(
+        "withdrawn",
+        "release",
+        "the site left the study and took its release back",
+    );
+    let exchanges: Vec<ExchangeId> = transaction
+        .prepare("SELECT DISTINCT exchange FROM inbox WHERE job = ?1 AND exchange != ?2")
+        .and_then(|mut statement| {
+            let key = [job.to_string(), EXCHANGE.to_owned()];
+            statement
+                .query_map(key, |row| parsed(row, "exchange"))?
+                .collect()
+        })
+        .map_err(|error| broken(&error))?;
+    for exchange in exchanges {
+        let place = (job, &exchange);
+        quarantine_job((transaction, vault), place, &finding, (round, now))?;
+    }
+    Ok(())
 }
 
 /// Adds `finding` to every release of a job's exchange and sets it aside; the trail names each that

@@ -423,10 +423,15 @@ impl Store {
             if row.state == SiteState::RejectedBySite {
                 return Ok(Ok(()));
             }
-            if row.state == SiteState::Delivered {
+            let delivered = row.state == SiteState::Delivered;
+            if delivered && refusal != Refusal::Withdrawn {
                 return Ok(Err(Refusal::Conflict));
             }
             if advance(transaction, &row.round, &RoundEvent::Hear).is_err() {
+                if delivered {
+                    let entry = AuditEntry::new(now, "withdrawal after the close").site(site);
+                    append(transaction, &entry.round(&row.round))?;
+                }
                 return Ok(Err(Refusal::RoundClosed));
             }
             set_job(
@@ -436,7 +441,13 @@ impl Store {
                 Some(refusal),
                 now,
             )?;
-            let entry = AuditEntry::new(now, "job declined").site(site);
+            let action = if delivered {
+                inbox::take_back((transaction, &self.vault), job, &row.round, now)?;
+                "release withdrawn"
+            } else {
+                "job declined"
+            };
+            let entry = AuditEntry::new(now, action).site(site);
             append(
                 transaction,
                 &entry.round(&row.round).object(&refusal.as_str()),

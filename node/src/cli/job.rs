@@ -168,10 +168,16 @@ pub(super) fn pause(cli: &Cli, reason: &str, output: &Output) -> Outcome {
 }
 
 /// `fedval-node leave`.
-pub(super) fn leave(cli: &Cli, study: &StudySlug, reason: &str, output: &Output) -> Outcome {
+pub(super) fn leave(
+    cli: &Cli,
+    (study, withdraw): (&StudySlug, bool),
+    reason: &str,
+    output: &Output,
+) -> Outcome {
     let verb = Verb::Leave {
         study: study.clone(),
         reason: reason.to_owned(),
+        withdraw,
     };
     decide(&cli.config()?, verb, "leave", "left", output)
 }

@@ -90,6 +90,9 @@ enum Verb {
         /// Why; it stays here.
         #[arg(long)]
         reason: String,
+        /// Ask the coordinator to drop what was released in rounds that are still open.
+        #[arg(long)]
+        withdraw: bool,
     },
     /// Look at jobs and decide about releases.
     #[command(subcommand)]
@@ -150,7 +153,11 @@ pub fn main() -> ExitCode {
         Verb::Status => status::run(&cli, &output),
         Verb::Pause { reason } => job::pause(&cli, reason, &output),
         Verb::Resume => job::resume(&cli, &output),
-        Verb::Leave { study, reason } => job::leave(&cli, study, reason, &output),
+        Verb::Leave {
+            study,
+            reason,
+            withdraw,
+        } => job::leave(&cli, (study, *withdraw), reason, &output),
         Verb::Job(verb) => verb.run(&cli, &output),
         Verb::Approver(verb) => verb.run(&cli, &output),
         Verb::Peer(verb) => verb.run(&cli, &output),

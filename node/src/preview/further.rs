@@ -78,9 +78,9 @@ fn sums(exchange: Exchange, protocol: &StudyProtocol, config: &NodeConfig) -> Fu
     Further {
         text: format!(
             "what follows, approved together with this\n  exchange {}: {} numbers, masked: {} score \
-             histograms of {} bins by outcome, with the sum of\n  scores of each bin; they are added \
-             to those of the other hospitals, and the coordinator reads\n  the sum over {} or \
-             more, never this hospital's part\n  the plain numbers stay here for {} days, for \
+             histograms of {} bins by outcome, with the sum of\n  scores of each bin, and {} tables of \
+             two scores crossed; they are added to those of the other\n  hospitals, and the \
+             coordinator reads the sum over {} or more, never this hospital's part\n  the plain numbers stay here for {} days, for \
              audit; the masked ones and the roster stand in the ledger\n  hospitals whose key is \
              confirmed here: {}\n  not confirmed: {}; with one of them in the roster this site \
              adds nothing",
@@ -88,6 +88,7 @@ fn sums(exchange: Exchange, protocol: &StudyProtocol, config: &NodeConfig) -> Fu
             layout.length(),
             layout.parts().len(),
             layout.bins(),
+            layout.pairs().len(),
             HOSPITALS_MIN - 1,
             section.keep_days,
             names(listed),

@@ -58,34 +58,39 @@ impl Store {
 
     /// Leaves a study: whatever waits of it is declined, what was approved and not confirmed is
     /// dropped, and what was released stays in the ledger. A study that was left stays so, and
-    /// nothing is recorded again.
+    /// nothing is recorded again. With `withdraw` the coordinator is asked to drop what was
+    /// released in rounds that are still open; also of a study that was left before.
     ///
     /// # Errors
     /// `FV-INT-001`.
-    pub fn leave(&self, study: &StudySlug, left: &Left) -> Result<(), Fault> {
+    pub fn leave(&self, study: &StudySlug, left: &Left, withdraw: bool) -> Result<(), Fault> {
         let value = stored(left)?;
         self.write(|sql| {
             let added = sql.execute(
                 "INSERT OR IGNORE INTO meta (key, value) VALUES (?1, ?2)",
                 params![key(study), value],
             )?;
-            if added == 0 {
+            if added == 0 && !withdraw {
                 return Ok(());
             }
-            let event = Event::Left {
-                by: left.by.clone(),
-                reason: left.reason.clone(),
-            };
-            append(sql, left.at, of(study), event)?;
+            if added > 0 {
+                let event = Event::Left {
+                    by: left.by.clone(),
+                    reason: left.reason.clone(),
+                };
+                append(sql, left.at, of(study), event)?;
+            }
             let jobs: Vec<StoredJob> = sql
                 .prepare(&format!(
                     "{JOB_COLUMNS} WHERE study = ?1 ORDER BY offered_at"
                 ))?
                 .query_map(params![study.as_str()], job_row)?
                 .collect::<rusqlite::Result<_>>()?;
-            let open = jobs.iter().filter(|job| !job.state.is_terminal());
-            for job in open {
-                if job.state == SiteState::Sending {
+            for job in &jobs {
+                if job.state == SiteState::Delivered && withdraw {
+                    take_back(sql, job, left)?;
+                } else if job.state.is_terminal() {
+                } else if job.state == SiteState::Sending {
                     drop_release(sql, job, left)?;
                 } else {
                     let reason = Some(left.reason.clone());
@@ -145,6 +150,22 @@ fn of(study: &StudySlug) -> Subject {
         study: Some(study.clone()),
         ..Subject::default()
     }
+}
+
+/// Asks the coordinator to drop a release that it has confirmed. It was made, so the patients it
+/// speaks about stay spoken about. Asked once.
+fn take_back(sql: &Transaction<'_>, job: &StoredJob, left: &Left) -> Result<(), WriteFault> {
+    let refusal = Refusal::Withdrawn;
+    let asked = sql.execute(
+        "UPDATE job SET refusal = ?2, local_why = ?3, told = 0
+         WHERE digest = ?1 AND refusal IS NULL",
+        params![job.digest.to_string(), refusal.as_str(), left.reason],
+    )?;
+    if asked > 0 {
+        let event = Event::declined(refusal, &left.by, Some(left.reason.clone()));
+        append_for(sql, job, left.at, event)?;
+    }
+    Ok(())
 }
 
 /// Approved bytes that were not confirmed: they are not sent any more. Whether they arrived nobody

@@ -364,7 +364,10 @@ impl<'a> Builder<'a> {
                         high: end(high),
                     })
                 }
-                (SiteOutcome::NotReleased | SiteOutcome::Quarantined, _) => Some(HiddenValue {
+                (
+                    SiteOutcome::NotReleased | SiteOutcome::Quarantined | SiteOutcome::Withdrew,
+                    _,
+                ) => Some(HiddenValue {
                     site: site.site.clone(),
                     low: bounded(lowest),
                     high: bounded(highest),

@@ -48,7 +48,7 @@ pub enum NoSum {
     False,
     /// The sum contradicts itself, or what its hospitals released.
     Contradiction,
-    /// A hospital in it has withdrawn, and its part cannot be taken out.
+    /// A hospital in it took its release back or had it set aside, and its part cannot be taken out.
     Withdrawn,
     /// Even together its hospitals have too few patients.
     TooSmall,
@@ -65,7 +65,9 @@ impl NoSum {
             Self::Contradiction => {
                 "the sum contradicts itself or the counts that its hospitals released"
             }
-            Self::Withdrawn => "a hospital in it has withdrawn, and its part cannot be taken out",
+            Self::Withdrawn => {
+                "the release of a hospital in it no longer counts, and its part cannot be taken out"
+            }
             Self::TooSmall => "even together its hospitals have too few patients for the rules",
         }
     }

@@ -200,6 +200,8 @@ pub enum SiteOutcome {
     NoAnswer,
     /// It released, and the coordinator's checks found a contradiction; kept for a person.
     Quarantined,
+    /// It released, and took that back before the round closed.
+    Withdrew,
 }
 
 /// One metric over sites: the rows of a forest plot.

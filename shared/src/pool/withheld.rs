@@ -58,7 +58,8 @@ pub(super) fn all(sites: &[SiteResult]) -> Vec<Withheld> {
             SiteOutcome::NotReleased
             | SiteOutcome::Refused
             | SiteOutcome::NoAnswer
-            | SiteOutcome::Quarantined => list.push(Withheld {
+            | SiteOutcome::Quarantined
+            | SiteOutcome::Withdrew => list.push(Withheld {
                 site: site.site.clone(),
                 item: None,
                 about: None,
@@ -135,7 +136,7 @@ fn of_pool(sites: &[SiteResult], analysis: &Analysis) -> Option<MissingFromPool>
     for site in sites.iter().filter(|site| site.role == SiteRole::External) {
         let row = analysis.sites.iter().find(|row| row.site == site.site);
         let hidden = match site.outcome {
-            SiteOutcome::NotReleased | SiteOutcome::Quarantined => true,
+            SiteOutcome::NotReleased | SiteOutcome::Quarantined | SiteOutcome::Withdrew => true,
             SiteOutcome::Released => row.is_some_and(SiteEstimate::is_withheld),
             SiteOutcome::Refused | SiteOutcome::NoAnswer => false,
         };
@@ -266,6 +267,7 @@ pub fn outcome_words(outcome: SiteOutcome) -> &'static str {
         SiteOutcome::Refused => "the site did not accept the job",
         SiteOutcome::NoAnswer => "no answer before the round closed",
         SiteOutcome::Quarantined => "received, but contradicts itself; kept for a person",
+        SiteOutcome::Withdrew => "the site left the study and took its release back",
     }
 }
 

@@ -112,6 +112,7 @@ pub(super) fn outcome(outcome: SiteOutcome) -> &'static str {
         SiteOutcome::Refused => "refused the job",
         SiteOutcome::NoAnswer => "no answer before the round closed",
         SiteOutcome::Quarantined => "released; set aside, because checks found a contradiction",
+        SiteOutcome::Withdrew => "left the study and took its release back",
     }
 }
 

@@ -1,8 +1,11 @@
 //! What a hospital adds to a masked sum: score histograms by outcome at the full resolution of the
 //! protocol's grid, of each model over all analysed cases and of the model under validation over
-//! each subgroup level, with the sum of the scores of every bin. From the sum over hospitals
-//! everything follows that a histogram gives: ROC and precision-recall curves, 2x2 tables, AUC
-//! with DeLong's variance, calibration, net benefit, subgroup tables. Opened sums become cases
+//! each subgroup level, with the sum of the scores of every bin; and the scores of the model and of
+//! each comparator crossed, by outcome, on a joined grid. From the sum over hospitals
+//! everything follows that these give: ROC and precision-recall curves, 2x2 tables, AUC
+//! with DeLong's variance, calibration, net benefit, subgroup tables, paired comparisons. Nothing
+//! else has to travel for a joint calibration line: Newton's steps over all patients run on the
+//! opened sum. Opened sums become cases
 //! again, one for each patient of the pool with the mean score of its bin, so that the same code
 //! measures them and the same review lets them out.
 //!
@@ -24,10 +27,11 @@ use super::auc::Areas;
 use super::cases::{Column, Intake, Tally};
 use super::histogram::bin_of;
 use super::measure::measure;
+use super::net_benefit;
 use super::stage::{Basis, Exact, ExactCount};
 use crate::masking::fixed::{Fixed, FixedFault};
 use crate::numeric::sum::{Neumaier, count as number};
-use crate::study::masked::{HOSPITALS_MAX, Layout, Part};
+use crate::study::masked::{HOSPITALS_MAX, Layout, Pair, Part};
 use crate::study::plan::StatisticKind;
 use crate::study::validate::LEVELS_MAX;
 use crate::study::{ModelRole, StudyProtocol};
@@ -52,6 +56,9 @@ const WHOLE: [StatisticKind; 6] = [
     StatisticKind::Calibration,
     StatisticKind::NetBenefit,
 ];
+
+/// Statistics of two models on the same cases.
+const COMPARED: [StatisticKind; 2] = [StatisticKind::PairedAuc, StatisticKind::Discordance];
 
 /// The same by subgroup.
 const BY_LEVEL: [StatisticKind; 2] = [StatisticKind::Subgroup, StatisticKind::Contingency];
@@ -94,6 +101,7 @@ impl Contribution {
     pub fn measure(protocol: &StudyProtocol, cases: &Cases) -> Result<Self, FixedFault> {
         let layout = Layout::of(protocol);
         let mut numbers = vec![1];
+        let mut crossed_tables = Vec::new();
         let mut found = Self {
             vector: PlainVector(Vec::new()),
             totals: Vec::new(),
@@ -106,9 +114,12 @@ impl Contribution {
                 .filter(|part| part.endpoint == endpoint)
                 .copied()
                 .collect();
+            let pairs = layout.pairs().iter();
+            let pairs = pairs.filter(|pair| pair.endpoint == endpoint);
             let Some(set) = AnalysisSet::of(protocol, cases, endpoint) else {
                 let zeros = own.len().saturating_mul(layout.block());
                 numbers.extend(std::iter::repeat_n(0, zeros));
+                crossed_tables.extend(pairs.map(|_| vec![0; layout.crossed()]));
                 continue;
             };
             let areas = Areas::of(&set);
@@ -123,7 +134,9 @@ impl Contribution {
             for part in own {
                 numbers.extend(block(&set, part, layout.bins())?);
             }
+            crossed_tables.extend(pairs.map(|pair| crossed(&set, *pair, &layout)));
         }
+        numbers.extend(crossed_tables.into_iter().flatten());
         found.vector = PlainVector(numbers);
         Ok(found)
     }
@@ -153,6 +166,27 @@ fn block(set: &AnalysisSet<'_>, part: Part, bins: usize) -> Result<Vec<u64>, Fix
     Ok(counts)
 }
 
+/// Non-events by block of the model's score and block of the comparator's, then events.
+fn crossed(set: &AnalysisSet<'_>, pair: Pair, layout: &Layout) -> Vec<u64> {
+    let edges = &set.protocol.histogram.edges;
+    let block = |score: f64| block_of(layout, bin_of(edges, score));
+    let size = layout.blocks().len();
+    let mut counts = vec![0_u64; layout.crossed()];
+    let of = |model: usize| set.score.get(model).map_or(&[][..], Vec::as_slice);
+    let both = of(pair.model).iter().zip(of(pair.comparator));
+    for ((model, comparator), event) in both.zip(set.outcome.iter()) {
+        let place = block(*model) * size + block(*comparator);
+        counts[place + if *event { size * size } else { 0 }] += 1;
+    }
+    counts
+}
+
+/// The block that a bin lies in.
+fn block_of(layout: &Layout, bin: usize) -> usize {
+    let above = layout.blocks().partition_point(|first| *first <= bin);
+    above.saturating_sub(1)
+}
+
 /// Why an opened sum is not one of histograms.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum SumFault {
@@ -168,6 +202,9 @@ pub enum SumFault {
     /// The models of an endpoint count different cases.
     #[error("the models of an endpoint count different cases")]
     Models,
+    /// Crossed scores do not add to those of each model.
+    #[error("the crossed scores of two models do not add to those of each")]
+    Crossed,
     /// A bin's scores cannot lie in the bin.
     #[error("the scores of a bin cannot lie within it")]
     Scores,
@@ -180,6 +217,15 @@ pub enum SumFault {
 pub struct OpenedSum {
     layout: Layout,
     vector: Vec<u64>,
+}
+
+/// One model's cases in one block.
+#[derive(Clone, Default)]
+struct Joined {
+    /// Non-events, events.
+    counts: [u64; 2],
+    /// The sum of their scores.
+    scores: f64,
 }
 
 impl OpenedSum {
@@ -231,7 +277,63 @@ impl OpenedSum {
             }
             self.check_margins(index, *part)?;
         }
-        Ok(())
+        let pairs = self.layout.pairs().iter().enumerate();
+        let mut broken = pairs.filter(|(index, pair)| !self.adds_up(*index, **pair));
+        broken.next().map_or(Ok(()), |_| Err(SumFault::Crossed))
+    }
+
+    /// Whether a crossed table has both models' histograms as its margins.
+    fn adds_up(&self, index: usize, pair: Pair) -> bool {
+        let size = self.layout.blocks().len();
+        let table = self.crossed(index);
+        let cell = |class: usize, first: usize, second: usize| {
+            let place = (class * size + first) * size + second;
+            table.get(place).copied().unwrap_or(0)
+        };
+        let sum = |cells: &mut dyn Iterator<Item = u64>| cells.fold(0, u64::wrapping_add);
+        [0, 1].into_iter().all(|class| {
+            let margins = [pair.model, pair.comparator].map(|model| {
+                self.joined(pair.endpoint, model).map(|blocks| {
+                    blocks
+                        .into_iter()
+                        .map(|block| block.counts[class])
+                        .collect()
+                })
+            });
+            let [Some(models), Some(comparators)]: [Option<Vec<u64>>; 2] = margins else {
+                return false;
+            };
+            let rows =
+                (0..size).map(|one| sum(&mut (0..size).map(|other| cell(class, one, other))));
+            let columns =
+                (0..size).map(|one| sum(&mut (0..size).map(|other| cell(class, other, one))));
+            rows.eq(models) && columns.eq(comparators)
+        })
+    }
+
+    /// One model's histogram over all cases, joined to blocks.
+    fn joined(&self, endpoint: usize, model: usize) -> Option<Vec<Joined>> {
+        let whole = Part {
+            endpoint,
+            model,
+            level: None,
+        };
+        let index = self.layout.parts().iter().position(|part| *part == whole)?;
+        let (own, bins) = (self.block(index), self.layout.bins());
+        let mut blocks = vec![Joined::default(); self.layout.blocks().len()];
+        for bin in 0..bins {
+            let block = blocks.get_mut(block_of(&self.layout, bin))?;
+            block.counts[0] += own.get(bin)?;
+            block.counts[1] += own.get(bins + bin)?;
+            block.scores += form().ok()?.decode(*own.get(2 * bins + bin)?);
+        }
+        Some(blocks)
+    }
+
+    fn crossed(&self, index: usize) -> &[u64] {
+        let size = self.layout.crossed();
+        let from = self.layout.histograms() + index.saturating_mul(size);
+        self.vector.get(from..from + size).unwrap_or(&[])
     }
 
     /// Each axis adds to the whole; each model counts the same cases of each class.
@@ -335,7 +437,63 @@ impl OpenedSum {
                 found.extend(measure(&by_level, &cases, &kinds));
             }
         }
+        for (index, pair) in self.layout.pairs().iter().enumerate() {
+            found.extend(self.compared(protocol, index, *pair));
+        }
         found
+    }
+
+    /// Both models on the same cases. The joined grid keeps the prespecified thresholds and no
+    /// other of the decision curve.
+    fn compared(
+        &self,
+        protocol: &StudyProtocol,
+        index: usize,
+        pair: Pair,
+    ) -> Vec<Statistic<Exact>> {
+        let mut both = protocol.clone();
+        both.endpoint = one(&protocol.endpoint, pair.endpoint);
+        both.model = one(&protocol.model, pair.model);
+        both.model.extend(one(&protocol.model, pair.comparator));
+        both.decision_curve = None;
+        let both = without_the_rest(both);
+        let Some(cases) = self.crossed_cases(protocol, index, pair) else {
+            return Vec::new();
+        };
+        let mut found = measure(&both, &cases, &COMPARED);
+        if let Some(set) = AnalysisSet::of(&both, &cases, 0) {
+            let differences = net_benefit::differences(&set, 0, 1).into_iter();
+            found.extend(differences.map(Statistic::Estimate));
+        }
+        found
+    }
+
+    /// One case for each patient of a crossed table, with the mean score of each model's block.
+    fn crossed_cases(&self, protocol: &StudyProtocol, index: usize, pair: Pair) -> Option<Cases> {
+        let blocks = self.layout.blocks();
+        let means = |model: usize| -> Option<Vec<f64>> {
+            let joined = self.joined(pair.endpoint, model)?;
+            let spans = joined.iter().enumerate().map(|(place, block)| {
+                let (low, _) = edges_of(protocol, blocks[place]);
+                let next = blocks.get(place + 1).copied();
+                let (_, high) = edges_of(protocol, next.unwrap_or(self.layout.bins()) - 1);
+                mean(block.scores, block.counts[0] + block.counts[1], (low, high))
+            });
+            Some(spans.collect())
+        };
+        let (models, comparators) = (means(pair.model)?, means(pair.comparator)?);
+        let mut outcome = Vec::new();
+        let mut score = [Vec::new(), Vec::new()];
+        for (place, count) in self.crossed(index).iter().enumerate() {
+            let (above, second) = (place / blocks.len(), place % blocks.len());
+            let (event, first) = (above >= blocks.len(), above % blocks.len());
+            for _ in 0..*count {
+                outcome.push(Some(event));
+                score[0].push(Some(models[first]));
+                score[1].push(Some(comparators[second]));
+            }
+        }
+        Some(cases_of(protocol, outcome, score.into(), Vec::new()))
     }
 
     /// One case for each patient of the sum: the mean score of the bin, the outcome, the level of
@@ -363,25 +521,36 @@ impl OpenedSum {
                 }
             }
         }
-        let patients = u32::try_from(outcome.len()).unwrap_or(u32::MAX);
-        let rows = u64::from(patients);
-        Cases {
-            patient: (0..patients).collect(),
-            patients,
-            outcome: vec![outcome],
-            score: vec![score],
-            masks: vec![None],
-            earlier: Arc::from([]),
-            level: axis.map(|_| level).into_iter().collect(),
-            column: protocol.field.iter().map(|_| Column::Withheld).collect(),
-            intake: Intake {
-                records: Tally {
-                    rows,
-                    patients: rows,
-                },
-                ..Intake::default()
+        let level = axis.map(|_| level).into_iter().collect();
+        cases_of(protocol, outcome, vec![score], level)
+    }
+}
+
+/// Cases of one endpoint, each of another patient.
+fn cases_of(
+    protocol: &StudyProtocol,
+    outcome: Vec<Option<bool>>,
+    score: Vec<Vec<Option<f64>>>,
+    level: Vec<Vec<u16>>,
+) -> Cases {
+    let patients = u32::try_from(outcome.len()).unwrap_or(u32::MAX);
+    let rows = u64::from(patients);
+    Cases {
+        patient: (0..patients).collect(),
+        patients,
+        outcome: vec![outcome],
+        masks: vec![None],
+        score,
+        earlier: Arc::from([]),
+        level,
+        column: protocol.field.iter().map(|_| Column::Withheld).collect(),
+        intake: Intake {
+            records: Tally {
+                rows,
+                patients: rows,
             },
-        }
+            ..Intake::default()
+        },
     }
 }
 
@@ -411,7 +580,14 @@ fn narrowed(protocol: &StudyProtocol, part: Part, axis: Option<usize>) -> StudyP
     for model in &mut narrow.model {
         model.role = ModelRole::Index;
     }
+    let mut narrow = without_the_rest(narrow);
     narrow.subgroup = axis.map_or_else(Vec::new, |axis| one(&protocol.subgroup, axis));
+    narrow
+}
+
+/// Without thresholds of other models and endpoints, and without what needs more than a sum holds.
+fn without_the_rest(mut narrow: StudyProtocol) -> StudyProtocol {
+    narrow.subgroup.clear();
     let (models, endpoints) = (narrow.model.clone(), narrow.endpoint.clone());
     narrow.threshold.retain(|entry| {
         models.iter().any(|model| model.id == entry.model)

@@ -46,6 +46,8 @@ pub enum Refusal {
     LedgerBehind,
     /// The node's ledger contradicts what it signed of it before; a person must look.
     LedgerAltered,
+    /// The site has left the study and takes back what it released in this round.
+    Withdrawn,
 }
 
 impl Refusal {
@@ -68,6 +70,7 @@ impl Refusal {
         Self::Busy,
         Self::LedgerBehind,
         Self::LedgerAltered,
+        Self::Withdrawn,
     ];
 
     /// The word used in storage and reports.
@@ -90,6 +93,7 @@ impl Refusal {
             Self::Busy => "busy",
             Self::LedgerBehind => "ledger behind",
             Self::LedgerAltered => "ledger altered",
+            Self::Withdrawn => "withdrawn",
         }
     }
 
