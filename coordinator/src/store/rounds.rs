@@ -10,7 +10,7 @@ use shared::study::{RoundId, SiteSlug, SiteState, StudySlug, Timestamp};
 use shared::wire::{JobOffer, Refusal};
 
 use super::audit::{AuditEntry, append};
-use super::{Store, broken, corrupt, maybe_moment, moment, parsed, unreadable};
+use super::{Store, broken, corrupt, inbox, maybe_moment, moment, parsed, unreadable};
 use crate::round::{RoundEvent, RoundState};
 use crate::waypoint;
 

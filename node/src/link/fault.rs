@@ -301,7 +301,8 @@ fn refusal_fault(refusal: Refusal) -> Fault {
         | Refusal::RoundClosed
         | Refusal::Conflict
         | Refusal::NotAllowed
-        | Refusal::Busy => Fault::new(
+        | Refusal::Busy
+        | Refusal::Withdrawn => Fault::new(
             Code::PeerMisbehaved,
             format!("the coordinator refused: {}", refusal.as_str()),
             "the request does not fit what the coordinator holds about this site",
