@@ -1,4 +1,5 @@
-# Reads a report bundle of Fedval, with base R alone. It reads files and does nothing else.
+# Reads a report bundle of Fedval, with base R (4.1 or newer) alone. It reads files and does
+# nothing else.
 #
 #   source("fedval_report.R")
 #   bundle <- open_bundle("target/report")       # the folder of a report
@@ -179,6 +180,7 @@ verify <- function(bundle) {
   data.frame(file = found, size = size, fault = as.character(fault))
 }
 
+# On Windows, where links are rare and need a right of their own, R sees none.
 .is_link <- function(paths) {
   target <- Sys.readlink(paths)
   !is.na(target) & nzchar(target)

@@ -70,9 +70,9 @@ axis_of <- function(one) {
   if (length(core) == 0) core <- c(0, 1)
   ends <- to(c(one$sites$ci_low, one$sites$ci_high, one$pool$pi_low, one$pool$pi_high))
   ends <- c(core, ends[is.finite(ends)])
-  span <- max(diff(range(core)), 0.05)
-  low <- max(min(ends), min(core) - span)
-  high <- min(max(ends), max(core) + span)
+  room <- max(1.5 * diff(range(core)), if (log_axis) 0.5 else 0.1)
+  low <- max(min(ends), min(core) - room)
+  high <- min(max(ends), max(core) + room)
   ticks <- if (log_axis) log_ticks(low, high) else pretty(c(low, high), n = 5)
   list(log = log_axis, to = to, ticks = ticks, low = to(ticks[1]), high = to(ticks[length(ticks)]))
 }
@@ -120,8 +120,9 @@ forest_notes <- function(one) {
     }
   }
   c(heterogeneity, withheld,
-    paste("Area of a square: weight in the pool. Arrow: the interval goes on beyond the axis.",
-          "Counts as released, after disclosure control."))
+    paste0(if (!is.null(pool)) "Area of a square: weight in the pool. ",
+           "Arrow: the interval goes on beyond the axis. ",
+           "Counts as released, after disclosure control."))
 }
 
 # The rows from top to bottom: hospitals in the pool, others under a heading, then the pool.
@@ -177,19 +178,20 @@ draw_forest <- function(one) {
       words(columns$plot[1] + 4, y, reason, colour = soft, slanted = TRUE)
     } else {
       words(columns$count, y, counted(row), 1)
-      apart <- is.na(row$weight)
+      apart <- row$site_role != "external" || (!is.null(one$pool) && is.na(row$weight))
       colour <- if (apart) orange else blue
       bar(y, row$ci_low, row$ci_high, row$estimate, colour, 1.7)
       x <- place(row$estimate)
       if (apart) {
         symbols(x, y, circles = 5, inches = FALSE, add = TRUE, bg = "white", fg = colour, lwd = 1.8)
       } else {
-        half <- min(max(sqrt(3.4 * row$weight), 3), 18.5) / 2
+        half <- if (is.na(row$weight)) 3.5 else min(max(sqrt(3.4 * row$weight), 3), 18.5) / 2
         rect(x - half, y - half, x + half, y + half, col = colour, border = NA)
       }
       words(columns$text, y, sprintf("%s (%s)", shown(row$estimate, one$key),
                                      interval_words(row$ci_low, row$ci_high, one$key)))
-      words(columns$weight, y, if (apart) "\u2013" else sprintf("%.1f%%", row$weight), 1)
+      weight <- if (is.na(row$weight)) "\u2013" else sprintf("%.1f%%", row$weight)
+      words(columns$weight, y, weight, 1)
     }
     y <<- y + row_height
   }
@@ -236,7 +238,8 @@ draw_frame <- function(one, axis, place, bottom, words) {
   name <- name_of(one$key$metric)
   words(columns$name, 14, "Hospital", bold = TRUE)
   words(columns$count, 14, "Events / cases", 1, bold = TRUE)
-  words(columns$text, 14, sprintf("%s (%s CI)", name, share(level)), bold = TRUE)
+  head <- if (nchar(name) <= 14) name else "Estimate"
+  words(columns$text, 14, sprintf("%s (%s CI)", head, share(level)), bold = TRUE)
   words(columns$weight, 14, "Weight", 1, bold = TRUE)
   segments(0, 28, width, 28, col = ink)
   x <- place(axis$ticks)
@@ -257,9 +260,10 @@ draw_frame <- function(one, axis, place, bottom, words) {
              lty = "13")
   }
   segments(columns$plot[1], bottom, columns$plot[2], bottom, col = ink)
-  words(mean(columns$plot), bottom + 34,
-        sprintf("%s, %s axis; pooled on the %s scale", name, if (axis$log) "log" else "linear",
-                one$key$scale), 0.5, soft, scale = 12 / 13)
+  scale <- if (one$key$scale == "identity") "natural" else one$key$scale
+  label <- sprintf("%s, %s axis; pooled on the %s scale", name,
+                   if (axis$log) "log" else "linear", scale)
+  words(mean(columns$plot), bottom + 34, label, 0.5, soft, scale = 12 / 13)
 }
 
 # The height that a figure of 9.5 inches' width needs.

@@ -46,13 +46,13 @@ def name_of(metric: str) -> str:
     return NAMES.get(metric, metric.replace("-", " ").capitalize())
 
 
-def shown(value: float, metric: str, scale: str, digits: Optional[int] = None) -> str:
+def shown(value: float, metric: str, scale: str) -> str:
     """A number with its decimals and a true minus sign."""
     if metric in PERCENT:
         value, decimals = 100 * value, 1
     else:
         decimals = 2 if scale == "log" else 3
-    text = f"{value:.{decimals if digits is None else digits}f}"
+    text = f"{value:.{decimals}f}"
     text = text.lstrip("-") if float(text) == 0 else text
     return text.replace("-", "\u2212") + ("%" if metric in PERCENT else "")
 
@@ -104,9 +104,9 @@ class Axis:
         for end in ("ci_low", "ci_high"):
             core += [self.to(forest.pool[end])] if forest.pool else []
         core = core or [0.0, 1.0]
-        span = max(max(core) - min(core), 0.05)
-        low = max(min([*core, *ends]), min(core) - span)
-        high = min(max([*core, *ends]), max(core) + span)
+        room = max(1.5 * (max(core) - min(core)), 0.5 if self.log else 0.1)
+        low = max(min([*core, *ends]), min(core) - room)
+        high = min(max([*core, *ends]), max(core) + room)
         self.ticks = self.log_ticks(low, high) if self.log else self.linear_ticks(low, high)
         self.low, self.high = self.to(self.ticks[0]), self.to(self.ticks[-1])
 
@@ -130,7 +130,7 @@ class Axis:
         """Four to eight round numbers around both ends."""
         rough = (high - low) / 5
         power = 10.0 ** math.floor(math.log10(rough))
-        step = next(power * times for times in (1, 2, 2.5, 5, 10) if power * times >= rough)
+        step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough)
         first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
         return [round(place * step, 12) for place in range(first, last + 1)]
 
@@ -207,7 +207,7 @@ class Drawing:
             self.text(PLOT[0] + 4, clipped(state + str(row["reason"]), 82), colour=SOFT, style=HALO)
         else:
             self.text(COUNT_X, counted(row), "end")
-            apart = weight is None
+            apart = row["site_role"] != "external" or (self.forest.pool and weight is None)
             colour = ORANGE if apart else BLUE
             self.bar(row["ci_low"], row["ci_high"], estimate, colour, 1.7)
             x = self.axis.x(estimate)
@@ -215,13 +215,13 @@ class Drawing:
                 self.parts.append(f'<circle cx="{x:.1f}" cy="{self.y:.1f}" r="5" fill="#fff" '
                                   f'stroke="{colour}" stroke-width="1.8"/>')
             else:
-                side = min(max(math.sqrt(3.4 * weight), 3.0), 18.5)
+                side = 7.0 if weight is None else min(max(math.sqrt(3.4 * weight), 3.0), 18.5)
                 self.parts.append(
                     f'<rect x="{x - side / 2:.1f}" y="{self.y - side / 2:.1f}" '
                     f'width="{side:.1f}" height="{side:.1f}" fill="{colour}"/>')
             self.text(TEXT_X, f"{shown(estimate, self.metric, self.scale)} "
                               f"({interval(row, self.metric, self.scale)})")
-            self.text(WEIGHT_X, "\u2013" if apart else f"{weight:.1f}%", "end")
+            self.text(WEIGHT_X, "\u2013" if weight is None else f"{weight:.1f}%", "end")
         self.y += ROW
 
     def heading(self, words: str) -> None:
@@ -258,7 +258,9 @@ class Drawing:
                       if row and row["ci_level"]), 0.95)
         self.text(NAME_X, "Hospital", style=bold, y=18)
         self.text(COUNT_X, "Events / cases", "end", style=bold, y=18)
-        self.text(TEXT_X, f"{name_of(self.metric)} ({share(level)} CI)", style=bold, y=18)
+        name = name_of(self.metric)
+        head = name if len(name) <= 14 else "Estimate"
+        self.text(TEXT_X, f"{head} ({share(level)} CI)", style=bold, y=18)
         self.text(WEIGHT_X, "Weight", "end", style=bold, y=18)
         self.line(0, 28, WIDTH, 28)
         digits = max(len(f"{tick:.6g}".partition(".")[2]) for tick in self.axis.ticks)
@@ -266,9 +268,9 @@ class Drawing:
             x = self.axis.x(tick)
             self.line(x, 38, x, bottom, "#e6e6e6")
             self.line(x, bottom, x, bottom + 5)
-            percent = self.metric in PERCENT
-            label = shown(tick, self.metric, self.scale, 0) if percent else (
-                f"{tick:.{digits}f}" if not self.axis.log else f"{tick:g}").replace("-", "\u2212")
+            label = (f"{100 * tick:g}%" if self.metric in PERCENT else
+                     f"{tick:g}" if self.axis.log else f"{tick:.{digits}f}")
+            label = label.replace("-", "\u2212")
             self.text(x, label, "middle", style='font-size="12"', y=bottom + 19)
         neutral = 1.0 if self.axis.log else 0.0
         if not any(self.axis.cuts(neutral, neutral)):
@@ -277,9 +279,9 @@ class Drawing:
             x = self.axis.x(self.forest.pool["estimate"])
             self.line(x, 38, x, bottom, INK, 0.8, "2 3")
         self.line(PLOT[0], bottom, PLOT[1], bottom)
-        self.text(sum(PLOT) / 2, f"{name_of(self.metric)}, {'log' if self.axis.log else 'linear'}"
-                  f" axis; pooled on the {self.scale} scale", "middle", SOFT,
-                  'font-size="12"', y=bottom + 38)
+        scale = "natural" if self.scale == "identity" else self.scale
+        self.text(sum(PLOT) / 2, f"{name}, {'log' if self.axis.log else 'linear'} axis; pooled on "
+                  f"the {scale} scale", "middle", SOFT, 'font-size="12"', y=bottom + 38)
         self.y = bottom + 62
         return self.parts + rows
 
@@ -329,8 +331,9 @@ class Drawing:
                                  for end in ("bound_low", "bound_high"))
                     words += f"; with its values the mean would lie between {low} and {high}"
                 notes.append(words + ".")
-        notes.append("Area of a square: weight in the pool. Arrow: the interval goes on beyond the "
-                     "axis. Counts as released, after disclosure control.")
+        area = "Area of a square: weight in the pool. " if pool else ""
+        notes.append(f"{area}Arrow: the interval goes on beyond the axis. Counts as released, "
+                     "after disclosure control.")
         return notes
 
 
