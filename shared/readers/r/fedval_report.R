@@ -121,6 +121,7 @@ verify <- function(bundle) {
 
 # Control characters of a bundle's text are spelled out, so that none steers a terminal.
 .escaped <- function(text) {
+  if (!any(grepl("[\\x01-\\x1f\\x7f-\\x9f]", text, perl = TRUE))) return(text)
   for (code in c(1:31, 127:159)) {
     text <- gsub(intToUtf8(code), sprintf("\\u%04x", code), text, fixed = TRUE)
   }

@@ -70,7 +70,7 @@ axis_of <- function(one) {
   if (length(core) == 0) core <- c(0, 1)
   ends <- to(c(one$sites$ci_low, one$sites$ci_high, one$pool$pi_low, one$pool$pi_high))
   ends <- c(core, ends[is.finite(ends)])
-  room <- max(1.5 * diff(range(core)), if (log_axis) 0.5 else 0.1)
+  room <- max(0.5 * diff(range(core)), if (log_axis) 0.5 else 0.1)
   low <- max(min(ends), min(core) - room)
   high <- min(max(ends), max(core) + room)
   ticks <- if (log_axis) log_ticks(low, high) else pretty(c(low, high), n = 5)
@@ -165,8 +165,8 @@ draw_forest <- function(one) {
   draw_frame(one, axis, place, bottom, words)
   y <- 46 + row_height / 2
   draw_site <- function(row) {
-    words(columns$name + 8, y, clipped(ifelse(is.na(row$display_name), row$site,
-                                              row$display_name), 42))
+    name <- if (is.na(row$display_name)) row$site else row$display_name
+    words(columns$name + 8, y, clipped(name, 46), scale = 12 / 13)
     if (is.na(row$estimate)) {
       state <- switch(row$state, suppressed = "withheld: ", `not-released` = "",
                       paste0(gsub("-", " ", row$state), ": "))
@@ -221,7 +221,8 @@ draw_forest <- function(one) {
       words(columns$text, y, "needs three hospitals", colour = soft)
     } else {
       bar(y, pool$pi_low, pool$pi_high, NA, ink, 4.5)
-      few <- if (pool$k_sites < 5) ", few hospitals" else ""
+      # Below five hospitals the report draws no conclusion from a prediction interval.
+      few <- if (pool$k_sites < 5) ", not interpreted" else ""
       words(columns$text, y, paste0(interval_words(pool$pi_low, pool$pi_high, one$key), few),
             colour = soft)
     }

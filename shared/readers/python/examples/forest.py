@@ -2,7 +2,8 @@
 # # The main figure, rebuilt from a bundle
 #
 # The forest plot of the primary analysis, drawn from `estimates.csv` and `sites.csv` with the
-# standard library alone. Jupyter and VS Code open this file as a notebook; as a script it is
+# standard library and `fedval_report` (`pip install shared/readers/python`). Jupyter and VS Code
+# open this file as a notebook; as a script it is
 #
 #     python forest.py BUNDLE forest.svg
 
@@ -104,7 +105,7 @@ class Axis:
         for end in ("ci_low", "ci_high"):
             core += [self.to(forest.pool[end])] if forest.pool else []
         core = core or [0.0, 1.0]
-        room = max(1.5 * (max(core) - min(core)), 0.5 if self.log else 0.1)
+        room = max(0.5 * (max(core) - min(core)), 0.5 if self.log else 0.1)
         low = max(min([*core, *ends]), min(core) - room)
         high = min(max([*core, *ends]), max(core) + room)
         self.ticks = self.log_ticks(low, high) if self.log else self.linear_ticks(low, high)
@@ -198,7 +199,8 @@ class Drawing:
                               (x - 4 * way, self.y + 5.5)], colour)
 
     def site(self, row: dict[str, Any]) -> None:
-        self.text(NAME_X + 8, clipped(row["display_name"] or row["site"], 42))
+        name = clipped(row["display_name"] or row["site"], 46)
+        self.text(NAME_X + 8, name, style='font-size="12"')
         estimate, weight = row["estimate"], row["weight"]
         if estimate is None:
             state = {"suppressed": "withheld: ", "not-released": ""}.get(
@@ -245,9 +247,10 @@ class Drawing:
             self.text(TEXT_X, "needs three hospitals", colour=SOFT)
         else:
             self.bar(pool["pi_low"], pool["pi_high"], None, INK, 4.5)
-            few = pool["k_sites"] < 5
+            # Below five hospitals the report draws no conclusion from a prediction interval.
+            few = ", not interpreted" if pool["k_sites"] < 5 else ""
             words = interval(pool, self.metric, self.scale, "pi")
-            self.text(TEXT_X, words + (", few hospitals" if few else ""), colour=SOFT)
+            self.text(TEXT_X, words + few, colour=SOFT)
         self.y += ROW
 
     def frame(self) -> list[str]:
