@@ -77,7 +77,9 @@ impl Walk {
         command
             .args(["-c", &format!("exec {line}")])
             .current_dir(&self.dir)
-            .env("PATH", path);
+            .env("PATH", path)
+            .env("PYTHONPATH", root().join("shared/readers/python"))
+            .env("PYTHONDONTWRITEBYTECODE", "1");
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -330,6 +332,7 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     assert!(report.contains("not released under its own policy"));
     let mut bundle = lines("read-the-bundle.md");
     walk.typed(&next(&mut bundle, "report verify"), 0);
+    read(walk, &mut bundle);
     let mut keep = lines("run-a-coordinator.md");
     walk.typed(&next(&mut keep, "ledger verify"), 0);
     let none = walk.typed(&next(&mut keep, "ledger rebaseline"), 1);
@@ -394,6 +397,24 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     }
     for page in [round, node, &mut bundle, &mut keep] {
         assert!(page.is_empty(), "never typed: {page:?}");
+    }
+}
+
+/// The readers of bundles, typed where Python and R are; the programs need neither.
+fn read(walk: &Walk, bundle: &mut VecDeque<String>) {
+    let python = "import sys; sys.exit(sys.version_info < (3, 9))";
+    for (program, argument, text) in [
+        ("python3", python, "-m fedval_report"),
+        ("Rscript", "invisible(0)", "fedval_report.R"),
+    ] {
+        let shared = format!("{}/shared/", root().display());
+        let line = next(bundle, text).replace("shared/", &shared);
+        let flag = if program == "python3" { "-c" } else { "-e" };
+        let here = Command::new(program).args([flag, argument]).output();
+        if here.is_ok_and(|output| output.status.success()) {
+            let said = walk.typed(&line, 0);
+            assert!(said.contains("whole: "), "{said}");
+        }
     }
 }
 
