@@ -170,7 +170,11 @@ fn a_release_that_is_taken_back_is_in_no_pool() {
     assert_eq!(told(&federation, (SITE, ROUNDS[1])), "withdrawn");
     // A second wish changes nothing.
     take_back(&federation, SITE);
-    let accept = ["round", "accept", ROUNDS[1], SITE, "--reason", "x"];
+    let accept = [
+        &["round", "accept", ROUNDS[1], "--site", SITE][..],
+        &["--reason", "x"],
+    ]
+    .concat();
     let refused = federation.fedval(&accept).expect(1).json();
     assert_eq!(refused["error"]["code"], "FV-CLI-002");
     federation.fedval(&["round", "close", ROUNDS[1]]).expect(0);
