@@ -30,6 +30,7 @@ use shared::statistic::cases::{Column, Intake, Tally};
 use shared::statistic::measure::measure;
 use shared::statistic::{Cases, known_answer};
 use shared::study::{StudyProtocol, Timestamp, plan, source, validate};
+use shared::wire;
 
 /// Patients of each hospital.
 const ROWS: usize = 600;
@@ -97,7 +98,7 @@ fn answer(protocol: &StudyProtocol, policy: &Policy, place: usize) -> SiteAnswer
         known_answer: known_answer::answer(),
     };
     let reviewed = review(policy, protocol, exact, (false, Axes::BY_RULE));
-    let bytes = reviewed.release(header).unwrap().encode().unwrap();
+    let bytes = wire::encode(&reviewed.release(header).unwrap()).unwrap();
     let release = ReceivedRelease::read(bytes.bytes()).unwrap();
     SiteAnswer::Released(Box::new(release), Digest::of(bytes.bytes()))
 }

@@ -14,7 +14,7 @@ use super::super::words;
 use super::estimates::{axis, scale_label, short};
 use super::reading::{Ends, some};
 use super::robustness::named;
-use crate::pool::result::{Analysis, PoolOutcome, Pooled, SiteInfluence};
+use crate::pool::result::{Analysis, LeftOutSite, PoolOutcome, Pooled, SiteInfluence};
 
 /// Median of chi-squared with one degree of freedom, the customary bound of Cook's distance.
 const COOK: f64 = 0.454_936_423_119_573;
@@ -40,36 +40,13 @@ pub(super) fn left_out(view: View<'_>, name: &str, analysis: &Analysis) -> Optio
     let metric = analysis.key.metric;
     let style = words::style(metric);
     let shown = named(found);
-    let lines = || {
-        let all = found.leave_one_out.iter();
-        all.filter(|one| shown.contains(&&one.site))
-    };
-    let ends = Ends::of(lines().map(|one| (one.estimate, view.site(&one.site))))?;
-    let mut rows: Vec<ForestRow> = lines()
-        .map(|one| ForestRow::Site {
-            label: view.site(&one.site),
-            n: String::new(),
-            point: Some((one.estimate, one.interval.map(|[low, high]| (low, high)))),
-            text: match one.interval {
-                Some([low, high]) => format!(
-                    "{} ({})",
-                    real(one.estimate, style),
-                    range(low, high, style)
-                ),
-                None => real(one.estimate, style),
-            },
-            weight: None,
-            last: format!("{:.1}%", one.i2),
-            apart: false,
-            without: None,
-        })
+    let lines: Vec<&LeftOutSite> = found
+        .leave_one_out
+        .iter()
+        .filter(|one| shown.contains(&&one.site))
         .collect();
-    rows.push(ForestRow::Pool {
-        label: format!("All hospitals, k = {}", pooled.k),
-        n: String::new(),
-        point: (pooled.estimate, pooled.low, pooled.high),
-        text: words::pooled_cell(metric, pooled).line(),
-    });
+    let values = lines.iter().map(|one| (one.estimate, view.site(&one.site)));
+    let ends = Ends::of(values)?;
     let title = format!("{name} without each hospital in turn");
     let reading = format!(
         "Leaving out one hospital moved the mean to between {} without {} and {} without {}; with \
@@ -94,7 +71,7 @@ pub(super) fn left_out(view: View<'_>, name: &str, analysis: &Analysis) -> Optio
         scale_label: scale_label(&axis).to_owned(),
         last_label: "I²".to_owned(),
         axis,
-        rows,
+        rows: left_out_rows(view, analysis, pooled, &lines),
     };
     Some(Figure {
         label: String::new(),
@@ -107,6 +84,44 @@ pub(super) fn left_out(view: View<'_>, name: &str, analysis: &Analysis) -> Optio
         data: left_out_data(view, &title, analysis, pooled),
         narrow: false,
     })
+}
+
+/// One row per hospital left out, and the mean of all.
+fn left_out_rows(
+    view: View<'_>,
+    analysis: &Analysis,
+    pooled: &Pooled,
+    lines: &[&LeftOutSite],
+) -> Vec<ForestRow> {
+    let metric = analysis.key.metric;
+    let style = words::style(metric);
+    let mut rows: Vec<ForestRow> = lines
+        .iter()
+        .map(|one| ForestRow::Site {
+            label: view.site(&one.site),
+            n: String::new(),
+            point: Some((one.estimate, one.interval.map(|[low, high]| (low, high)))),
+            text: match one.interval {
+                Some([low, high]) => format!(
+                    "{} ({})",
+                    real(one.estimate, style),
+                    range(low, high, style)
+                ),
+                None => real(one.estimate, style),
+            },
+            weight: None,
+            last: format!("{:.1}%", one.i2),
+            apart: false,
+            without: None,
+        })
+        .collect();
+    rows.push(ForestRow::Pool {
+        label: format!("All hospitals, k = {}", pooled.k),
+        n: String::new(),
+        point: (pooled.estimate, pooled.low, pooled.high),
+        text: words::pooled_cell(metric, pooled).line(),
+    });
+    rows
 }
 
 fn left_out_data(view: View<'_>, title: &str, analysis: &Analysis, pooled: &Pooled) -> Table {

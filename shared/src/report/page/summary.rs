@@ -152,11 +152,12 @@ fn region(view: View<'_>, name: &str, point: &SummaryPoint, values: &SummaryValu
         point.sites.len(),
         real(values.sensitivity, Style::Percent),
         real(values.specificity, Style::Percent),
-        if plot.mean.is_empty() {
-            " No region is drawn: there are fewer than five hospitals, or the fit lies on the \
-             boundary."
-        } else {
-            ""
+        match (plot.mean.is_empty(), point.sites.len()) {
+            (false, _) => "",
+            (true, 0..=4) => " No region is drawn, since there are fewer than five hospitals.",
+            (true, _) => {
+                " No region is drawn: the fit lies on the boundary, where its shape is not known."
+            }
         }
     );
     let mut caption = format!(
