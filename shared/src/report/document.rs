@@ -12,6 +12,8 @@ pub(super) struct Document {
     pub(super) title: String,
     /// The front page.
     pub(super) front: Front,
+    /// Names of the hospitals whose results are shown.
+    pub(super) sites: Vec<String>,
     /// The numbered sections.
     pub(super) sections: Vec<Section>,
 }
@@ -32,6 +34,8 @@ pub(super) struct Front {
     pub(super) verdict_class: &'static str,
     /// The answer, one paragraph per element.
     pub(super) answer: Vec<String>,
+    /// The same in everyday words.
+    pub(super) plain: Vec<String>,
     /// Label, large value, small remark.
     pub(super) strip: Vec<(String, String, String)>,
     /// What this does not show.
@@ -58,6 +62,8 @@ pub(super) enum Block {
     Heading(String),
     /// A paragraph.
     Text(String),
+    /// A paragraph about the build of this report, which may differ between two builds.
+    Built(String),
     /// A remark that must not be overlooked.
     Note(String),
     /// A bulleted list.
@@ -114,6 +120,8 @@ pub(super) struct Row {
 pub(super) struct Figure {
     /// `Figure 2`; given when the document is complete.
     pub(super) label: String,
+    /// What can be read from it: one or two sentences made from its numbers.
+    pub(super) reading: String,
     /// What it shows and how to read it.
     pub(super) caption: String,
     /// The drawing.
@@ -178,6 +186,39 @@ impl Table {
         });
     }
 
+    /// Leaves at most `most` rows of hospitals in each group, and says which file has all.
+    pub(super) fn cut(&mut self, most: usize, file: &str) {
+        let mut longest = 0;
+        for group in &mut self.groups {
+            let plain = |row: &Row| row.class != "pool";
+            let count = group.rows.iter().filter(|row| plain(row)).count();
+            if count > most {
+                longest = longest.max(count);
+                let mut kept = 0;
+                group.rows.retain(|row| {
+                    kept += usize::from(plain(row));
+                    !plain(row) || kept <= most
+                });
+            }
+        }
+        if longest > 0 {
+            let note = format!("The first {most} of {longest} rows; {file} has all.");
+            self.notes.push(note);
+        }
+    }
+
+    /// Leaves at most `most` groups, the last one among them, and says which file has all.
+    pub(super) fn cut_groups(&mut self, most: usize, file: &str) {
+        let count = self.groups.len();
+        if count > most {
+            let last = self.groups.pop();
+            self.groups.truncate(most.saturating_sub(1));
+            self.groups.extend(last);
+            self.notes
+                .push(format!("{most} of {count} groups; {file} has all."));
+        }
+    }
+
     /// Number of columns.
     pub(super) fn columns(&self) -> usize {
         self.head.len()
@@ -211,12 +252,71 @@ impl Document {
                 }
                 Block::Heading(_)
                 | Block::Text(_)
+                | Block::Built(_)
                 | Block::Note(_)
                 | Block::List(_)
                 | Block::Terms(_)
                 | Block::Build(_)
                 | Block::Key(_) => {}
             }
+        }
+    }
+
+    /// Everything that a reader reads, one piece per line.
+    pub(super) fn text(&self) -> String {
+        let front = &self.front;
+        let mut out = vec![self.title.clone(), front.question.clone()];
+        out.extend(
+            front
+                .answer
+                .iter()
+                .chain(&front.plain)
+                .chain(&front.limits)
+                .cloned(),
+        );
+        for (label, value, remark) in &front.strip {
+            out.extend([label, value, remark].map(String::clone));
+        }
+        front.facts.iter().for_each(|table| table.say(&mut out));
+        for block in self.sections.iter().flat_map(|section| &section.blocks) {
+            block.say(&mut out);
+        }
+        out.join("\n")
+    }
+}
+
+impl Block {
+    fn say(&self, out: &mut Vec<String>) {
+        match self {
+            Self::Heading(text) | Self::Text(text) | Self::Built(text) | Self::Note(text) => {
+                out.push(text.clone());
+            }
+            Self::List(items) => out.extend(items.iter().cloned()),
+            Self::Terms(items) | Self::Build(items) => {
+                out.extend(
+                    items
+                        .iter()
+                        .flat_map(|(term, text)| [term.clone(), text.clone()]),
+                );
+            }
+            Self::Table(table) => table.say(out),
+            Self::Figure(figure) => {
+                out.extend([figure.reading.clone(), figure.caption.clone()]);
+                figure.data.say(out);
+            }
+            Self::Key(items) => out.extend(items.iter().map(|(_, text)| text.clone())),
+        }
+    }
+}
+
+impl Table {
+    /// Headings and notes, and what stands at the head of the rows.
+    fn say(&self, out: &mut Vec<String>) {
+        out.push(self.caption.clone());
+        out.extend(self.head.iter().chain(&self.notes).cloned());
+        for group in &self.groups {
+            out.push(group.title.clone());
+            out.extend(group.rows.iter().map(|row| row.head.clone()));
         }
     }
 }

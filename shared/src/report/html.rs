@@ -1,4 +1,5 @@
-//! Sets the document as one HTML page that fetches and runs nothing.
+//! Sets the document as one HTML page that fetches nothing. It is complete without its script,
+//! whose digest stands in the page's policy.
 //!
 //! From: `document`.
 //! To: `report.html`.
@@ -10,12 +11,14 @@ use super::figure::svg::escape;
 use super::number::Shown;
 
 const CSS: &str = include_str!("../../templates/report.css");
+const JS: &str = include_str!("../../templates/report.js");
 
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page<'a> {
     document: &'a Document,
     css: &'static str,
+    js: &'static str,
     policy: String,
 }
 
@@ -27,21 +30,35 @@ struct TablePart<'a> {
 
 /// The page.
 pub(super) fn render(document: &Document) -> Result<String, askama::Error> {
-    let digest = ring::digest::digest(&ring::digest::SHA256, CSS.as_bytes());
-    let hash = data_encoding::BASE64.encode(digest.as_ref());
     Page {
         document,
         css: CSS,
+        js: JS,
         policy: format!(
-            "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"
+            "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; \
+             form-action 'none'",
+            hash(CSS),
+            hash(JS)
         ),
     }
     .render()
 }
 
+fn hash(text: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    data_encoding::BASE64.encode(digest.as_ref())
+}
+
 impl Page<'_> {
     fn table(&self, table: &Table) -> Result<String, askama::Error> {
         TablePart { table }.render()
+    }
+
+    /// The hospitals' names, for the script.
+    fn sites(&self) -> String {
+        let names = self.document.sites.iter();
+        let names: Vec<String> = names.map(|name| name.replace('|', " ")).collect();
+        names.join("|")
     }
 
     /// Text with a break allowed inside long digests.

@@ -15,6 +15,11 @@ pub(super) struct View<'a> {
     pub(super) study: &'a PooledStudy,
 }
 
+/// Hospitals that a table beside a figure lists; the files have all.
+pub(super) const LISTED: usize = 12;
+/// Hospitals that the data of a forest plot lists; the plot has all.
+pub(super) const DRAWN: usize = 40;
+
 impl<'a> View<'a> {
     /// The name of a site on the report.
     pub(super) fn site(&self, slug: &SiteSlug) -> String {

@@ -5,13 +5,15 @@
 //! To: `document::Figure`.
 
 use super::distribution::BARS;
-use super::roc::{Curve, KEY, draw_key};
-use super::svg::{Anchor, LABEL, Rect, Stroke, Svg};
+use super::roc::{Curve, KEY, draw_key, draw_series, tags};
+use super::svg::{Anchor, LABEL, Rect, Scale, Stroke, Svg};
 use super::{HUES, INK, SOFT};
 
 const LEFT: f64 = 58.0;
 const TOP: f64 = 14.0;
 const SIDE: f64 = 440.0;
+const ACROSS: &str = "Predicted risk";
+const UP: &str = "Observed share of events";
 /// Height of the distribution.
 const STRIP: f64 = 96.0;
 
@@ -48,6 +50,12 @@ pub(in crate::report) fn draw(
         0.0
     };
     let mut svg = Svg::new(LEFT + SIDE + 16.0, TOP + SIDE + strip + 52.0);
+    svg.scaled(&Scale {
+        across: (LEFT, LEFT + SIDE),
+        up: (TOP + SIDE, TOP),
+        values: [0.0, 1.0, 0.0, 1.0],
+        names: [ACROSS, UP],
+    });
     for curve in plot.curves.iter().filter(|curve| !curve.band.is_empty()) {
         let upper = curve.band.iter().map(|&(x, _, high)| place((x, high)));
         let lower = curve.band.iter().rev().map(|&(x, low, _)| place((x, low)));
@@ -55,9 +63,8 @@ pub(in crate::report) fn draw(
         svg.polygon(&shape, "#e3e3e3", None);
     }
     draw_frame(&mut svg, strip);
-    for curve in &plot.curves {
-        let points: Vec<(f64, f64)> = curve.points.iter().map(|&point| place(point)).collect();
-        svg.polyline(&points, curve.look.stroke());
+    for (curve, tag) in plot.curves.iter().zip(&tags(&plot.curves)) {
+        draw_series(&mut svg, curve, tag, place);
     }
     for bin in &plot.bins {
         let x = bin.predicted;
@@ -66,9 +73,8 @@ pub(in crate::report) fn draw(
         }
         svg.marker(0, place((x, bin.observed)), INK);
     }
-    let shown = plot.curves.iter().filter(|curve| !curve.label.is_empty());
     let corner = (LEFT + SIDE - 8.0 - KEY, TOP + SIDE - 8.0);
-    draw_key(&mut svg, corner, &shown.collect::<Vec<_>>());
+    draw_key(&mut svg, corner, &plot.curves);
     if let Some((events, others)) = &plot.distribution {
         draw_strip(&mut svg, events, others);
     }
@@ -101,9 +107,9 @@ fn draw_frame(svg: &mut Svg, strip: f64) {
     svg.rect((LEFT, TOP), (SIDE, SIDE), "none", edge);
     let soft = LABEL.size(12.5).fill(SOFT);
     let middle = (LEFT + SIDE / 2.0, bottom + 42.0);
-    svg.text(middle, Anchor::Middle, soft, "Predicted risk");
+    svg.text(middle, Anchor::Middle, soft, ACROSS);
     let middle = (16.0, TOP + SIDE / 2.0);
-    svg.text_up(middle, soft, "Observed share of events");
+    svg.text_up(middle, soft, UP);
 }
 
 /// Events above the line, non-events below, on the axis of the predictions.

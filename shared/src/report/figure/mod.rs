@@ -1,4 +1,4 @@
-//! Figures as SVG, drawn here so that the report fetches and runs nothing.
+//! Figures as SVG, drawn here so that the report fetches nothing and is complete without a script.
 //!
 //! Every series has its own colour, marker and dash, so that none is told by colour alone.
 //!
@@ -11,7 +11,11 @@ pub(super) mod distribution;
 pub(super) mod flow;
 pub(super) mod forest;
 pub(super) mod froc;
+pub(super) mod influence;
+pub(super) mod paired;
 pub(super) mod roc;
+pub(super) mod shares;
+pub(super) mod summary;
 pub(super) mod svg;
 
 /// Four hues that differ under colour-vision deficiency and hold 3:1 on white.

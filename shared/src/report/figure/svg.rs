@@ -12,6 +12,19 @@ pub(in crate::report) struct Svg {
     body: String,
     width: f64,
     height: f64,
+    scale: String,
+}
+
+/// The part of a drawing in which curves run, so that a point of it can be read as numbers.
+pub(in crate::report) struct Scale<'a> {
+    /// Left and right end of the horizontal axis in the drawing.
+    pub(in crate::report) across: (f64, f64),
+    /// Lower and upper end of the vertical axis in the drawing.
+    pub(in crate::report) up: (f64, f64),
+    /// What these ends stand for: left, right, lower, upper.
+    pub(in crate::report) values: [f64; 4],
+    /// What the axes measure.
+    pub(in crate::report) names: [&'a str; 2],
 }
 
 /// Where a text is tied to its point.
@@ -145,7 +158,8 @@ pub(in crate::report) fn clip(text: &str, limit: usize) -> String {
     format!("{}…", head.trim_end())
 }
 
-fn number(value: f64) -> String {
+/// A coordinate with one decimal.
+pub(super) fn number(value: f64) -> String {
     let text = format!("{value:.1}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" {
@@ -162,7 +176,48 @@ impl Svg {
             body: String::new(),
             width,
             height,
+            scale: String::new(),
         }
+    }
+
+    /// States the scale of the curves.
+    pub(in crate::report) fn scaled(&mut self, scale: &Scale<'_>) {
+        let ends = [scale.across.0, scale.across.1, scale.up.0, scale.up.1];
+        let numbers: Vec<String> = ends
+            .iter()
+            .map(|end| number(*end))
+            .chain(scale.values.iter().map(f64::to_string))
+            .collect();
+        self.scale = format!(
+            r#" data-scale="{}" data-axes="{}|{}""#,
+            numbers.join(" "),
+            escape(scale.names[0]),
+            escape(scale.names[1])
+        );
+    }
+
+    /// Opens a group with the attributes that have a value; what follows belongs to it until [`Svg::close`].
+    pub(in crate::report) fn open(&mut self, attributes: &[(&str, &str)]) {
+        self.body.push_str("<g");
+        for (name, value) in attributes.iter().filter(|(_, value)| !value.is_empty()) {
+            self.push(format_args!(r#" {name}="{}""#, escape(value)));
+        }
+        self.body.push('>');
+    }
+
+    /// Closes the group.
+    pub(in crate::report) fn close(&mut self) {
+        self.body.push_str("</g>");
+    }
+
+    /// A short name beside a curve, legible on top of it.
+    pub(in crate::report) fn tag(&mut self, point: (f64, f64), fill: &'static str, text: &str) {
+        self.push(format_args!(
+            r##"<text x="{}" y="{}" font-size="12" font-weight="700" fill="{fill}" stroke="#fff" stroke-width="3" paint-order="stroke">{}</text>"##,
+            number(point.0),
+            number(point.1),
+            escape(text)
+        ));
     }
 
     fn push(&mut self, element: std::fmt::Arguments<'_>) {
@@ -253,7 +308,7 @@ impl Svg {
     /// An open line through points.
     pub(in crate::report) fn polyline(&mut self, points: &[(f64, f64)], stroke: Stroke) {
         self.push(format_args!(
-            r#"<polyline points="{}" fill="none" stroke-linejoin="round"{}/>"#,
+            r#"<polyline points="{}" fill="none"{}/>"#,
             join(points),
             stroke.attributes()
         ));
@@ -300,19 +355,33 @@ impl Svg {
 
     /// One of four markers, so that series differ without colour.
     pub(in crate::report) fn marker(&mut self, kind: usize, at: (f64, f64), fill: &'static str) {
-        let (x, y) = at;
+        self.shape(kind, at, fill, None);
+    }
+
+    /// The same, hollow: a sign on a line, and no value of its own.
+    pub(in crate::report) fn hollow(&mut self, kind: usize, at: (f64, f64), colour: &'static str) {
+        self.shape(kind, at, "#ffffff", Some(Stroke::solid(colour, 1.5)));
+    }
+
+    fn shape(
+        &mut self,
+        kind: usize,
+        (x, y): (f64, f64),
+        fill: &'static str,
+        stroke: Option<Stroke>,
+    ) {
         match kind % 4 {
-            0 => self.circle(at, 4.5, fill, None),
-            1 => self.rect((x - 4.0, y - 4.0), (8.0, 8.0), fill, None),
+            0 => self.circle((x, y), 4.5, fill, stroke),
+            1 => self.rect((x - 4.0, y - 4.0), (8.0, 8.0), fill, stroke),
             2 => self.polygon(
                 &[(x, y - 5.5), (x + 5.0, y + 4.0), (x - 5.0, y + 4.0)],
                 fill,
-                None,
+                stroke,
             ),
             _ => self.polygon(
                 &[(x, y - 5.5), (x + 5.5, y), (x, y + 5.5), (x - 5.5, y)],
                 fill,
-                None,
+                stroke,
             ),
         }
     }
@@ -323,10 +392,11 @@ impl Svg {
         format!(
             concat!(
                 r#"<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{id}-t {id}-d" "#,
-                r#"viewBox="0 0 {width} {height}" width="{width}" height="{height}" font-size="{size}" fill="{fill}">"#,
+                r#"viewBox="0 0 {width} {height}" width="{width}" height="{height}"{scale} font-size="{size}" fill="{fill}">"#,
                 r#"<title id="{id}-t">{title}</title><desc id="{id}-d">{description}</desc>{body}</svg>"#
             ),
             id = id,
+            scale = self.scale,
             size = number(LABEL.size),
             fill = LABEL.fill,
             width = number(self.width),

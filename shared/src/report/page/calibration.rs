@@ -6,7 +6,7 @@
 
 use super::super::document::{Block, Row, Section, Table};
 use super::super::number::{self, Shown, Style};
-use super::super::view::View;
+use super::super::view::{LISTED, View};
 use super::super::words;
 use super::estimates::{forest, heterogeneity, mean_cell, split, topic_table};
 use super::one_stage;
@@ -268,6 +268,7 @@ fn expected_table(view: View<'_>) -> Table {
             table.push(Row::new(view.site(&site.site), cells).class(class));
         }
     }
+    table.cut(LISTED, "estimates.csv");
     table
 }
 

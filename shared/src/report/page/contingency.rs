@@ -5,7 +5,7 @@
 
 use super::super::document::{Block, Row, Section, Table};
 use super::super::number::{self, Shown, Style, p_value, range, real};
-use super::super::view::View;
+use super::super::view::{LISTED, View};
 use super::super::words;
 use super::estimates::equals;
 use super::fairness;
@@ -137,6 +137,7 @@ fn tests(view: View<'_>, pooled: &PooledTable) -> Table {
         ];
         table.push(Row::new(view.site(&site.site), cells).class(class));
     }
+    table.cut(LISTED, "tests.csv");
     let notes = &mut table.notes;
     notes.push("P values, unadjusted, computed on exact rows at each hospital.".to_owned());
     if let Some(found) = &pooled.trend {

@@ -6,7 +6,7 @@
 
 use super::super::document::{Block, Row, Section, Table};
 use super::super::number::{self, Shown, Style, real};
-use super::super::view::View;
+use super::super::view::{LISTED, View};
 use super::super::words;
 use crate::pool::result::{Analysis, EstimateKey, PoolOutcome};
 use crate::statistic::Statistic;
@@ -135,6 +135,8 @@ fn missing(view: View<'_>) -> Table {
             }
         }
     }
+    // Three values and the bands of each hospital.
+    table.cut(4 * LISTED, "report.json");
     table
 }
 
@@ -209,7 +211,9 @@ fn line(view: View<'_>, name: &str, analysis: &Analysis) -> Row {
         })
         .collect();
     let count = Shown::number(values.len().to_string());
-    let list = if values.is_empty() {
+    let list = if values.len() > LISTED {
+        Shown::words(format!("{} hospitals, in estimates.csv", values.len()))
+    } else if values.is_empty() {
         Shown::none()
     } else {
         Shown::words(values.join("; "))

@@ -126,6 +126,7 @@ fn curves(
     let id = format!("froc-{}-{}", model.id, label_id(&points));
     Figure {
         label: String::new(),
+        reading: reading(view, &points),
         caption,
         svg: froc::draw(
             &id,
@@ -137,6 +138,30 @@ fn curves(
         data,
         narrow: false,
     }
+}
+
+/// The mean sensitivity at each number of false positives, and the hospitals at the middle one.
+fn reading(view: View<'_>, points: &[&Analysis]) -> String {
+    let Some(middle) = points.get(points.len() / 2) else {
+        return "No hospital released a sensitivity.".to_owned();
+    };
+    let at = middle.key.false_positives_per_scan.unwrap_or(0.0);
+    let Some(ends) = super::reading::ends(view, middle) else {
+        return "No external hospital released a sensitivity.".to_owned();
+    };
+    let mut text = format!(
+        "At {at} false positives per scan sensitivity was {} over {}.",
+        ends.words(Style::Percent),
+        super::super::words::plural(ends.count, "external hospital", "external hospitals")
+    );
+    if let PoolOutcome::Pooled(pooled) = &middle.pool {
+        text.push_str(&format!(
+            " The mean over hospitals was {} (95% CI {}).",
+            number::real(pooled.estimate, Style::Percent),
+            number::range(pooled.low, pooled.high, Style::Percent)
+        ));
+    }
+    text
 }
 
 fn label_id(points: &[&Analysis]) -> String {

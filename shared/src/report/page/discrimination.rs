@@ -8,10 +8,11 @@ use super::super::document::{Block, Figure, Row, Section, Table};
 use super::super::figure::distribution::{self, BARS, Panel, rebin};
 use super::super::figure::roc::{self, Curve, Look, Square};
 use super::super::number::{self, Shown, Style, range, real};
-use super::super::view::{self, View};
+use super::super::view::{self, LISTED, View};
 use super::super::words::{self, join};
 use super::estimates::{forest, heterogeneity};
 use super::precision;
+use super::reading;
 use super::robustness;
 use crate::pool::result::{Analysis, AreaBounds, MergedCurve, Metric, PoolOutcome, RocPoint};
 use crate::statistic::confusion::RateMeasure;
@@ -199,11 +200,13 @@ pub(super) fn roc_figure(
         } else {
             String::new()
         },
-        points: curve
-            .points
-            .iter()
-            .map(|point| (point.fpr, point.tpr))
-            .collect(),
+        site: curve_name(view, curve),
+        points: if many && look == Look::Grey {
+            outline(curve)
+        } else {
+            let points = curve.points.iter();
+            points.map(|point| (point.fpr, point.tpr)).collect()
+        },
         band: if look == Look::Bold {
             let band = |point: &RocPoint| Some((point.fpr, point.band?[0], point.band?[1]));
             curve.points.iter().filter_map(band).collect()
@@ -247,10 +250,12 @@ pub(super) fn roc_figure(
     let description = format!("Area under each curve: {}.", sentence.join("; "));
     let caption = roc_caption(view, (&name, endpoint), split, &lines);
     let points = points_table(view, &title, split, many);
+    let own: Vec<&MergedCurve> = external.to_vec();
     Figure {
         label: String::new(),
+        reading: reading::areas(view, &own, merged),
         caption,
-        svg: roc::draw(Square::Roc, &id, &title, &description, &lines),
+        svg: roc::draw(Square::Roc, &id, &title, &description, (&lines, &[])),
         data: points,
         narrow: true,
     }
@@ -268,7 +273,7 @@ fn roc_caption(
         view.endpoint(endpoint)
     );
     if lines.iter().any(|line| !line.operating.is_empty()) {
-        caption.push_str(" Markers: prespecified thresholds.");
+        caption.push_str(" Filled markers: prespecified thresholds.");
     }
     if !merged.is_empty() {
         caption.push_str(" Black: merged patients; includes between-site pairs.");
@@ -314,11 +319,20 @@ fn points_table(view: View<'_>, title: &str, split: Split<'_>, many: bool) -> Ta
             ));
         }
     }
+    points.cut_groups(LISTED, "curves.csv");
     points.label = "Data".to_owned();
     points.notes.push(format!(
         "At most {most} points per curve; all points are in curves.csv."
     ));
     points
+}
+
+/// A curve of many, by fewer points; its ends stay.
+fn outline(curve: &MergedCurve) -> Vec<(f64, f64)> {
+    let kept = thinned(curve, POINTS_MAX);
+    let last = curve.points.last();
+    let points = kept.iter().chain(last);
+    points.map(|point| (point.fpr, point.tpr)).collect()
 }
 
 /// Points where the curve moves, at most about `most` of them.
@@ -402,6 +416,7 @@ fn auc_table(
     for curve in apart {
         table.push(line(curve, "not external; in no pool", "apart"));
     }
+    table.cut(view::DRAWN, "estimates.csv");
     table.notes.push("The interval of the merged curve says something about these sites only, and nothing about other hospitals.".to_owned());
     table
 }
@@ -473,6 +488,8 @@ pub(super) fn distribution_figure(
     curves: &[&MergedCurve],
 ) -> Figure {
     let summed = curves.iter().all(|curve| curve.site.is_none());
+    let hospitals = curves.len();
+    let curves = curves.get(..PANELS_MAX).unwrap_or(curves);
     let thresholds = view.study.protocol.thresholds(model, endpoint);
     let panels: Vec<Panel> = curves
         .iter()
@@ -494,10 +511,17 @@ pub(super) fn distribution_figure(
         })
         .collect();
     let name = view.model(model);
+    let left = hospitals - curves.len();
+    let rest = match left {
+        0 => String::new(),
+        left => format!(
+            " The first {PANELS_MAX} hospitals of the protocol; the other {left} are in curves.csv."
+        ),
+    };
     let title = format!("Predictions of {name} by outcome");
     let mut data = shares_table(&title, &panels);
     data.label = "Data".to_owned();
-    let description = panels
+    let sentences = panels
         .iter()
         .map(|panel| {
             format!(
@@ -507,15 +531,16 @@ pub(super) fn distribution_figure(
                 upper_half(&panel.non_events)
             )
         })
-        .collect::<Vec<_>>()
-        .join(" ");
+        .collect::<Vec<_>>();
+    let description = sentences.join(" ");
     Figure {
         label: String::new(),
+        reading: reading::some_sentences(&sentences),
         caption: format!(
             "Distribution of the predictions of {name} by outcome and hospital. Solid, upwards: \
              share of events; outlined, downwards: share of non-events; {BARS} bars of equal \
              width; dashed line: prespecified threshold. Wider blocks of the released histogram \
-             are spread evenly over their bars."
+             are spread evenly over their bars.{rest}"
         ),
         svg: distribution::draw(
             &format!("{}-{model}-{endpoint}", id_of("distribution", summed)),
@@ -572,5 +597,9 @@ fn shares_table(title: &str, panels: &[Panel]) -> Table {
     data
 }
 
+/// Hospitals whose predictions are drawn.
+const PANELS_MAX: usize = 12;
+/// Points of a curve that is one of many.
+const POINTS_MAX: usize = 24;
 /// Hospitals beyond which data tables of figures are shortened.
 const MANY: usize = 8;

@@ -5,11 +5,12 @@
 
 use super::super::csv::slug;
 use super::super::document::{Figure, Row, Table};
-use super::super::figure::forest::{Axis, Forest, ForestRow};
+use super::super::figure::forest::{Axis, FULL, Forest, ForestRow};
 use super::super::number::{self, Shown, Style, p_value, range, real};
-use super::super::view::View;
+use super::super::view::{DRAWN, View};
 use super::super::words;
-use crate::pool::result::{Analysis, Metric, PoolOutcome, Scale, SiteEstimate};
+use super::reading;
+use crate::pool::result::{Analysis, AnalysisRole, Metric, PoolOutcome, Scale, SiteEstimate};
 use crate::statistic::Cell;
 use crate::statistic::metric::Topic;
 use crate::study::SiteRole;
@@ -54,24 +55,39 @@ pub(super) fn forest_of(
             .first()
             .map_or_else(String::new, |(_, first)| slug(&first.key))
     );
+    let axis = axis(view, parts, metric);
     let plot = Forest {
         id,
         title: title.to_owned(),
         description: sentences.join(" "),
+        width: FULL,
+        row_label: "Hospital".to_owned(),
         n_label: if metric.entry().with_events {
             "Events / n"
         } else {
             "n"
         }
         .to_owned(),
-        estimate_label: format!("{} (95% CI)", short(metric)),
-        axis: axis(view, parts, metric),
+        estimate_label: format!(
+            "{} ({} CI)",
+            short(metric),
+            number::level_words(view.study.protocol.pooling.level)
+        ),
+        scale_label: scale_label(&axis).to_owned(),
+        last_label: if rows.iter().any(has_weight) {
+            "Weight".to_owned()
+        } else {
+            String::new()
+        },
+        axis,
         rows,
     };
     let mut data = table_of(view, parts, title);
+    data.cut(DRAWN, "estimates.csv");
     data.label = "Data".to_owned();
     Figure {
         label: String::new(),
+        reading: reading::forest(view, parts),
         caption: caption.to_owned(),
         svg: plot.draw(),
         data,
@@ -79,7 +95,26 @@ pub(super) fn forest_of(
     }
 }
 
-fn short(metric: Metric) -> &'static str {
+fn has_weight(row: &ForestRow) -> bool {
+    match row {
+        ForestRow::Site { weight, .. } => weight.is_some(),
+        ForestRow::Heading(_)
+        | ForestRow::Pool { .. }
+        | ForestRow::Prediction { .. }
+        | ForestRow::Remark(_) => false,
+    }
+}
+
+/// The scale of an axis, for the head of a plot.
+pub(super) fn scale_label(axis: &Axis) -> &'static str {
+    if axis.log {
+        "logarithmic scale"
+    } else {
+        "linear scale"
+    }
+}
+
+pub(super) fn short(metric: Metric) -> &'static str {
     let entry = metric.entry();
     match (entry.topic, entry.scale) {
         (Topic::Fairness, Scale::Log) => "Ratio",
@@ -150,7 +185,7 @@ fn push_rows(view: View<'_>, analysis: &Analysis, rows: &mut Vec<ForestRow>, ful
     }
 }
 
-fn counts(metric: Metric, events: &Cell<u64>, n: &Cell<u64>) -> String {
+pub(super) fn counts(metric: Metric, events: &Cell<u64>, n: &Cell<u64>) -> String {
     let n = number::short_count(n);
     if metric.entry().with_events {
         format!("{} / {n}", number::short_count(events))
@@ -186,8 +221,32 @@ fn site_row(view: View<'_>, analysis: &Analysis, site: &SiteEstimate, apart: boo
         point: site.estimate.number().map(|value| (value, interval)),
         text: shown.line(),
         weight: site.weight,
+        last: site
+            .weight
+            .map_or_else(String::new, |weight| format!("{weight:.1}%")),
         apart,
+        without: without(analysis, site),
     }
+}
+
+/// The primary pool without one of its hospitals.
+fn without(analysis: &Analysis, site: &SiteEstimate) -> Option<((f64, f64, f64), String)> {
+    let PoolOutcome::Pooled(pooled) = &analysis.pool else {
+        return None;
+    };
+    if analysis.role != AnalysisRole::Primary || pooled.k > DRAWN {
+        return None;
+    }
+    let mut left = pooled.robustness.leave_one_out.iter();
+    let found = left.find(|left| left.site == site.site)?;
+    let [low, high] = found.interval?;
+    let style = words::style(analysis.key.metric);
+    let text = format!(
+        "{} ({})",
+        real(found.estimate, style),
+        range(low, high, style)
+    );
+    Some(((found.estimate, low, high), text))
 }
 
 fn describe(view: View<'_>, heading: &str, analysis: &Analysis) -> String {
@@ -222,7 +281,7 @@ fn describe(view: View<'_>, heading: &str, analysis: &Analysis) -> String {
     )
 }
 
-fn axis(view: View<'_>, parts: &[(String, &Analysis)], metric: Metric) -> Axis {
+pub(super) fn axis(view: View<'_>, parts: &[(String, &Analysis)], metric: Metric) -> Axis {
     let ends = extremes(parts);
     let label = |text: &str| text.to_owned();
     let fixed = |low: f64, high: f64, step: f64, digits, label: String, references| Axis {

@@ -62,7 +62,9 @@ fn disparities(view: View<'_>, found: &AxisFairness, label: &str) -> Table {
             continue;
         }
         table.group(words);
-        rows.into_iter().for_each(|row| table.push(row));
+        if !view.many() {
+            rows.into_iter().for_each(|row| table.push(row));
+        }
         let tested = found.interaction.iter().find(|one| one.measure == *measure);
         if let Some(tested) = tested {
             let none = Shown::none;
@@ -73,6 +75,10 @@ fn disparities(view: View<'_>, found: &AxisFairness, label: &str) -> Table {
             );
             table.push(row.class("pool"));
         }
+    }
+    if view.many() {
+        let note = "Each hospital\u{2019}s own ranges and tests are in tests.csv.";
+        table.notes.push(note.to_owned());
     }
     table.notes.push(
         "The range of several levels is never zero: compare it with the column beside it. \
@@ -262,6 +268,7 @@ fn between_row(view: View<'_>, one: &BetweenSites) -> Row {
 
 /// Levels against the declared target population.
 pub(super) fn representation(view: View<'_>, blocks: &mut Vec<Block>) {
+    blocks.extend(super::whom::represented(view).map(Block::Figure));
     for axis in &view.study.representation {
         blocks.push(Block::Table(represented(view, axis)));
     }

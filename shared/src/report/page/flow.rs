@@ -30,6 +30,7 @@ pub(super) fn page(view: View<'_>) -> Section {
         } else {
             blocks.push(Block::Figure(figure(view, endpoint, &flows)));
         }
+        blocks.extend(super::whom::eligible(view, endpoint).map(Block::Figure));
         let table = table(view, endpoint);
         if !table.is_empty() {
             blocks.push(Block::Table(table));
@@ -151,6 +152,7 @@ fn figure(view: View<'_>, endpoint: &EndpointId, flows: &Flows<'_>) -> Figure {
     let title = format!("Participant flow for {label}");
     Figure {
         label: String::new(),
+        reading: description.clone(),
         caption: format!(
             "Participant flow for {label}, summed over {} external hospitals. Sums are exact \
              only where every hospital's number is.",

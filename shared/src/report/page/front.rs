@@ -7,7 +7,7 @@ use super::super::document::{Front, Row, Table};
 use super::super::number::{self, Shown, range};
 use super::super::view::{self, View};
 use super::super::words::{self, join, plural};
-use super::{robustness, segmentation};
+use super::{absent, plain, robustness, segmentation};
 use crate::pool::result::{AnalysisRole, Flag, PoolOutcome, SiteInfluence, SiteOutcome};
 use crate::statistic::Cell;
 use crate::study::{Design, Model, ModelOutput, ModelRole, SamplingDesign, SiteRole};
@@ -39,6 +39,7 @@ pub(super) fn page(view: View<'_>) -> Front {
         verdict: verdict.to_owned(),
         verdict_class,
         answer: words::answer_paragraphs(view),
+        plain: plain::paragraphs(view),
         strip: strip(view),
         limits: limits(view),
         independence: independence(view),
@@ -265,22 +266,26 @@ fn independence(view: View<'_>) -> String {
 }
 
 /// What measures of masks, or of probabilities, leave open.
-fn not_assessed(masks: bool) -> [&'static str; 2] {
-    if masks {
-        [
+fn not_assessed(view: View<'_>) -> Vec<&'static str> {
+    if view.study.protocol.is_segmentation() {
+        return vec![
             "Benefit to patients: agreement of outlines was assessed, not decisions or outcomes \
              of care.",
             "Whether an outline is good enough to act on: overlap and distances do not say which \
              errors matter, and references differ between readers too.",
-        ]
-    } else {
-        [
-            "Benefit to patients: discrimination and calibration in the large were assessed, not \
-             decisions or outcomes of care.",
-            "Calibration across the range of predictions: only the total of predicted events was \
-             compared with the total observed.",
-        ]
+        ];
     }
+    let mut out = vec![
+        "Benefit to patients: predictions were held against outcomes; decisions and outcomes of \
+         care were not assessed.",
+    ];
+    if view.study.calibration.is_empty() {
+        out.push(
+            "Calibration of each prediction: no bins of the curve were released, so it is known \
+             only on the whole and by a slope.",
+        );
+    }
+    out
 }
 
 fn limits(view: View<'_>) -> Vec<String> {
@@ -294,7 +299,7 @@ fn limits(view: View<'_>) -> Vec<String> {
             plural(external, "external hospital", "external hospitals")
         ));
     }
-    out.extend(not_assessed(protocol.is_segmentation()).map(str::to_owned));
+    out.extend(not_assessed(view).into_iter().map(str::to_owned));
     if protocol.design == Design::Retrospective {
         out.push(
             "Prospective performance: cases were collected before the protocol was written."
@@ -346,6 +351,11 @@ fn limits(view: View<'_>) -> Vec<String> {
             )
         ));
     }
+    out.push(format!(
+        "{} that readers of a validation may look for; each stands with its reason in the section \
+         What this report does not show.",
+        plural(absent::count(view), "further check", "further checks")
+    ));
     out
 }
 

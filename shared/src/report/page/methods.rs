@@ -3,6 +3,7 @@
 //! From: `study::protocol`, outcomes.
 //! To: `document::Section`.
 
+use super::super::Provenance;
 use super::super::document::{Block, Row, Section, Table};
 use super::super::number::{self, Shown, Style, level_words, range, real};
 use super::super::view::View;
@@ -12,7 +13,7 @@ use crate::pool::result::{AnalysisRole, Metric, PoolOutcome, SiteOutcome};
 use crate::study::{Design, Estimand, PoolInterval, SamplingDesign, Tau2Estimator};
 
 /// The page.
-pub(super) fn page(view: View<'_>) -> Section {
+pub(super) fn page(view: View<'_>, provenance: &Provenance) -> Section {
     let mut blocks = vec![
         Block::Heading("Design and participants".to_owned()),
         Block::Text(design(view)),
@@ -26,6 +27,8 @@ pub(super) fn page(view: View<'_>) -> Section {
     if !table.is_empty() {
         blocks.push(Block::Table(table));
     }
+    blocks.push(Block::Heading("Software".to_owned()));
+    blocks.push(Block::Built(software(provenance)));
     blocks.push(Block::Heading("Disclosure".to_owned()));
     blocks.push(Block::Text(disclosure(view)));
     blocks.push(Block::Heading(
@@ -37,6 +40,30 @@ pub(super) fn page(view: View<'_>) -> Section {
         title: "Methods",
         blocks,
     }
+}
+
+/// What computed the report; nothing else in Methods may differ between two builds.
+fn software(provenance: &Provenance) -> String {
+    let facts = provenance.facts.iter();
+    let facts: Vec<String> = facts
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    let mut text = format!(
+        "Results were pooled and this report was made by {}",
+        if provenance.software.is_empty() {
+            "a program that did not say its version"
+        } else {
+            &provenance.software
+        }
+    );
+    if !facts.is_empty() {
+        text.push_str(&format!(" ({})", facts.join("; ")));
+    }
+    text.push_str(
+        ". Hospitals\u{2019} programs answered a known question with each release, and a wrong \
+         answer would have set the release aside.",
+    );
+    text
 }
 
 fn design(view: View<'_>) -> String {

@@ -3,6 +3,7 @@
 //! From: `view`, `words`, `number`, `figure`.
 //! To: `document`, set by `html`.
 
+mod absent;
 mod calibration;
 mod card;
 mod case_mix;
@@ -16,19 +17,26 @@ mod failure;
 mod fairness;
 mod flow;
 mod front;
+mod glossary;
 mod masked;
 mod methods;
 mod moderator;
 mod noisy;
 mod one_stage;
 mod operating;
+mod overview;
+mod plain;
 mod precision;
 mod provenance;
+mod reading;
 mod robustness;
 mod segmentation;
+mod single;
 mod sites;
 mod subgroups;
+mod summary;
 mod utility;
+mod whom;
 mod withheld;
 
 use super::Provenance;
@@ -64,6 +72,11 @@ pub(super) fn document(view: View<'_>, provenance: &Provenance) -> Document {
     let mut document = Document {
         title: view.study.protocol.title.clone(),
         front: front::page(view),
+        sites: view
+            .released()
+            .iter()
+            .map(|site| site.display_name.clone())
+            .collect(),
         sections: std::iter::empty()
             .chain([flow::page(view), sites::page(view)])
             .chain(results(view))
@@ -71,11 +84,14 @@ pub(super) fn document(view: View<'_>, provenance: &Provenance) -> Document {
             .chain([
                 design::page(view),
                 withheld::page(view),
-                methods::page(view),
+                absent::page(view),
+                methods::page(view, provenance),
                 provenance::page(view, provenance),
             ])
             .collect(),
     };
+    let text = document.text();
+    document.sections.push(glossary::page(&text));
     document.number();
     document
 }

@@ -5,11 +5,11 @@
 
 use super::super::document::{Block, Row, Section, Table};
 use super::super::number::{self, Shown, Style};
-use super::super::view::{self, View, sum};
+use super::super::view::{self, LISTED, View, sum};
 use super::super::words;
 use super::card;
-use super::estimates::{forest, heterogeneity, topic_table};
-use super::robustness;
+use super::estimates::{heterogeneity, topic_table};
+use super::{robustness, summary};
 use crate::pool::result::{Analysis, Metric, PoolOutcome};
 use crate::statistic::Disclosed;
 use crate::statistic::confusion::{Confusion, RateMeasure};
@@ -66,18 +66,18 @@ fn at_threshold(view: View<'_>, threshold: &Threshold) -> Vec<Block> {
     if !card.is_empty() {
         blocks.push(Block::Table(card));
     }
-    blocks.extend(pools(view, threshold));
+    blocks.extend(pools(view, threshold, &tables));
     let points = view.study.bivariate.iter().filter(|point| {
         point.model == threshold.model
             && point.endpoint == threshold.endpoint
             && point.threshold == threshold.value
     });
-    points.for_each(|point| blocks.extend(robustness::summary(view, point)));
+    points.for_each(|point| blocks.extend(summary::summary(view, point)));
     blocks
 }
 
-/// Sensitivity and specificity at a threshold over hospitals: forest plots and heterogeneity.
-fn pools(view: View<'_>, threshold: &Threshold) -> Vec<Block> {
+/// Sensitivity and specificity at a threshold over hospitals: forest plot and heterogeneity.
+fn pools(view: View<'_>, threshold: &Threshold, tables: &Found<'_>) -> Vec<Block> {
     let mut blocks = Vec::new();
     let pooled: Vec<&Analysis> = [Metric::Sensitivity, Metric::Specificity]
         .into_iter()
@@ -89,14 +89,10 @@ fn pools(view: View<'_>, threshold: &Threshold) -> Vec<Block> {
                 && !matches!(analysis.pool, PoolOutcome::NotPooled)
         })
         .collect();
-    for analysis in &pooled {
-        let caption = format!(
-            "{} of {} at {} by hospital.",
-            words::metric(analysis.key.metric),
-            view.model(&threshold.model),
-            threshold.value
-        );
-        blocks.push(Block::Figure(forest(view, analysis, &caption)));
+    let of = |metric: Metric| pooled.iter().find(|one| one.key.metric == metric);
+    if let (Some(one), Some(other)) = (of(Metric::Sensitivity), of(Metric::Specificity)) {
+        let figure = summary::paired(view, threshold, (one, other), tables);
+        blocks.push(Block::Figure(figure));
     }
     if !pooled.is_empty() {
         let parts: Vec<_> = pooled
@@ -212,6 +208,7 @@ fn counts(view: View<'_>, threshold: &Threshold, tables: &Found<'_>) -> Table {
         table.push(Row::new("Sum of external hospitals", total).class("pool"));
     }
     apart.iter().for_each(|entry| table.push(row(entry)));
+    table.cut(view::DRAWN, "counts.csv");
     table
 }
 
@@ -238,6 +235,7 @@ fn rates(view: View<'_>, threshold: &Threshold, tables: &Found<'_>) -> Table {
             .collect();
         table.push(Row::new(name, cells).class(class(*role)));
     }
+    table.cut(LISTED, "estimates.csv");
     table.notes.push(format!(
         "Computed on exact rows at each hospital, {} intervals (normal on the logit scale where \
          patients repeat). PPV, NPV and selection rate hold at the hospital's own prevalence.",

@@ -4,7 +4,7 @@
 //! To: `page::discrimination`.
 
 use super::super::document::{Block, Figure, Row, Table};
-use super::super::figure::roc::{self, Curve, Look, Square};
+use super::super::figure::roc::{self, Curve, Level, Look, Square};
 use super::super::number::{Shown, Style, range, real};
 use super::super::view::{self, View};
 use super::discrimination::{Split, curve_name};
@@ -96,20 +96,76 @@ pub(super) fn figure(
     let name = view.model(model);
     let title = format!("Precision-recall curves of {name}");
     let data = table(view, &title, (external, apart, merged), many);
-    let description = format!("{} curves; their points are in the table.", lines.len());
+    let all: Vec<&MergedCurve> = merged.iter().chain(external).copied().collect();
+    let reading = reading(view, &all);
+    let levels = levels(view, &all);
+    let description = format!("{reading} The points are in the table of data.");
     Some(Figure {
         label: String::new(),
+        reading,
         caption: caption(view, &name, endpoint, &lines),
         svg: roc::draw(
             Square::PrecisionRecall,
             &format!("precision-recall-{model}-{endpoint}"),
             &title,
             &description,
-            &lines,
+            (&lines, &levels),
         ),
         data,
         narrow: true,
     })
+}
+
+/// The event rate: the precision where everybody is called positive.
+fn event_rate(curve: &MergedCurve) -> Option<f64> {
+    let everybody = curve.points.last()?.fpr >= 1.0 - 1e-9;
+    let last = curve.precision_recall.last()?;
+    (everybody && last.recall >= 1.0 - 1e-9).then_some(last.precision)
+}
+
+/// The event rate of merged patients, or of the only curve, as a line.
+fn levels(view: View<'_>, curves: &[&MergedCurve]) -> Vec<Level> {
+    let merged = curves.iter().find(|curve| curve.site.is_none());
+    let chosen = merged.or_else(|| curves.first().filter(|_| curves.len() == 1));
+    let rate = chosen.and_then(|curve| Some((curve, event_rate(curve)?)));
+    let level = rate.map(|(curve, at)| Level {
+        at,
+        label: format!(
+            "event rate {}, {}",
+            real(at, Style::Percent),
+            curve_name(view, curve).to_lowercase()
+        ),
+    });
+    level.into_iter().collect()
+}
+
+fn reading(view: View<'_>, curves: &[&MergedCurve]) -> String {
+    const RECALL: f64 = 0.8;
+    let Some(curve) = curves.first() else {
+        return "No hospital released blocks of scores.".to_owned();
+    };
+    let name = match &curve.site {
+        Some(site) => format!("At {}", view.site(site)),
+        None => "Over all patients taken together".to_owned(),
+    };
+    let reached = curve
+        .precision_recall
+        .iter()
+        .find(|one| one.recall >= RECALL);
+    let at = reached.map_or_else(String::new, |one| {
+        format!(
+            "where the model finds {} of the events, {} of those it calls positive have one",
+            real(one.recall, Style::Percent),
+            real(one.precision, Style::Percent)
+        )
+    });
+    let base = event_rate(curve).map_or_else(String::new, |rate| {
+        format!(
+            "; calling everybody positive gives {}, the event rate",
+            real(rate, Style::Percent)
+        )
+    });
+    format!("{name}, {at}{base}.")
 }
 
 /// One curve as it is drawn; of `many`, only the merged one carries a name and markers.
@@ -125,6 +181,7 @@ fn drawn(view: View<'_>, curve: &MergedCurve, look: Look, many: bool) -> Curve {
         } else {
             String::new()
         },
+        site: curve_name(view, curve),
         points: curve
             .precision_recall
             .iter()
@@ -142,8 +199,9 @@ fn drawn(view: View<'_>, curve: &MergedCurve, look: Look, many: bool) -> Curve {
 
 fn caption(view: View<'_>, name: &str, endpoint: &EndpointId, lines: &[Curve]) -> String {
     let mut caption = format!(
-        "Precision-recall curves of {name} for {}, from score histograms. Markers: prespecified \
-         thresholds. Precision rises with a hospital's event rate: compare curves with care.",
+        "Precision-recall curves of {name} for {}, from score histograms. Filled markers: \
+         prespecified thresholds; dash-dotted: the event rate, which is the precision of calling \
+         everybody positive. Precision rises with a hospital's event rate: compare curves with care.",
         view.endpoint(endpoint)
     );
     if lines.iter().any(|line| line.look == Look::Bold) {

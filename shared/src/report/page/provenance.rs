@@ -1,4 +1,4 @@
-//! Provenance: what every number rests on, the files of the bundle, and the glossary.
+//! Provenance: what every number rests on, and the files of the bundle.
 //!
 //! From: digests of protocol and releases.
 //! To: `document::Section`.
@@ -79,7 +79,7 @@ pub(super) fn page(view: View<'_>, provenance: &Provenance) -> Section {
     );
     Section {
         id: "provenance",
-        title: "Provenance and glossary",
+        title: "Provenance",
         blocks: vec![
             Block::Table(digests),
             Block::Table(files),
@@ -89,29 +89,6 @@ pub(super) fn page(view: View<'_>, provenance: &Provenance) -> Section {
                     .to_owned(),
             ),
             Block::Build(build),
-            Block::Heading("Glossary".to_owned()),
-            Block::Terms(glossary()),
         ],
     }
-}
-
-fn glossary() -> Vec<(String, String)> {
-    [
-        ("AUC", "probability that a random event is scored above a random non-event of the same hospital; 0.5 is chance, 1 is perfect"),
-        ("Brier score", "mean squared difference of prediction and outcome; lower is better"),
-        ("Confidence interval", "range of values compatible with the data, at the stated level"),
-        ("Cramér's V", "strength of association in a contingency table, from 0 to 1"),
-        ("External hospital", "a hospital whose data no model in this report has seen"),
-        ("Gap", "result at one level of a subgroup axis minus the result of the rest of the same hospital"),
-        ("I²", "share of the variation between estimates that is not chance"),
-        ("O:E", "observed events over the sum of predicted probabilities; 1 is perfect in the large"),
-        ("Pool", "random-effects combination of hospitals with a measure of their spread"),
-        ("Prediction interval", "range for the true value at a further, exchangeable hospital"),
-        ("Q", "Cochran's test of whether hospitals differ more than chance explains"),
-        ("Suppressed", "hidden by the hospital's disclosure rules because few patients stand behind it"),
-        ("τ²", "variance of true values between hospitals, on the pooling scale"),
-    ]
-    .into_iter()
-    .map(|(term, text)| (term.to_owned(), text.to_owned()))
-    .collect()
 }

@@ -1,17 +1,16 @@
-//! How much a mean hangs on single hospitals, on the model, and on what was withheld; and the
-//! summary point of sensitivity and specificity.
+//! How much a mean hangs on single hospitals, on the model, and on what was withheld.
 //!
-//! From: `pool::robustness`, `pool::summary_point`.
-//! To: the pages with forest plots and operating points.
+//! From: `pool::robustness`.
+//! To: the pages with forest plots.
 
-use super::super::document::{Block, Figure, Row, Table};
-use super::super::figure::roc::{self, Curve, Look, Square};
+use super::super::document::{Block, Row, Table};
 use super::super::number::{Shown, Style, range, real};
 use super::super::view::View;
 use super::super::words::{self, join, plural};
+use super::single;
 use crate::pool::result::{
-    Analysis, Boundary, Bounds, Metric, OtherPool, PoolOutcome, Pooled, PoolingModel, Robustness,
-    SiteInfluence, SummaryOutcome, SummaryPoint, SummaryValues,
+    Analysis, Bounds, Metric, OtherPool, PoolOutcome, Pooled, PoolingModel, Robustness,
+    SiteInfluence,
 };
 use crate::study::{PoolInterval, SiteSlug, Tau2Estimator};
 
@@ -21,7 +20,7 @@ const ROWS_MAX: usize = 12;
 const FLAGGED_MAX: usize = 4;
 
 /// The hospitals that a table names, in their order.
-fn named(found: &Robustness) -> Vec<&SiteSlug> {
+pub(super) fn named(found: &Robustness) -> Vec<&SiteSlug> {
     let mut sizes: Vec<f64> = found.influence.iter().map(|one| one.dffits.abs()).collect();
     sizes.sort_by(|a, b| b.total_cmp(a));
     let least = sizes.get(ROWS_MAX - 1).copied().unwrap_or(0.0);
@@ -58,8 +57,10 @@ pub(super) fn blocks(view: View<'_>, name: &str, analysis: &Analysis) -> Vec<Blo
         "{name}: heterogeneity and single hospitals"
     ))];
     blocks.extend(standing_out(view, name, analysis).map(Block::Note));
+    blocks.extend(single::left_out(view, name, analysis).map(Block::Figure));
+    blocks.push(Block::Table(one_by_one(view, name, metric, found)));
+    blocks.extend(single::influence(view, name, analysis).map(Block::Figure));
     blocks.extend([
-        Block::Table(one_by_one(view, name, metric, found)),
         Block::Table(influence(view, name, metric, found)),
         Block::Table(others(name, metric, found)),
     ]);
@@ -305,186 +306,4 @@ pub(super) fn interval_words(interval: PoolInterval) -> &'static str {
         PoolInterval::HksjUnguarded => "HKSJ without guard",
         PoolInterval::Normal => "normal",
     }
-}
-
-/// The summary point at one threshold: table, and picture where there is a region.
-pub(super) fn summary(view: View<'_>, point: &SummaryPoint) -> Vec<Block> {
-    let name = format!("{} at {}", view.model(&point.model), point.threshold);
-    match &point.outcome {
-        SummaryOutcome::Fitted {
-            counts,
-            logits,
-            rounded_sensitivity,
-            rounded_specificity,
-        } => {
-            let mut table = summary_table(&name, point, counts, logits.as_deref());
-            let mut bound = |what: &str, ends: &Option<[f64; 2]>| {
-                if let Some([low, high]) = ends {
-                    table.notes.push(format!(
-                        "Rounded counts enter by their number; within their rounding the {what} lies between {}.",
-                        range(*low, *high, Style::Percent).replace(" to ", " and ")
-                    ));
-                }
-            };
-            bound("sensitivity", rounded_sensitivity);
-            bound("specificity", rounded_specificity);
-            for one in &point.without {
-                table.notes.push(format!(
-                    "Not in it: {} ({}).",
-                    view.site(&one.site),
-                    words::excluded(one.reason)
-                ));
-            }
-            let mut blocks = vec![Block::Table(table)];
-            blocks.extend(region(&name, point, counts).map(Block::Figure));
-            blocks
-        }
-        SummaryOutcome::TooFewSites { sites, minimum } => vec![Block::Note(format!(
-            "{name}: no summary point of sensitivity and specificity; {sites} of {minimum} \
-             hospitals needed released a usable 2×2 table."
-        ))],
-        SummaryOutcome::OneSided => vec![Block::Note(format!(
-            "{name}: no summary point of sensitivity and specificity; over all hospitals one of \
-             them has no error or nothing but errors."
-        ))],
-        SummaryOutcome::Failed => vec![Block::Note(format!(
-            "{name}: no summary point of sensitivity and specificity; the model did not converge."
-        ))],
-    }
-}
-
-fn summary_table(
-    name: &str,
-    point: &SummaryPoint,
-    counts: &SummaryValues,
-    logits: Option<&SummaryValues>,
-) -> Table {
-    let mut table = Table::new(
-        format!(
-            "Summary point of {name} over {} hospitals",
-            point.sites.len()
-        ),
-        &[
-            "Model",
-            "Sensitivity (95% CI)",
-            "Specificity (95% CI)",
-            "τ² of logit sensitivity",
-            "τ² of logit false positive rate",
-            "Correlation between hospitals",
-        ],
-    );
-    let percent = |value: f64, ends: Option<[f64; 2]>| {
-        let shown = Shown::number(real(value, Style::Percent));
-        match ends {
-            Some([low, high]) => shown.with(format!("({})", range(low, high, Style::Percent))),
-            None => shown,
-        }
-    };
-    let row = |head: &str, values: &SummaryValues| {
-        let rho = match (values.rho, values.boundary) {
-            (None, _) => Shown::not_computed("a variance is 0"),
-            (Some(rho), Boundary::Correlation) => {
-                Shown::number(real(rho, Style::Signed(2))).with("on the boundary")
-            }
-            (Some(rho), Boundary::Inside | Boundary::Variance) => {
-                Shown::number(real(rho, Style::Signed(2)))
-            }
-        };
-        Row::new(
-            head,
-            vec![
-                percent(values.sensitivity, values.sensitivity_interval),
-                percent(values.specificity, values.specificity_interval),
-                Shown::number(real(values.tau2_sensitivity, Style::Plain(3))),
-                Shown::number(real(values.tau2_fpr, Style::Plain(3))),
-                rho,
-            ],
-        )
-    };
-    table.push(row("Counts: bivariate binomial-normal", counts).class("pool"));
-    if let Some(values) = logits {
-        table.push(row("Corrected logits: bivariate normal, REML", values));
-    }
-    table.notes.push(
-        "Correlation of logit sensitivity with the logit false positive rate; positive where \
-         hospitals lie along one ROC curve."
-            .to_owned(),
-    );
-    if counts.confidence_region.is_empty() {
-        table.notes.push(
-            "No region is drawn: fewer than five hospitals, or a fit on the boundary, where the \
-             point stands and the shape of a region does not."
-                .to_owned(),
-        );
-    }
-    table
-}
-
-fn region(name: &str, point: &SummaryPoint, values: &SummaryValues) -> Option<Figure> {
-    let closed = |outline: &[[f64; 2]]| -> Vec<(f64, f64)> {
-        let turn = outline.iter().chain(outline.first());
-        turn.map(|at| (at[0], at[1])).collect()
-    };
-    if values.confidence_region.is_empty() {
-        return None;
-    }
-    let centre = (1.0 - values.specificity, values.sensitivity);
-    let curves = [
-        Curve {
-            label: "Mean over hospitals, 95% region".to_owned(),
-            points: closed(&values.confidence_region),
-            band: Vec::new(),
-            operating: vec![centre],
-            look: Look::Bold,
-        },
-        Curve {
-            label: "Next hospital, approximate 95% region".to_owned(),
-            points: closed(&values.prediction_region),
-            band: Vec::new(),
-            operating: Vec::new(),
-            look: Look::Hue(1),
-        },
-    ];
-    let id = format!(
-        "summary-{}-{}-{}",
-        point.model, point.endpoint, point.threshold
-    );
-    let title = format!("Summary point of {name}");
-    let description = format!(
-        "Sensitivity {} and specificity {} with their regions.",
-        real(values.sensitivity, Style::Percent),
-        real(values.specificity, Style::Percent)
-    );
-    let mut data = Table::new(
-        title.clone(),
-        &["Point", "False positive rate", "True positive rate"],
-    );
-    let cells = |at: (f64, f64)| {
-        vec![
-            Shown::number(real(at.0, Style::Plain(3))),
-            Shown::number(real(at.1, Style::Plain(3))),
-        ]
-    };
-    data.push(Row::new("Summary point", cells(centre)));
-    for (curve, head) in curves.iter().zip(["mean", "next hospital"]) {
-        for at in curve.points.iter().step_by(9) {
-            data.push(Row::new(format!("Edge, {head}"), cells(*at)));
-        }
-    }
-    Some(Figure {
-        label: String::new(),
-        caption: format!(
-            "{title}, by counts. Solid: where the mean over hospitals lies; dashed: where the \
-             next hospital lies."
-        ),
-        svg: roc::draw(
-            Square::Roc,
-            &id.replace('.', "-"),
-            &title,
-            &description,
-            &curves,
-        ),
-        data,
-        narrow: true,
-    })
 }

@@ -120,6 +120,7 @@ fn structure(view: View<'_>, model: &Model, endpoint: &EndpointId, blocks: &mut 
         let title = format!("{label}: lesions by hospital");
         blocks.push(Block::Table(means(view, title, &lesions, &measure)));
         blocks.extend(lesion_counts(view, &model.id, endpoint).map(Block::Table));
+        blocks.extend(super::whom::sizes(view, &model.id, endpoint).map(Block::Figure));
     }
     blocks.extend(super::detection::blocks(view, model, endpoint, &all));
     for axis in axes(&all) {

@@ -120,11 +120,15 @@ fn characteristics(view: View<'_>, endpoint: &EndpointId) -> Table {
         &[],
     );
     table.head.push("Characteristic".to_owned());
-    table
-        .head
-        .extend(sites.iter().map(|(site, _)| site.display_name.clone()));
+    if !view.many() {
+        let names = sites.iter().map(|(site, _)| site.display_name.clone());
+        table.head.extend(names);
+    }
     if sites.is_empty() {
         return table;
+    }
+    if view.many() {
+        return spreads(view, table, &sites);
     }
     table.group("");
     let cells = sites
@@ -166,6 +170,54 @@ fn characteristics(view: View<'_>, endpoint: &EndpointId) -> Table {
     table
         .notes
         .push("Counts with share of the analysed cases where both are exact.".to_owned());
+    table
+}
+
+/// Many hospitals do not fit beside each other: their number and range.
+fn spreads(
+    view: View<'_>,
+    mut table: Table,
+    sites: &[(&SiteResult, &Characteristics<Disclosed>)],
+) -> Table {
+    table
+        .head
+        .extend(["Hospitals with a number", "Lowest to highest"].map(str::to_owned));
+    let cells = |values: Vec<f64>, style| {
+        let ends = values.iter().fold(None, |ends: Option<(f64, f64)>, value| {
+            let (low, high) = ends.unwrap_or((*value, *value));
+            Some((low.min(*value), high.max(*value)))
+        });
+        let count = Shown::number(values.len().to_string());
+        let range = ends.map_or_else(Shown::none, |(low, high)| {
+            Shown::number(number::range(low, high, style))
+        });
+        vec![count, range]
+    };
+    for field in fields(sites) {
+        let means = sites.iter().filter_map(|(_, found)| {
+            let moments = found.moments.iter().find(|one| one.field == field)?;
+            moments.mean.number()
+        });
+        let row = cells(means.collect(), Style::Plain(1));
+        table.push(Row::new(format!("{field}: mean"), row));
+    }
+    for (axis, levels) in axes(sites) {
+        table.group(view.axis(&axis).0);
+        for level in levels {
+            let shares = sites.iter().filter_map(|(_, found)| {
+                let own = found.axes.iter().find(|counts| counts.axis == axis)?;
+                let count = own.levels.iter().find(|count| count.level == level)?;
+                let (part, n) = (count.n.number()?, found.n.number()?);
+                (n > 0).then(|| ratio(part, n))
+            });
+            let row = cells(shares.collect(), Style::Percent);
+            table.push(Row::new(level, row));
+        }
+    }
+    table.notes.push(
+        "Shares of the analysed cases. Each hospital\u{2019}s own numbers are in report.json."
+            .to_owned(),
+    );
     table
 }
 

@@ -44,6 +44,13 @@ pub(super) fn page(view: View<'_>) -> Section {
          Holm and after Benjamini and Hochberg."
             .to_owned(),
     )];
+    let glance = [
+        (Metric::GapAuc, Measure::Auc),
+        (Metric::GapTpr, Measure::Tpr),
+    ];
+    for (metric, measure) in glance {
+        blocks.extend(super::overview::figure(view, metric, measure).map(Block::Figure));
+    }
     for (model, axis) in keys(view) {
         let (label, prespecified) = view.axis(&axis);
         let mark = if prespecified { "" } else { " (exploratory)" };

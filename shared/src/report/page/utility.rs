@@ -4,7 +4,7 @@
 //! To: `document::Section`.
 
 use super::super::document::{Block, Figure, Row, Section, Table};
-use super::super::figure::decision::{self, Line, Look};
+use super::super::figure::decision::{self, Decision, Line, Look};
 use super::super::number::{self, Shown, Style, real};
 use super::super::view::View;
 use super::super::words;
@@ -81,9 +81,16 @@ fn along<'a>(
     found
 }
 
+/// Mean over hospitals at each threshold.
 fn pooled(analyses: &[(f64, &Analysis)]) -> Vec<(f64, f64)> {
+    let means = banded(analyses).into_iter();
+    means.map(|(at, [estimate, _, _])| (at, estimate)).collect()
+}
+
+/// Mean over hospitals with the ends of its interval, at each threshold.
+fn banded(analyses: &[(f64, &Analysis)]) -> Vec<(f64, [f64; 3])> {
     let point = |(at, one): &(f64, &Analysis)| match &one.pool {
-        PoolOutcome::Pooled(pool) => Some((*at, pool.estimate)),
+        PoolOutcome::Pooled(pool) => Some((*at, [pool.estimate, pool.low, pool.high])),
         PoolOutcome::TooFewSites { .. }
         | PoolOutcome::ConfoundedWithSite
         | PoolOutcome::NotPooled
@@ -92,9 +99,41 @@ fn pooled(analyses: &[(f64, &Analysis)]) -> Vec<(f64, f64)> {
     analyses.iter().filter_map(point).collect()
 }
 
+/// The lines of one model, its hospitals' first.
+fn lines(view: View<'_>, place: usize, name: &str, own: &[(f64, &Analysis)]) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for site in view.external() {
+        let at_site = own.iter().filter_map(|(at, one)| {
+            let row = one.sites.iter().find(|row| row.site == site.site)?;
+            Some((*at, row.estimate.number()?))
+        });
+        lines.push(Line {
+            label: String::new(),
+            site: site.display_name.clone(),
+            points: at_site.collect(),
+            band: Vec::new(),
+            look: Look::Site(place),
+        });
+    }
+    let means = banded(own).into_iter();
+    let band = means.map(|(at, [_, low, high])| (at, low, high));
+    lines.push(Line {
+        label: format!("{name}, mean"),
+        site: String::new(),
+        points: pooled(own),
+        band: if place == 0 {
+            band.collect()
+        } else {
+            Vec::new()
+        },
+        look: Look::Model(place),
+    });
+    lines
+}
+
 /// The figure of an endpoint; none with fewer than two thresholds.
 fn curve(view: View<'_>, endpoint: &EndpointId) -> Option<Figure> {
-    let mut lines = Vec::new();
+    let (mut benefit, mut avoided) = (Vec::new(), Vec::new());
     let mut data = Table::new(
         "Data",
         &[
@@ -104,61 +143,129 @@ fn curve(view: View<'_>, endpoint: &EndpointId) -> Option<Figure> {
             "Interventions avoided",
         ],
     );
+    let mut readings = Vec::new();
     for (place, model) in view.study.protocol.model.iter().enumerate() {
         let own = along(view, Metric::NetBenefit, place, endpoint);
         if own.len() < 2 {
             continue;
         }
-        for site in view.external() {
-            let at_site = own.iter().filter_map(|(at, one)| {
-                let row = one.sites.iter().find(|row| row.site == site.site)?;
-                Some((*at, row.estimate.number()?))
-            });
-            lines.push(Line {
-                label: String::new(),
-                points: at_site.collect(),
-                look: Look::Site(place),
-            });
-        }
-        lines.push(Line {
-            label: format!("{}: mean over hospitals; thin: each hospital", model.name),
-            points: pooled(&own),
-            look: Look::Model(place),
-        });
+        benefit.extend(lines(view, place, &model.name, &own));
         push_data(view, &mut data, place, endpoint, &own);
-        if lines.iter().all(|line| line.look != Look::All) {
-            lines.push(Line {
-                label: "Treating everybody: mean over hospitals".to_owned(),
-                points: pooled(&along(view, Metric::TreatAll, place, endpoint)),
-                look: Look::All,
-            });
-            lines.push(Line {
-                label: "Treating nobody".to_owned(),
-                points: own.iter().map(|(at, _)| (*at, 0.0)).collect(),
-                look: Look::None,
-            });
+        let all = pooled(&along(view, Metric::TreatAll, place, endpoint));
+        let less = along(view, Metric::InterventionsAvoided, place, endpoint);
+        readings.push(reading(&model.name, &pooled(&own), &all, &pooled(&less)));
+        if less.len() > 1 {
+            let mut drawn = lines(view, place, &model.name, &less);
+            drawn.retain(|line| line.look == Look::Model(place));
+            avoided.extend(drawn);
+        }
+        if benefit.iter().all(|line| line.look != Look::All) {
+            let none = own.iter().map(|(at, _)| (*at, 0.0)).collect();
+            for (label, points, look) in [
+                ("Treating everybody, mean", all, Look::All),
+                ("Treating nobody", none, Look::None),
+            ] {
+                benefit.push(Line {
+                    label: label.to_owned(),
+                    site: String::new(),
+                    points,
+                    band: Vec::new(),
+                    look,
+                });
+            }
         }
     }
-    if lines.is_empty() {
+    if benefit.is_empty() {
         return None;
     }
     let label = view.endpoint(endpoint);
     let title = format!("Decision curves for {label}");
-    let description = format!(
-        "Net benefit by threshold probability for {label}; every number stands in the table of \
-         data below the figure."
-    );
-    let id = format!("decision-{endpoint}");
+    let reading = readings.join(" ");
+    let index = view.study.protocol.index_model();
+    let plot = Decision {
+        benefit,
+        avoided,
+        thresholds: index.map_or_else(Vec::new, |model| {
+            view.study.protocol.thresholds(&model.id, endpoint)
+        }),
+    };
     Some(Figure {
         label: String::new(),
-        caption: format!(
-            "Decision curves for {label}: random-effects mean of the hospitals' net benefit at \
-             each threshold of the protocol. Nothing is drawn far below 0."
-        ),
-        svg: decision::draw(&id, &title, &description, &lines),
+        caption: caption(&label, &plot),
+        svg: decision::draw(&format!("decision-{endpoint}"), &title, &reading, &plot),
+        reading,
         data,
         narrow: false,
     })
+}
+
+fn caption(label: &str, plot: &Decision) -> String {
+    let mut text = format!(
+        "Decision curves for {label}. Above: net benefit, the random-effects mean of the \
+         hospitals at each threshold of the protocol; thin dotted: single hospitals. Nothing is \
+         drawn far below 0."
+    );
+    if plot.benefit.iter().any(|line| !line.band.is_empty()) {
+        text.push_str(
+            " Grey area: 95% confidence intervals of the mean of the model under validation, \
+             threshold by threshold.",
+        );
+    }
+    if !plot.avoided.is_empty() {
+        text.push_str(
+            " Below: interventions avoided per 100 patients, against treating everybody, without \
+             a treated event less.",
+        );
+    }
+    if !plot.thresholds.is_empty() {
+        text.push_str(" Dashed upright line: prespecified threshold.");
+    }
+    text
+}
+
+/// Where a model helps, by its means, and what it spares at most.
+fn reading(name: &str, own: &[(f64, f64)], all: &[(f64, f64)], avoided: &[(f64, f64)]) -> String {
+    let other = |at: f64| {
+        let found = all.iter().find(|point| point.0.to_bits() == at.to_bits());
+        found.map_or(0.0, |point| point.1).max(0.0)
+    };
+    let better: Vec<f64> = own
+        .iter()
+        .filter(|(at, benefit)| *benefit > other(*at))
+        .map(|(at, _)| *at)
+        .collect();
+    if own.is_empty() {
+        return format!(
+            "The net benefit of {name} could not be pooled; single hospitals are drawn."
+        );
+    }
+    let at: Vec<String> = better.iter().map(f64::to_string).collect();
+    let mut text = if better.is_empty() {
+        format!(
+            "At none of {} thresholds was the mean net benefit of {name} above both treating \
+             everybody and treating nobody.",
+            own.len()
+        )
+    } else {
+        format!(
+            "The mean net benefit of {name} was above both treating everybody and treating nobody \
+             at {} of {} thresholds ({}).",
+            better.len(),
+            own.len(),
+            super::reading::some(at, 6)
+        )
+    };
+    let most = avoided
+        .iter()
+        .filter(|(at, _)| better.contains(at))
+        .max_by(|a, b| a.1.total_cmp(&b.1));
+    if let Some((at, share)) = most.filter(|(_, share)| *share > 0.0) {
+        text.push_str(&format!(
+            " There it avoided at most {:.0} interventions per 100 patients, at {at}.",
+            100.0 * share
+        ));
+    }
+    text
 }
 
 fn push_data(

@@ -9,7 +9,8 @@ use super::super::super::figure::calibration::{Bin, Calibration, draw};
 use super::super::super::figure::distribution::rebin;
 use super::super::super::figure::roc::{Curve, Look};
 use super::super::super::number::{self, Shown, Style, real};
-use super::super::super::view::View;
+use super::super::super::view::{LISTED, View};
+use super::super::reading;
 use crate::numeric::distribution::{inverse_logit, logit};
 use crate::pool::result::{Analysis, CalibrationCurve, Metric, SiteResult};
 use crate::study::{EndpointId, ModelId, SiteRole};
@@ -29,6 +30,7 @@ pub(super) fn figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId) -> 
     let (mut curves, straight) = of_sites(view, model, endpoint, &found);
     curves.extend(merged.map(|merged| Curve {
         label: "Merged patients".to_owned(),
+        site: "Merged patients".to_owned(),
         points: points(merged),
         operating: Vec::new(),
         band: band(merged),
@@ -44,9 +46,14 @@ pub(super) fn figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId) -> 
     };
     let name = view.model(model);
     let title = format!("Calibration of {name}");
-    let data = data(view, &title, &found);
+    let data = if found.is_empty() {
+        lines(view, &title, model, endpoint)
+    } else {
+        data(view, &title, &found)
+    };
     Some(Figure {
         label: String::new(),
+        reading: reading(view, model, endpoint),
         caption: caption(
             view,
             model,
@@ -89,7 +96,10 @@ fn of_sites(
             straight = true;
             Some(line)
         });
-        let Some(points) = points else { continue };
+        let Some(mut points) = points else { continue };
+        if many {
+            points = fewer(points);
+        }
         let external = site.role == SiteRole::External;
         let look = if external && !many {
             hue += 1;
@@ -104,6 +114,7 @@ fn of_sites(
         };
         curves.push(Curve {
             label,
+            site: site.display_name.clone(),
             points,
             operating: Vec::new(),
             band: Vec::new(),
@@ -111,6 +122,17 @@ fn of_sites(
         });
     }
     (curves, straight)
+}
+
+/// A curve of many, by fewer points; its ends stay.
+fn fewer(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    const MOST: usize = 16;
+    let step = points.len().div_ceil(MOST).max(1);
+    let last = points.len().saturating_sub(1);
+    let kept = points.into_iter().enumerate();
+    kept.filter(|(index, _)| index.is_multiple_of(step) || *index == last)
+        .map(|(_, point)| point)
+        .collect()
 }
 
 fn points(curve: &CalibrationCurve) -> Vec<(f64, f64)> {
@@ -184,6 +206,39 @@ fn distribution(view: View<'_>, model: &ModelId, endpoint: &EndpointId) -> Optio
     Some((bars(&merged.events), bars(&merged.non_events)))
 }
 
+/// Slopes and ratios of observed to expected events, from the smallest to the largest.
+fn reading(view: View<'_>, model: &ModelId, endpoint: &EndpointId) -> String {
+    let said = |metric: Metric, name: &str, meaning: &str| {
+        let mut all = view.overall(metric);
+        let found = all.find(|one| one.key.model == *model && one.key.endpoint == *endpoint)?;
+        let ends = reading::ends(view, found)?;
+        let ran = if ends.count > 1 { "ran from" } else { "was" };
+        Some(format!(
+            "{name} {ran} {}; {meaning}.",
+            ends.words(Style::Plain(2))
+        ))
+    };
+    let parts = [
+        said(
+            Metric::CalibrationSlope,
+            "The calibration slope",
+            "1 is ideal, below 1 the predictions are too extreme",
+        ),
+        said(
+            Metric::ObservedExpected,
+            "Observed over expected events",
+            "above 1 there were more events than predicted",
+        ),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() {
+        "No external hospital released a slope or a ratio of observed to expected events."
+            .to_owned()
+    } else {
+        parts.join(" ")
+    }
+}
+
 fn describe(view: View<'_>, model: &ModelId, endpoint: &EndpointId) -> String {
     let slopes = view
         .overall(Metric::CalibrationSlope)
@@ -244,6 +299,30 @@ fn caption(
     text
 }
 
+/// Slopes and intercepts, where the drawn lines are made of nothing else.
+fn lines(view: View<'_>, title: &str, model: &ModelId, endpoint: &EndpointId) -> Table {
+    let mut table = Table::new(title, &["Hospital", "Slope", "Joint intercept"]);
+    table.label = "Data".to_owned();
+    let of = |metric| {
+        let mut all = view.overall(metric);
+        all.find(|one| one.key.model == *model && one.key.endpoint == *endpoint)
+    };
+    let (slopes, intercepts) = (of(Metric::CalibrationSlope), of(Metric::JointIntercept));
+    for site in view.released() {
+        let cell = |analysis: Option<&Analysis>| {
+            let mut rows = analysis.into_iter().flat_map(|one| &one.sites);
+            let row = rows.find(|row| row.site == site.site);
+            row.map_or_else(Shown::none, |row| {
+                number::estimate(&row.estimate, &row.low, &row.high, Style::Plain(2))
+            })
+        };
+        let cells = vec![cell(slopes), cell(intercepts)];
+        table.push(Row::new(&site.display_name, cells));
+    }
+    table.cut(LISTED, "estimates.csv");
+    table
+}
+
 fn data(view: View<'_>, title: &str, curves: &[&CalibrationCurve]) -> Table {
     let mut table = Table::new(
         title,
@@ -276,6 +355,7 @@ fn data(view: View<'_>, title: &str, curves: &[&CalibrationCurve]) -> Table {
             table.push(Row::new(head, cells));
         }
     }
+    table.cut_groups(LISTED, "report.json");
     table
 }
 
@@ -322,6 +402,7 @@ pub(super) fn parts(view: View<'_>) -> Table {
         };
         table.push(Row::new(head, cells).class(class));
     }
+    table.cut(LISTED, "report.json");
     table.notes.push(
         "Brier score = reliability − resolution + uncertainty + variance within − covariance \
          within. Reliability is miscalibration (lower is better), resolution the spread of risk \
