@@ -5,7 +5,7 @@
 //! To: `estimates.csv`, `curves.csv`, `counts.csv`, `failures.csv`, `sites.csv`, `tests.csv`,
 //! `meta_input.csv`, `robustness.csv`, `summary_points.csv`, `withheld.csv`,
 //! `missing_from_pools.csv`; where the protocol asks, `meta_regression.csv`,
-//! `masked_sums.csv`, `one_stage.csv`.
+//! `masked_sums.csv`, `one_stage.csv`; `checklists/*.csv`.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,7 @@ use crate::identity::Digest;
 use crate::pool::result::{EstimateKey, PooledStudy};
 use crate::statistic::Cell;
 
+pub(super) mod checklists;
 mod counts;
 mod curves;
 mod estimates;

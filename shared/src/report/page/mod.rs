@@ -6,6 +6,7 @@
 mod calibration;
 mod card;
 mod case_mix;
+mod checklists;
 mod comparison;
 mod contingency;
 mod design;
@@ -32,6 +33,7 @@ mod utility;
 mod withheld;
 
 use super::Provenance;
+use super::checklist::{self, Filled, List};
 use super::document::{Document, Section};
 use super::view::View;
 
@@ -59,23 +61,41 @@ fn results(view: View<'_>) -> Vec<Section> {
     pages.into_iter().chain(masked::page(view)).collect()
 }
 
-/// The whole report of one pooled study.
-pub(super) fn document(view: View<'_>, provenance: &Provenance) -> Document {
+/// Parts of the front page that a checklist may point at.
+const FRONT: [(&str, &str); 2] = [
+    ("answer", "The answer"),
+    ("independence", "Independence and model facts"),
+];
+
+/// The whole report of one pooled study, and its checklists as filled.
+pub(super) fn document(
+    view: View<'_>,
+    provenance: &Provenance,
+    lists: Vec<List>,
+) -> (Document, Vec<Filled>) {
+    let mut sections: Vec<Section> = std::iter::empty()
+        .chain([flow::page(view), sites::page(view)])
+        .chain(results(view))
+        .chain(noisy::page(view))
+        .chain([
+            design::page(view),
+            withheld::page(view),
+            methods::page(view),
+        ])
+        .collect();
+    let provenance = provenance::page(view, provenance);
+    let shown = sections.iter().chain([&provenance]);
+    let anchors: Vec<(&str, &str)> = FRONT
+        .into_iter()
+        .chain(shown.map(|section| (section.id, section.title)))
+        .collect();
+    let filled = checklist::fill(lists, view, &anchors);
+    sections.extend([checklists::page(view, &filled), provenance]);
     let mut document = Document {
         title: view.study.protocol.title.clone(),
         front: front::page(view),
-        sections: std::iter::empty()
-            .chain([flow::page(view), sites::page(view)])
-            .chain(results(view))
-            .chain(noisy::page(view))
-            .chain([
-                design::page(view),
-                withheld::page(view),
-                methods::page(view),
-                provenance::page(view, provenance),
-            ])
-            .collect(),
+        sections,
     };
     document.number();
-    document
+    (document, filled)
 }

@@ -9,7 +9,7 @@ use super::super::number::Shown;
 use super::super::view::View;
 
 /// Files of the bundle with what they hold.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     ("report.html", "this page"),
     ("report.json", "every number behind it, with the protocol"),
     (
@@ -30,6 +30,10 @@ const FILES: [(&str, &str); 10] = [
     (
         "meta_input.csv",
         "yi and vi of every analysis, ready for rma()",
+    ),
+    (
+        "checklists/*.csv",
+        "reporting checklists, filled as far as this report goes",
     ),
     ("manifest.json", "SHA-256 of every other file"),
 ];
