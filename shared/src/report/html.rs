@@ -9,7 +9,7 @@ use super::document::{Block, Document, Table};
 use super::figure::svg::escape;
 use super::number::Shown;
 
-const CSS: &str = include_str!("../../templates/report.css");
+pub(super) const CSS: &str = include_str!("../../templates/report.css");
 
 #[derive(Template)]
 #[template(path = "report.html")]

@@ -3,7 +3,8 @@
 //!
 //! Read in this order: `document` (what a report consists of), `number` and `words` (how
 //! things are said), `page` (what is said), `figure` (what is drawn), `checklist` (what
-//! publications ask for), `html`, `csv`, `schema`.
+//! publications ask for), `html`, `csv`, `schema`, `companion` (files for those who cite or
+//! archive it), `export` (what is made on demand).
 //!
 //! From: `pool::result`.
 //! To: files on disk, written by `coordinator`, and by `node` for its own report.
@@ -15,10 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::{CanonicalError, Digest, to_canonical};
 use crate::pool::result::PooledStudy;
+use crate::ro_crate;
 
 mod checklist;
+mod companion;
 mod csv;
 mod document;
+pub mod export;
 mod figure;
 mod html;
 mod number;
@@ -82,7 +86,7 @@ pub enum ReportFault {
 }
 
 /// Makes every file of the report: `report.html`, `report.json`, its schema, the CSV files, the
-/// checklists, and `manifest.json` with the SHA-256 of all of them. The same input gives the same bytes.
+/// checklists, citation, references, methods and description, and `manifest.json` with the SHA-256 of all of them. The same input gives the same bytes.
 ///
 /// # Errors
 /// [`ReportFault::Form`] when a number is NaN or infinite, [`ReportFault::Page`] when a template
@@ -110,6 +114,14 @@ pub fn bundle(study: &PooledStudy, provenance: &Provenance) -> Result<Bundle, Re
         let name = format!("checklists/{}.csv", filled.list.id);
         files.insert(name, csv::checklists::table(filled).into_bytes());
     }
+    let texts = [
+        ("CITATION.cff", companion::citation(view)),
+        ("methods.md", companion::methods(&document)),
+        ("references.bib", companion::references(&checklists)),
+    ];
+    files.extend(texts.map(|(name, text)| (name.to_owned(), text.into_bytes())));
+    let description = to_canonical(&companion::describe(view, provenance, &files))?;
+    files.insert(ro_crate::FILE.to_owned(), description);
     let manifest = manifest(&files)?;
     files.insert("manifest.json".to_owned(), manifest);
     Ok(Bundle { files })

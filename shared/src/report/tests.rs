@@ -136,7 +136,7 @@ fn every_file_is_there_and_the_manifest_holds_its_digest() {
         let out = bundle(&study, &provenance()).unwrap();
         let manifest: serde_json::Value =
             serde_json::from_slice(&out.files["manifest.json"]).unwrap();
-        assert_eq!(out.files.len(), 21);
+        assert_eq!(out.files.len(), 25);
         for (path, bytes) in out
             .files
             .iter()
@@ -334,7 +334,13 @@ fn the_same_input_gives_the_same_bytes_and_provenance_stays_in_its_place() {
         let differs = *bytes != other.files[name];
         assert_eq!(
             differs,
-            ["report.html", "report.json", "manifest.json"].contains(&name.as_str()),
+            [
+                "report.html",
+                "report.json",
+                "manifest.json",
+                "ro-crate-metadata.json"
+            ]
+            .contains(&name.as_str()),
             "{name}"
         );
     }
@@ -392,7 +398,7 @@ fn report_json_reads_back_and_follows_its_schema() {
 }
 
 /// Fields by row; quotes as in RFC 4180.
-fn parse(csv: &str) -> Vec<Vec<String>> {
+pub(super) fn parse(csv: &str) -> Vec<Vec<String>> {
     let mut rows = vec![vec![String::new()]];
     let mut quoted = false;
     let mut letters = csv.chars().peekable();
