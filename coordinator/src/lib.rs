@@ -5,11 +5,13 @@
 
 pub mod bundle;
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod consortium;
 pub mod desk;
 pub mod dispatch;
 pub mod exchange;
+pub mod export;
 pub mod intake;
 pub mod link;
 pub mod masked;

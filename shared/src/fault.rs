@@ -144,6 +144,8 @@ codes! {
     // releases and reports
     ReleaseInvalid = "FV-REPORT-001", No, "a release file is not valid";
     ReleaseMismatch = "FV-REPORT-002", No, "release files do not belong together";
+    BundleInvalid = "FV-REPORT-003", No, "a report bundle is not valid";
+    ReportsDiffer = "FV-REPORT-004", No, "two reports differ";
     // ours
     StoreFailed = "FV-INT-001", Internal, "the local database failed";
     Internal = "FV-INT-002", Internal, "a defect in this program";

@@ -5,7 +5,7 @@
 //! [`disclosure`] (the only gate outward), [`wire`] (what travels), [`pool`] (what the
 //! coordinator makes of it), [`report`] (what is claimed). [`masking`] adds up what no site
 //! shows. [`identity`] and [`numeric`] serve all of them; [`fault`] is what a person reads when
-//! something is wrong.
+//! something is wrong; [`ro_crate`] describes a folder of files.
 //!
 //! From: nothing of ours.
 //! To: `node`, `coordinator`.
@@ -17,6 +17,7 @@ pub mod masking;
 pub mod numeric;
 pub mod pool;
 pub mod report;
+pub mod ro_crate;
 pub mod statistic;
 pub mod study;
 pub mod wire;

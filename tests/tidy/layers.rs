@@ -12,6 +12,7 @@ const SHARED: &[(&str, &[&str])] = &[
     ("identity", &["study", "fault"]),
     ("study", &["identity", "fault", "numeric"]),
     ("masking", &["study", "identity"]),
+    ("ro_crate", &["identity"]),
     (
         "statistic",
         &["masking", "study", "identity", "fault", "numeric"],
@@ -58,6 +59,7 @@ const SHARED: &[(&str, &[&str])] = &[
             "statistic",
             "study",
             "identity",
+            "ro_crate",
             "fault",
             "numeric",
         ],

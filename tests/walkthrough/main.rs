@@ -331,7 +331,22 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     let report = std::fs::read_to_string(walk.dir.join("report/report.html")).unwrap();
     assert!(report.contains("not released under its own policy"));
     let mut bundle = lines("read-the-bundle.md");
+    for form in ["tables", "figures", "docx", "xlsx"] {
+        walk.typed(&next(&mut bundle, &format!("--as {form}")), 0);
+    }
+    for file in [
+        "tables/tables/index.csv",
+        "figures/figures/F01.svg",
+        "word/report.docx",
+        "excel/report.xlsx",
+    ] {
+        let path = walk.dir.join(format!("report-{file}"));
+        assert!(path.is_file(), "{}", path.display());
+    }
     walk.typed(&next(&mut bundle, "report verify"), 0);
+    walk.typed(&next(&mut bundle, "report build"), 0);
+    let same = walk.typed(&next(&mut bundle, "report diff"), 0);
+    assert!(same.contains("the reports say the same"), "{same}");
     read(walk, &mut bundle);
     let mut keep = lines("run-a-coordinator.md");
     walk.typed(&next(&mut keep, "ledger verify"), 0);

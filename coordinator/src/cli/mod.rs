@@ -88,7 +88,7 @@ enum Command {
     /// Launch, follow and close rounds.
     #[command(subcommand)]
     Round(round::Round),
-    /// Build and verify report bundles.
+    /// Build, verify, export and compare report bundles.
     #[command(subcommand)]
     Report(report::Report),
     /// Pool release files into a report, without a server.
@@ -156,7 +156,7 @@ fn answer(cli: &Cli, manners: Manners) -> Result<Answer, Fault> {
         Command::Site(site) => site.run(&Home::open(&cli.dir)?),
         Command::Serve(serve) => serve.run(&Home::open(&cli.dir)?, manners),
         Command::Round(round) => round.run(&Home::open(&cli.dir)?, manners),
-        Command::Report(report) => report.run(&Home::open(&cli.dir)?),
+        Command::Report(report) => report.run(&cli.dir),
     }
 }
 

@@ -9,13 +9,13 @@
 //! To: `cli::ledger`.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use askama::Template;
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::fault::Fault;
 use shared::identity::Digest;
+use shared::ro_crate::{self, local_id, reference};
 use shared::study::SiteSlug;
 use shared::wire::LedgerHead;
 
@@ -105,7 +105,7 @@ impl Export<'_> {
         }
         let crate_ = serde_json::to_vec_pretty(&self.description(&files));
         let crate_ = crate_.map_err(|fault| internal(fault.to_string()))?;
-        files.push(("ro-crate-metadata.json".to_owned(), crate_));
+        files.push((ro_crate::FILE.to_owned(), crate_));
         Ok(files)
     }
 
@@ -185,7 +185,6 @@ impl Export<'_> {
 
     /// The RO-Crate's description of the folder.
     fn description(&self, files: &[(String, Vec<u8>)]) -> Value {
-        let id = |id: &str| json!({ "@id": id });
         let organisation = format!("#{}", self.site);
         let actions: Vec<Value> = self
             .entries
@@ -195,23 +194,18 @@ impl Export<'_> {
         let people: BTreeSet<&str> = self.entries.iter().flat_map(approvers).collect();
         let last = self.entries.last().map(|entry| entry.at.to_string());
         let mut graph = vec![
-            json!({
-                "@id": "ro-crate-metadata.json",
-                "@type": "CreativeWork",
-                "about": id("./"),
-                "conformsTo": id("https://w3id.org/ro/crate/1.1"),
-            }),
+            ro_crate::descriptor(),
             json!({
                 "@id": "./",
                 "@type": "Dataset",
                 "name": format!("Disclosure ledger of {}", self.name),
                 "description": "What was asked of this hospital, what it released and refused, and who approved it",
-                "conformsTo": id("https://w3id.org/5s-crate/0.4"),
+                "conformsTo": reference("https://w3id.org/5s-crate/0.4"),
                 "datePublished": last,
                 "identifier": self.head.hash.to_string(),
                 "license": "For the recipients of this folder; not for publication",
-                "publisher": id(&organisation),
-                "hasPart": files.iter().map(|(name, _)| id(name)).collect::<Vec<_>>(),
+                "publisher": reference(&organisation),
+                "hasPart": files.iter().map(|(name, _)| reference(name)).collect::<Vec<_>>(),
                 "mentions": actions.iter().filter_map(|action| action.get("@id")).map(|one| json!({ "@id": one })).collect::<Vec<_>>(),
             }),
             json!({
@@ -229,29 +223,16 @@ impl Export<'_> {
         ];
         graph.extend(people.into_iter().map(|person| {
             json!({
-                "@id": person_id(person),
+                "@id": local_id("person", person),
                 "@type": "Person",
                 "name": person,
-                "affiliation": id(&organisation),
+                "affiliation": reference(&organisation),
             })
         }));
-        graph.extend(files.iter().map(|(name, bytes)| {
-            let format = match name.rsplit_once('.') {
-                Some((_, "csv")) => "text/csv",
-                Some((_, "html")) => "text/html",
-                Some(_) | None => "application/json",
-            };
-            json!({
-                "@id": name,
-                "@type": "File",
-                "name": file_name(name),
-                "encodingFormat": format,
-                "contentSize": bytes.len().to_string(),
-                "sha256": Digest::of(bytes).hex(),
-            })
-        }));
+        let file = |(name, bytes): &(String, Vec<u8>)| ro_crate::file(name, file_name(name), bytes);
+        graph.extend(files.iter().map(file));
         graph.extend(actions);
-        json!({ "@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph })
+        ro_crate::document(graph)
     }
 
     /// What an entry did, in the words of the profile.
@@ -294,7 +275,7 @@ impl Export<'_> {
         let known = digest.filter(|digest| self.released.iter().any(|(one, _)| one == *digest));
         let object = known.map_or_else(|| "./".to_owned(), |digest| release_file(*digest));
         let mut agents: Vec<Value> = approvers(entry)
-            .map(|person| json!({ "@id": person_id(person) }))
+            .map(|person| json!({ "@id": local_id("person", person) }))
             .collect();
         let agent = match agents.len() {
             0 => json!({ "@id": "#fedval-node" }),
@@ -345,20 +326,6 @@ fn approvers(entry: &Entry) -> impl Iterator<Item = &str> {
     };
     let by = entry.event.by().filter(|by| !rule(by));
     by.into_iter().flat_map(|by| by.split(AND))
-}
-
-/// A local name, of which what an identifier may not hold is spelled out, so that no two people
-/// have one.
-fn person_id(name: &str) -> String {
-    let mut id = String::from("#person-");
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) {
-            id.push(char::from(byte));
-        } else {
-            let _ = write!(id, "%{byte:02X}");
-        }
-    }
-    id
 }
 
 fn release_file(digest: Digest) -> String {

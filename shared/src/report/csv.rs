@@ -5,7 +5,7 @@
 //! To: `estimates.csv`, `curves.csv`, `counts.csv`, `failures.csv`, `sites.csv`, `tests.csv`,
 //! `meta_input.csv`, `robustness.csv`, `summary_points.csv`, `withheld.csv`,
 //! `missing_from_pools.csv`; where the protocol asks, `meta_regression.csv`,
-//! `masked_sums.csv`, `one_stage.csv`.
+//! `masked_sums.csv`, `one_stage.csv`; `checklists/*.csv`.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,7 @@ use crate::identity::Digest;
 use crate::pool::result::{EstimateKey, PooledStudy};
 use crate::statistic::Cell;
 
+pub(super) mod checklists;
 mod counts;
 mod curves;
 mod estimates;
@@ -133,32 +134,32 @@ fn slugs(study: &PooledStudy) -> Vec<String> {
 }
 
 /// A table under construction; every row has the width of the head.
-struct Sheet {
+pub(super) struct Sheet {
     text: String,
     columns: usize,
 }
 
 impl Sheet {
-    fn new(head: &[&str]) -> Self {
+    pub(super) fn new(head: &[&str]) -> Self {
         Self {
             text: format!("{}\n", head.join(",")),
             columns: head.len(),
         }
     }
 
-    fn push(&mut self, row: &[String]) {
+    pub(super) fn push(&mut self, row: &[String]) {
         debug_assert_eq!(row.len(), self.columns, "row and head differ in width");
         self.text.push_str(&row.join(","));
         self.text.push('\n');
     }
 
-    fn finish(self) -> String {
+    pub(super) fn finish(self) -> String {
         self.text
     }
 }
 
 /// A text field. Text that a spreadsheet would run as a formula gets a leading apostrophe.
-fn text(value: &str) -> String {
+pub(super) fn text(value: &str) -> String {
     let guarded = if value.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{value}")
     } else {

@@ -72,6 +72,13 @@ pub(super) enum Block {
     Terms(Vec<(String, String)>),
     /// A table.
     Table(Table),
+    /// A table that opens on demand, under a line that says what is in it.
+    Folded {
+        /// The line.
+        summary: String,
+        /// The table.
+        table: Table,
+    },
     /// A figure.
     Figure(Figure),
     /// Facts about this build of the report, which may differ between two builds.
@@ -245,7 +252,7 @@ impl Document {
             .flat_map(|section| &mut section.blocks)
         {
             match block {
-                Block::Table(table) => label_table(table),
+                Block::Table(table) | Block::Folded { table, .. } => label_table(table),
                 Block::Figure(figure) => {
                     figures += 1;
                     figure.label = format!("Figure {figures}");

@@ -10,7 +10,7 @@ use super::document::{Block, Document, Table};
 use super::figure::svg::escape;
 use super::number::Shown;
 
-const CSS: &str = include_str!("../../templates/report.css");
+pub(super) const CSS: &str = include_str!("../../templates/report.css");
 const JS: &str = include_str!("../../templates/report.js");
 
 #[derive(Template)]
@@ -78,24 +78,26 @@ impl TablePart<'_> {
         }
     }
 
-    /// Class attribute of a cell; plain numbers need none.
+    /// Class attribute of a cell; plain numbers and words need none.
     fn attribute(&self, shown: &Shown) -> String {
         match shown.class() {
-            "num" => String::new(),
+            "num" | "words" => String::new(),
             class => format!(" class=\"{class}\""),
         }
     }
 
     /// A cell's content: text, and its second line in small type.
     fn cell(&self, shown: &Shown) -> String {
-        match &shown.sub {
+        let text = match &shown.sub {
             Some(sub) => format!(
                 "{}<span class=\"sub\">{}</span>",
                 breakable(&shown.text),
                 escape(sub).replace(" to ", "\u{a0}to\u{a0}")
             ),
             None => breakable(&shown.text),
-        }
+        };
+        let link = |(id, title): &(&str, &str)| format!(" <a href=\"#{id}\">{title}</a>");
+        text + &shown.links.iter().map(link).collect::<String>()
     }
 }
 

@@ -2,7 +2,9 @@
 //! and formats, and no number of its own.
 //!
 //! Read in this order: `document` (what a report consists of), `number` and `words` (how
-//! things are said), `page` (what is said), `figure` (what is drawn), `html`, `csv`, `schema`.
+//! things are said), `page` (what is said), `figure` (what is drawn), `checklist` (what
+//! publications ask for), `html`, `csv`, `schema`, `companion` (files for those who cite or
+//! archive it), `export` (what is made on demand).
 //!
 //! From: `pool::result`.
 //! To: files on disk, written by `coordinator`, and by `node` for its own report.
@@ -14,9 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::{CanonicalError, Digest, to_canonical};
 use crate::pool::result::PooledStudy;
+use crate::ro_crate;
 
+mod checklist;
+mod companion;
 mod csv;
 mod document;
+pub mod export;
 mod figure;
 mod html;
 mod number;
@@ -74,14 +80,17 @@ pub enum ReportFault {
     /// A template failed.
     #[error("the page cannot be set: {0}")]
     Page(#[from] askama::Error),
+    /// A checklist does not read.
+    #[error("a checklist does not read: {0}")]
+    Checklist(#[from] checklist::ListFault),
 }
 
-/// Makes every file of the report: `report.html`, `report.json`, its schema, the CSV files, and
-/// `manifest.json` with the SHA-256 of all of them. The same input gives the same bytes.
+/// Makes every file of the report: `report.html`, `report.json`, its schema, the CSV files, the
+/// checklists, citation, references, methods and description, and `manifest.json` with the SHA-256 of all of them. The same input gives the same bytes.
 ///
 /// # Errors
 /// [`ReportFault::Form`] when a number is NaN or infinite, [`ReportFault::Page`] when a template
-/// fails.
+/// fails, [`ReportFault::Checklist`] when a checklist does not read.
 pub fn bundle(study: &PooledStudy, provenance: &Provenance) -> Result<Bundle, ReportFault> {
     let view = view::View { study };
     let report = Report {
@@ -89,7 +98,7 @@ pub fn bundle(study: &PooledStudy, provenance: &Provenance) -> Result<Bundle, Re
         provenance: provenance.clone(),
         study: study.clone(),
     };
-    let document = page::document(view, provenance);
+    let (document, checklists) = page::document(view, provenance, checklist::read()?);
     let mut files = BTreeMap::from([
         (
             "report.html".to_owned(),
@@ -101,6 +110,18 @@ pub fn bundle(study: &PooledStudy, provenance: &Provenance) -> Result<Bundle, Re
     for (name, text) in csv::files(view) {
         files.insert(name.to_owned(), text.into_bytes());
     }
+    for filled in &checklists {
+        let name = format!("checklists/{}.csv", filled.list.id);
+        files.insert(name, csv::checklists::table(filled).into_bytes());
+    }
+    let texts = [
+        ("CITATION.cff", companion::citation(view)),
+        ("methods.md", companion::methods(&document)),
+        ("references.bib", companion::references(&checklists)),
+    ];
+    files.extend(texts.map(|(name, text)| (name.to_owned(), text.into_bytes())));
+    let description = to_canonical(&companion::describe(view, provenance, &files))?;
+    files.insert(ro_crate::FILE.to_owned(), description);
     let manifest = manifest(&files)?;
     files.insert("manifest.json".to_owned(), manifest);
     Ok(Bundle { files })

@@ -31,6 +31,8 @@ pub(super) struct Shown {
     pub(super) text: String,
     /// A second line in smaller type, such as an interval.
     pub(super) sub: Option<String>,
+    /// Anchors and titles of sections of the report that show more.
+    pub(super) links: Vec<(&'static str, &'static str)>,
     /// What it is.
     pub(super) state: State,
 }
@@ -60,6 +62,7 @@ impl Shown {
         Self {
             text: text.into(),
             sub: None,
+            links: Vec::new(),
             state,
         }
     }

@@ -136,7 +136,7 @@ fn every_file_is_there_and_the_manifest_holds_its_digest() {
         let out = bundle(&study, &provenance()).unwrap();
         let manifest: serde_json::Value =
             serde_json::from_slice(&out.files["manifest.json"]).unwrap();
-        assert_eq!(out.files.len(), 15);
+        assert_eq!(out.files.len(), 25);
         for (path, bytes) in out
             .files
             .iter()
@@ -279,6 +279,36 @@ fn the_page_says_what_a_pool_hangs_on_and_what_is_withheld() {
 }
 
 #[test]
+fn checklists_stand_on_their_page_and_in_files_of_their_own() {
+    let out = bundle(&heart(), &provenance()).unwrap();
+    let page = text(&out, "report.html");
+    for part in [
+        "<h2 id=\"checklists\">",
+        "<details><summary>TRIPOD+AI: ",
+        "<a href=\"#discrimination\">Discrimination</a>",
+        "the interests of every author",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    for part in page.split("<a href=\"#").skip(1) {
+        let id = part.split('"').next().unwrap();
+        assert!(
+            page.contains(&format!(" id=\"{id}\"")),
+            "#{id} leads nowhere"
+        );
+    }
+    let rows = parse(&text(&out, "checklists/tripod-ai.csv"));
+    assert_eq!(rows.len(), 53);
+    let funding = (1..53)
+        .find(|&row| column(&rows, "item", row) == "18a")
+        .unwrap();
+    assert_eq!(column(&rows, "state", funding), "complete");
+    assert_eq!(column(&rows, "stands_on", funding), "report.html#methods");
+    let hospital = parse(&text(&out, "checklists/probast-ai.csv"));
+    assert_eq!(column(&hospital, "site", 1), "hungarian");
+}
+
+#[test]
 fn thirty_hospitals_stay_below_a_megabyte() {
     let out = bundle(&many(30), &provenance()).unwrap();
     assert!(
@@ -379,7 +409,13 @@ fn the_same_input_gives_the_same_bytes_and_provenance_stays_in_its_place() {
         let differs = *bytes != other.files[name];
         assert_eq!(
             differs,
-            ["report.html", "report.json", "manifest.json"].contains(&name.as_str()),
+            [
+                "report.html",
+                "report.json",
+                "manifest.json",
+                "ro-crate-metadata.json"
+            ]
+            .contains(&name.as_str()),
             "{name}"
         );
     }
@@ -452,7 +488,7 @@ fn report_json_reads_back_and_follows_its_schema() {
 }
 
 /// Fields by row; quotes as in RFC 4180.
-fn parse(csv: &str) -> Vec<Vec<String>> {
+pub(super) fn parse(csv: &str) -> Vec<Vec<String>> {
     let mut rows = vec![vec![String::new()]];
     let mut quoted = false;
     let mut letters = csv.chars().peekable();

@@ -23,7 +23,9 @@ fn entry(approver: &str) -> Entry {
 fn each_approver_is_a_person_of_their_own_and_a_rule_is_none() {
     let of = |by: &str| {
         let entry = entry(by);
-        let each: Vec<String> = approvers(&entry).map(person_id).collect();
+        let each: Vec<String> = approvers(&entry)
+            .map(|name| local_id("person", name))
+            .collect();
         each
     };
     assert_eq!(of("anna and ben"), ["#person-anna", "#person-ben"]);

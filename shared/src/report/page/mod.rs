@@ -7,6 +7,7 @@ mod absent;
 mod calibration;
 mod card;
 mod case_mix;
+mod checklists;
 mod comparison;
 mod contingency;
 mod design;
@@ -40,6 +41,7 @@ mod whom;
 mod withheld;
 
 use super::Provenance;
+use super::checklist::{self, Filled, List};
 use super::document::{Document, Section};
 use super::view::View;
 
@@ -67,8 +69,37 @@ fn results(view: View<'_>) -> Vec<Section> {
     pages.into_iter().chain(masked::page(view)).collect()
 }
 
-/// The whole report of one pooled study.
-pub(super) fn document(view: View<'_>, provenance: &Provenance) -> Document {
+/// Parts of the front page that a checklist may point at.
+const FRONT: [(&str, &str); 2] = [
+    ("answer", "The answer"),
+    ("independence", "Independence and model facts"),
+];
+
+/// The whole report of one pooled study, and its checklists as filled.
+pub(super) fn document(
+    view: View<'_>,
+    provenance: &Provenance,
+    lists: Vec<List>,
+) -> (Document, Vec<Filled>) {
+    let mut sections: Vec<Section> = std::iter::empty()
+        .chain([flow::page(view), sites::page(view)])
+        .chain(results(view))
+        .chain(noisy::page(view))
+        .chain([
+            design::page(view),
+            withheld::page(view),
+            absent::page(view),
+            methods::page(view, provenance),
+        ])
+        .collect();
+    let provenance = provenance::page(view, provenance);
+    let shown = sections.iter().chain([&provenance]);
+    let anchors: Vec<(&str, &str)> = FRONT
+        .into_iter()
+        .chain(shown.map(|section| (section.id, section.title)))
+        .collect();
+    let filled = checklist::fill(lists, view, &anchors);
+    sections.extend([checklists::page(view, &filled), provenance]);
     let mut document = Document {
         title: view.study.protocol.title.clone(),
         front: front::page(view),
@@ -77,21 +108,10 @@ pub(super) fn document(view: View<'_>, provenance: &Provenance) -> Document {
             .iter()
             .map(|site| site.display_name.clone())
             .collect(),
-        sections: std::iter::empty()
-            .chain([flow::page(view), sites::page(view)])
-            .chain(results(view))
-            .chain(noisy::page(view))
-            .chain([
-                design::page(view),
-                withheld::page(view),
-                absent::page(view),
-                methods::page(view, provenance),
-                provenance::page(view, provenance),
-            ])
-            .collect(),
+        sections,
     };
     let text = document.text();
     document.sections.push(glossary::page(&text));
     document.number();
-    document
+    (document, filled)
 }

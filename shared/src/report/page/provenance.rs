@@ -9,7 +9,7 @@ use super::super::number::Shown;
 use super::super::view::View;
 
 /// Files of the bundle with what they hold.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 15] = [
     ("report.html", "this page"),
     ("report.json", "every number behind it, with the protocol"),
     (
@@ -31,6 +31,14 @@ const FILES: [(&str, &str); 10] = [
         "meta_input.csv",
         "yi and vi of every analysis, ready for rma()",
     ),
+    (
+        "checklists/*.csv",
+        "reporting checklists, filled as far as this report goes",
+    ),
+    ("methods.md", "the methods page as text"),
+    ("references.bib", "what methods and checklists cite"),
+    ("CITATION.cff", "how to cite this report"),
+    ("ro-crate-metadata.json", "description of the bundle"),
     ("manifest.json", "SHA-256 of every other file"),
 ];
 

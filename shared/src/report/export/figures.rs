@@ -1,0 +1,65 @@
+//! Figures as files of their own: the drawing with the font and the ground that the page gives
+//! it, its title and description, and its data.
+//!
+//! From: `document::Figure`.
+//! To: `figures/*.svg`, `figures/*.csv`.
+
+use super::super::csv::{Sheet, text};
+use super::super::document::{Block, Document, Figure};
+use super::super::html::CSS;
+use super::{Files, short, tables};
+
+const FONT: &str = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Arial, \
+                    Liberation Sans, DejaVu Sans, sans-serif";
+
+/// Every figure of the document.
+pub(super) fn files(document: &Document) -> Files {
+    let mut files = Files::new();
+    let mut index = Sheet::new(&["figure", "section", "caption"]);
+    for (section, figure) in every(document) {
+        let name = short(&figure.label);
+        index.push(&[name.clone(), text(section), text(&figure.caption)]);
+        files.insert(
+            format!("figures/{name}.svg"),
+            standalone(&figure.svg).into_bytes(),
+        );
+        files.insert(
+            format!("figures/{name}.csv"),
+            tables::csv(&figure.data).into_bytes(),
+        );
+    }
+    files.insert("figures/index.csv".to_owned(), index.finish().into_bytes());
+    files
+}
+
+fn every(document: &Document) -> impl Iterator<Item = (&'static str, &Figure)> {
+    document.sections.iter().flat_map(|section| {
+        section.blocks.iter().filter_map(|block| match block {
+            Block::Figure(figure) => Some((section.id, figure)),
+            Block::Heading(_)
+            | Block::Text(_)
+            | Block::Note(_)
+            | Block::List(_)
+            | Block::Terms(_)
+            | Block::Table(_)
+            | Block::Folded { .. }
+            | Block::Build(_)
+            | Block::Key(_) => None,
+        })
+    })
+}
+
+/// The drawing outside the page: its font, a white ground behind it, and the page's styles where
+/// it uses their classes.
+fn standalone(svg: &str) -> String {
+    let styles = if svg.contains(" class=\"") {
+        format!("<style><![CDATA[{CSS}]]></style>")
+    } else {
+        String::new()
+    };
+    let ground = format!("</desc>{styles}<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>");
+    let svg = svg
+        .replacen("<svg ", &format!("<svg font-family=\"{FONT}\" "), 1)
+        .replacen("</desc>", &ground, 1);
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{svg}\n")
+}
