@@ -307,6 +307,10 @@ impl Block {
                 );
             }
             Self::Table(table) => table.say(out),
+            Self::Folded { summary, table } => {
+                out.push(summary.clone());
+                table.say(out);
+            }
             Self::Figure(figure) => {
                 out.extend([figure.reading.clone(), figure.caption.clone()]);
                 figure.data.say(out);

@@ -109,11 +109,14 @@ fn text(value: &str) -> Found {
 /// Whether somebody wrote it: not empty, not marked as open, not a sentence of a template.
 fn is_written(value: &str) -> bool {
     let value = value.trim();
-    let open = value.is_empty() || value.to_lowercase().starts_with("to be stated");
+    if value.is_empty() || value.to_lowercase().starts_with("to be stated") {
+        return false;
+    }
     let quoted = format!("\"{value}\"");
     let sentence = value.split_whitespace().count() >= 3;
     let mut templates = crate::study::template::ALL.iter();
-    !open && !(sentence && templates.any(|(_, source)| source.contains(&quoted)))
+    let copied = sentence && templates.any(|(_, source)| source.contains(&quoted));
+    !copied
 }
 
 /// Several findings as one: whole only when each is, nothing when none is there.

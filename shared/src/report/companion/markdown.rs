@@ -23,7 +23,7 @@ fn section(title: &str, section: &Section) -> String {
             Block::Heading(text) => {
                 let _ = writeln!(out, "## {}", escape(text));
             }
-            Block::Text(text) => {
+            Block::Text(text) | Block::Built(text) => {
                 let _ = writeln!(out, "{}", escape(text));
             }
             Block::Note(text) => {
@@ -41,7 +41,8 @@ fn section(title: &str, section: &Section) -> String {
             }
             Block::Table(one) | Block::Folded { table: one, .. } => table(&mut out, one),
             Block::Figure(figure) => {
-                let _ = writeln!(out, "{}. {}", figure.label, escape(&figure.caption));
+                let said = format!("{} {}", figure.reading, figure.caption);
+                let _ = writeln!(out, "{}. {}", figure.label, escape(said.trim_start()));
             }
             Block::Key(items) => {
                 for (shown, text) in items {

@@ -38,6 +38,7 @@ fn every(document: &Document) -> impl Iterator<Item = (&'static str, &Figure)> {
             Block::Figure(figure) => Some((section.id, figure)),
             Block::Heading(_)
             | Block::Text(_)
+            | Block::Built(_)
             | Block::Note(_)
             | Block::List(_)
             | Block::Terms(_)

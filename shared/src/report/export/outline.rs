@@ -101,7 +101,7 @@ pub(super) fn of(document: &Document) -> Outline {
 fn part(block: &Block) -> Part {
     match block {
         Block::Heading(text) => Part::Heading(2, text.clone()),
-        Block::Text(text) => Part::Text(text.clone()),
+        Block::Text(text) | Block::Built(text) => Part::Text(text.clone()),
         Block::Note(text) => Part::Note(text.clone()),
         Block::List(items) => Part::List(items.clone()),
         Block::Terms(items) | Block::Build(items) => Part::Terms(items.clone()),
@@ -114,7 +114,10 @@ fn part(block: &Block) -> Part {
             )
         }
         Block::Table(one) | Block::Folded { table: one, .. } => table(one),
-        Block::Figure(figure) => Part::Figure(figure.label.clone(), figure.caption.clone()),
+        Block::Figure(figure) => {
+            let said = format!("{} {}", figure.reading, figure.caption);
+            Part::Figure(figure.label.clone(), said.trim_start().to_owned())
+        }
     }
 }
 

@@ -34,6 +34,7 @@ fn every(document: &Document) -> impl Iterator<Item = (&'static str, &Table)> {
             Block::Table(table) | Block::Folded { table, .. } => Some((section.id, table)),
             Block::Heading(_)
             | Block::Text(_)
+            | Block::Built(_)
             | Block::Note(_)
             | Block::List(_)
             | Block::Terms(_)
