@@ -316,9 +316,13 @@ async function judge_paper(bare) {
   const text = async (body, use) => {
     const { context, page } = await open({ viewport: { width: 680, height: 1009 } }, body);
     if (use) {
-      for (const list of await page.locator("select").all()) {
-        if (await list.isVisible()) await list.selectOption({ index: 1 });
-      }
+      await page.evaluate(() => {
+        for (const list of document.querySelectorAll("select")) {
+          if (list.options.length < 2) continue;
+          list.selectedIndex = 1;
+          list.dispatchEvent(new Event("change"));
+        }
+      });
     }
     await page.emulateMedia({ media: "print" });
     await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));

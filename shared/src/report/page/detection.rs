@@ -18,7 +18,7 @@ use crate::statistic::metric::Topic;
 use crate::study::{CandidatePlan, EndpointId, Model, SiteRole};
 
 /// Hospitals whose curves are named in a figure.
-const NAMED: usize = 4;
+const NAMED: usize = 3;
 /// Points of the merged curve in its table.
 const POINTS: usize = 40;
 
