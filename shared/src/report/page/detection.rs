@@ -4,7 +4,7 @@
 //! From: analyses over candidates, `statistic::detection` as released.
 //! To: `segmentation`, whose page holds these blocks.
 
-use super::super::document::{Block, Figure, Row, Table};
+use super::super::document::{Block, Figure, Row, Source, Table};
 use super::super::figure::froc::{self, Line};
 use super::super::figure::roc::Look;
 use super::super::number::{self, Shown, Style, real};
@@ -137,6 +137,7 @@ fn curves(
         ),
         data,
         narrow: false,
+        source: Source::Counts,
     }
 }
 

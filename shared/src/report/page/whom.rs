@@ -4,7 +4,7 @@
 //! From: `pool::fairness`, `statistic::{flow, lesion}` as released.
 //! To: `page::{fairness, flow, segmentation}`.
 
-use super::super::document::{Figure, Row, Table};
+use super::super::document::{Figure, Row, Source, Table};
 use super::super::figure::shares::{self, Bar, Block, PARTS_MAX};
 use super::super::number::{Shown, Style, real};
 use super::super::view::{self, View, sum};
@@ -121,6 +121,7 @@ pub(super) fn represented(view: View<'_>) -> Option<Figure> {
         data: table(&title, &blocks),
         reading,
         narrow: false,
+        source: Source::Counts,
     })
 }
 
@@ -236,6 +237,7 @@ pub(super) fn eligible(view: View<'_>, endpoint: &EndpointId) -> Option<Figure> 
         data: table(&title, &blocks),
         reading,
         narrow: false,
+        source: Source::Counts,
     })
 }
 
@@ -290,5 +292,6 @@ pub(super) fn sizes(view: View<'_>, model: &ModelId, endpoint: &EndpointId) -> O
         data: table(&title, &blocks),
         reading,
         narrow: false,
+        source: Source::Counts,
     })
 }
