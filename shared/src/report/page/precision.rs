@@ -3,7 +3,7 @@
 //! From: curves from histograms, analyses of the topic discrimination.
 //! To: `page::discrimination`.
 
-use super::super::document::{Block, Figure, Row, Source, Table};
+use super::super::document::{Block, Figure, Row, Table};
 use super::super::figure::roc::{self, Curve, Level, Look, Square};
 use super::super::number::{Shown, Style, range, real};
 use super::super::view::{self, View};
