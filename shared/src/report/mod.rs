@@ -76,6 +76,15 @@ pub enum ReportFault {
     Page(#[from] askama::Error),
 }
 
+/// Makes `report.html` alone; [`bundle`] has it among its files.
+///
+/// # Errors
+/// [`ReportFault::Page`] when a template fails.
+pub fn page(study: &PooledStudy, provenance: &Provenance) -> Result<String, ReportFault> {
+    let document = page::document(view::View { study }, provenance);
+    Ok(html::render(&document)?)
+}
+
 /// Makes every file of the report: `report.html`, `report.json`, its schema, the CSV files, and
 /// `manifest.json` with the SHA-256 of all of them. The same input gives the same bytes.
 ///
@@ -89,11 +98,10 @@ pub fn bundle(study: &PooledStudy, provenance: &Provenance) -> Result<Bundle, Re
         provenance: provenance.clone(),
         study: study.clone(),
     };
-    let document = page::document(view, provenance);
     let mut files = BTreeMap::from([
         (
             "report.html".to_owned(),
-            html::render(&document)?.into_bytes(),
+            self::page(study, provenance)?.into_bytes(),
         ),
         ("report.json".to_owned(), to_canonical(&report)?),
         ("schema/report.schema.json".to_owned(), schema::report()?),
