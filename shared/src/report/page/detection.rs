@@ -108,13 +108,13 @@ fn curves(
         list(&plan.false_positives_per_scan)
     );
     let mut caption = format!(
-        "FROC curves of {} for {label}. Dots: the sensitivity at the stated false positives per \
+        "FROC curves of {} for {label}. Filled markers: the sensitivity at the stated false positives per \
          scan; bold with 95% confidence intervals: random-effects mean over hospitals at each.",
         model.name
     );
     if let Some(pooled) = pooled {
         caption.push_str(&format!(
-            " Dashed: the curve of {} scans merged from {}, at every score of the grid; it treats \
+            " Dash-dotted: the curve of {} scans merged from {}, at every score of the grid; it treats \
              them as one hospital.",
             number::whole(pooled.scans),
             hospitals(pooled)

@@ -228,6 +228,7 @@ fn table(view: View<'_>, endpoint: &EndpointId) -> Table {
         debug_assert!(shown.iter().all(|cell| cell.state != State::Words));
         table.push(Row::new(&site.display_name, shown).class(if external { "" } else { "apart" }));
     }
+    table.cut(view::DRAWN, "counts.csv");
     if view
         .released()
         .iter()

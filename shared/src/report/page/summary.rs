@@ -350,14 +350,21 @@ fn site_row(
     let mut sides = both.iter().zip(right).map(|(analysis, (right, wrong))| {
         let found = of(analysis)?;
         Some(Side {
-            count: format!(
-                "{} / {}",
-                number::short_count(&right),
-                number::short_count(&right.plus(wrong))
-            ),
+            count: if right.number().is_none() && wrong.number().is_none() {
+                "withheld".to_owned()
+            } else {
+                format!(
+                    "{} / {}",
+                    number::short_count(&right),
+                    number::short_count(&right.plus(wrong))
+                )
+            },
             estimate: found.estimate.number(),
             interval: found.low.number().zip(found.high.number()),
-            text: words::site_cell(analysis.key.metric, &found).line(),
+            text: words::site_cell(analysis.key.metric, &found)
+                .line()
+                .replace("at least", "\u{2265}")
+                .replace("at most", "\u{2264}"),
         })
     });
     PairedRow {

@@ -250,9 +250,9 @@ fn reading(name: &str, own: &[(f64, f64)], all: &[(f64, f64)], avoided: &[(f64, 
     } else {
         format!(
             "The mean net benefit of {name} was above both treating everybody and treating nobody \
-             at {} of {} thresholds ({}).",
+             at {} of {} ({}).",
             better.len(),
-            own.len(),
+            super::super::words::plural(own.len(), "pooled threshold", "pooled thresholds"),
             super::reading::some(at, 6)
         )
     };
