@@ -234,21 +234,15 @@ pub(super) fn roc_figure(
     }
     lines.extend(merged.iter().map(|curve| make(curve, Look::Bold, true)));
     let name = view.model(model);
-    let sentence: Vec<String> = external
+    let drawn: Vec<&MergedCurve> = external
         .iter()
         .chain(apart)
         .chain(merged)
-        .map(|curve| {
-            format!(
-                "{} {}",
-                curve_name(view, curve),
-                real(curve.auc, Style::Plain(3))
-            )
-        })
+        .copied()
         .collect();
     let id = format!("{}-{model}-{endpoint}", id_of("roc", external.is_empty()));
     let title = format!("ROC curves of {name}");
-    let description = format!("Area under each curve: {}.", sentence.join("; "));
+    let description = areas_under(view, &drawn);
     let caption = roc_caption(view, (&name, endpoint), split, &lines);
     let points = points_table(view, &title, split, many);
     let own: Vec<&MergedCurve> = external.to_vec();
@@ -267,6 +261,21 @@ pub(super) fn roc_figure(
         narrow: true,
         source: histograms(view, &drawn),
     }
+}
+
+/// What a ROC figure shows, in one sentence.
+fn areas_under(view: View<'_>, curves: &[&MergedCurve]) -> String {
+    let areas: Vec<String> = curves
+        .iter()
+        .map(|curve| {
+            format!(
+                "{} {}",
+                curve_name(view, curve),
+                real(curve.auc, Style::Plain(3))
+            )
+        })
+        .collect();
+    format!("Area under each curve: {}.", areas.join("; "))
 }
 
 fn roc_caption(
