@@ -167,10 +167,13 @@ pub(super) fn areas(view: View<'_>, own: &[&MergedCurve], merged: &[&MergedCurve
     }
     for curve in merged {
         if let Some(auc) = value(curve) {
-            out.push(format!(
-                "Over all patients taken together it was {}.",
-                real(auc, Style::Plain(3))
-            ));
+            let what = if out.is_empty() {
+                "the area under the curve"
+            } else {
+                "it"
+            };
+            let auc = real(auc, Style::Plain(3));
+            out.push(format!("Over all patients taken together {what} was {auc}."));
         }
     }
     if out.is_empty() {
