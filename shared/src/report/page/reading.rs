@@ -173,7 +173,9 @@ pub(super) fn areas(view: View<'_>, own: &[&MergedCurve], merged: &[&MergedCurve
                 "it"
             };
             let auc = real(auc, Style::Plain(3));
-            out.push(format!("Over all patients taken together {what} was {auc}."));
+            out.push(format!(
+                "Over all patients taken together {what} was {auc}."
+            ));
         }
     }
     if out.is_empty() {
