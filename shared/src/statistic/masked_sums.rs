@@ -602,3 +602,29 @@ fn without_the_rest(mut narrow: StudyProtocol) -> StudyProtocol {
 fn one<T: Clone>(items: &[T], index: usize) -> Vec<T> {
     items.get(index).cloned().into_iter().collect()
 }
+
+/// Every kind that is measured on an opened sum.
+#[cfg(test)]
+fn measured() -> Vec<StatisticKind> {
+    let alone = [StatisticKind::Flow, StatisticKind::NetBenefit];
+    let mut kinds: Vec<StatisticKind> = [&WHOLE[..], &BY_LEVEL, &COMPARED, &alone].concat();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistic::mode::{Masked, masked};
+
+    #[test]
+    fn what_travels_masked_is_what_the_catalogue_says() {
+        let declared = StatisticKind::ALL.iter().copied();
+        let carried = declared
+            .filter(|kind| masked(*kind) != Masked::Nothing && *kind != StatisticKind::MaskedSums);
+        let mut carried: Vec<StatisticKind> = carried.collect();
+        carried.sort_unstable();
+        assert_eq!(carried, measured());
+    }
+}

@@ -37,10 +37,61 @@ impl Merge {
             Self::Estimates => 'T',
         }
     }
+}
 
-    /// Whether a sum over hospitals says everything, so that a masked sum can carry it.
-    pub fn adds(self) -> bool {
-        self != Self::Estimates
+/// What a masked sum gives of a kind, over the patients of all hospitals in it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Masked {
+    /// The counts of the rows.
+    Exact,
+    /// The numbers of the score cut at the protocol's grid.
+    Binned,
+    /// The numbers of both scores, cut at the grid joined to blocks.
+    Joined,
+    /// Nothing.
+    Nothing,
+}
+
+impl Masked {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Exact => "exact, over all patients",
+            Self::Binned => "over all patients, of the binned score",
+            Self::Joined => "over all patients, of both scores joined to blocks",
+            Self::Nothing => "nothing more",
+        }
+    }
+}
+
+/// What a masked sum gives of `kind`.
+pub fn masked(kind: StatisticKind) -> Masked {
+    match kind {
+        StatisticKind::Flow
+        | StatisticKind::Confusion
+        | StatisticKind::Histogram
+        | StatisticKind::NetBenefit
+        | StatisticKind::Discordance
+        | StatisticKind::Contingency
+        | StatisticKind::MaskedSums => Masked::Exact,
+        StatisticKind::Auc
+        | StatisticKind::ObservedExpected
+        | StatisticKind::Calibration
+        | StatisticKind::Subgroup => Masked::Binned,
+        StatisticKind::PairedAuc => Masked::Joined,
+        StatisticKind::Characteristics
+        | StatisticKind::Brier
+        | StatisticKind::CalibrationBins
+        | StatisticKind::Discrimination
+        | StatisticKind::Reclassification
+        | StatisticKind::Permutation
+        | StatisticKind::CalibrationBlock
+        | StatisticKind::CaseMix
+        | StatisticKind::Missing
+        | StatisticKind::Sensitivity
+        | StatisticKind::Segmentation
+        | StatisticKind::Lesions
+        | StatisticKind::Detection => Masked::Nothing,
     }
 }
 
@@ -185,15 +236,6 @@ const FREE_RESPONSE: &str = "sensitivities, all of them or none, their mean and 
     of lesions";
 
 impl Line {
-    /// What a masked sum over a roster can carry.
-    pub fn masked(&self) -> &'static str {
-        if self.merge.adds() {
-            "the exact sum over the roster, no hospital's part"
-        } else {
-            "nothing more: hospitals' estimates are pooled"
-        }
-    }
-
     /// The names of the kind's metrics that are pooled, and of those described per hospital.
     pub fn metrics(&self, pooling: Pooling) -> Vec<&'static str> {
         let entries = Metric::ALL.iter().map(|metric| metric.entry());
@@ -217,7 +259,7 @@ pub fn table() -> String {
             kind.as_str(),
             line.merge.letter(),
             line.site,
-            line.masked(),
+            masked(*kind).words(),
             line.open
         ));
     }
