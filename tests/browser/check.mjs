@@ -255,6 +255,11 @@ async function judge_script(screen) {
   expect(controls.unnamed === 0, `${at}: every control has a name`, `${controls.unnamed} without`);
   expect(controls.small === 0, `${at}: every control is at least 24 px high`, `${controls.small} are smaller`);
   if (screen.width === 1280) await judge_tabs(page, at);
+  if ((await page.locator(".tools select").count()) === 0) {
+    expect(false, `${at}: a hospital can be highlighted`);
+    await context.close();
+    return;
+  }
 
   await page.locator(".tools select").focus();
   await page.keyboard.press("ArrowDown");
@@ -316,9 +321,13 @@ async function judge_paper(bare) {
   const text = async (body, use) => {
     const { context, page } = await open({ viewport: { width: 680, height: 1009 } }, body);
     if (use) {
-      for (const list of await page.locator("select").all()) {
-        if (await list.isVisible()) await list.selectOption({ index: 1 });
-      }
+      await page.evaluate(() => {
+        for (const list of document.querySelectorAll("select")) {
+          if (list.options.length < 2) continue;
+          list.selectedIndex = 1;
+          list.dispatchEvent(new Event("change"));
+        }
+      });
     }
     await page.emulateMedia({ media: "print" });
     await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));

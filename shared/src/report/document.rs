@@ -137,6 +137,58 @@ pub(super) struct Figure {
     pub(super) data: Table,
     /// Set at half width beside its neighbour.
     pub(super) narrow: bool,
+    /// Where its numbers come from.
+    pub(super) source: Source,
+}
+
+/// Where the numbers of a figure come from.
+#[derive(Clone, Copy)]
+pub(super) enum Source {
+    /// Each hospital's own estimates, and what is pooled from them.
+    Estimates,
+    /// Counts that hospitals released.
+    Counts,
+    /// Score histograms that hospitals released.
+    Histograms {
+        /// Whether each hospital's policy lets whole histograms out: public data, or an agreement.
+        whole: bool,
+    },
+    /// The sum over hospitals of what none of them shows.
+    MaskedSum,
+}
+
+impl Source {
+    /// A sentence.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Estimates => "Source: each hospital's own estimates.",
+            Self::Counts => "Source: counts that hospitals released.",
+            Self::Histograms { whole: true } => {
+                "Source: score histograms that hospitals released whole, as public data or under \
+                 an agreement."
+            }
+            Self::Histograms { whole: false } => {
+                "Source: score histograms that hospitals released, each after its own disclosure \
+                 control."
+            }
+            Self::MaskedSum => {
+                "Source: the masked sum over hospitals; no hospital's part is known."
+            }
+        }
+    }
+}
+
+impl Figure {
+    /// What stands under it, after its label.
+    pub(super) fn said(&self) -> String {
+        let parts = [
+            self.reading.as_str(),
+            self.caption.as_str(),
+            self.source.words(),
+        ];
+        let said: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        said.join(" ")
+    }
 }
 
 impl Row {
@@ -312,7 +364,7 @@ impl Block {
                 table.say(out);
             }
             Self::Figure(figure) => {
-                out.extend([figure.reading.clone(), figure.caption.clone()]);
+                out.push(figure.said());
                 figure.data.say(out);
             }
             Self::Key(items) => out.extend(items.iter().map(|(_, text)| text.clone())),

@@ -85,8 +85,19 @@ pub enum ReportFault {
     Checklist(#[from] checklist::ListFault),
 }
 
+/// Makes `report.html` alone; [`bundle`] has it among its files.
+///
+/// # Errors
+/// [`ReportFault::Page`] when a template fails, [`ReportFault::Checklist`] when a checklist does not
+/// read.
+pub fn page(study: &PooledStudy, provenance: &Provenance) -> Result<String, ReportFault> {
+    let (document, _) = page::document(view::View { study }, provenance, checklist::read()?);
+    Ok(html::render(&document)?)
+}
+
 /// Makes every file of the report: `report.html`, `report.json`, its schema, the CSV files, the
-/// checklists, citation, references, methods and description, and `manifest.json` with the SHA-256 of all of them. The same input gives the same bytes.
+/// checklists, citation, references, methods and description, and `manifest.json` with the SHA-256
+/// of all of them. The same input gives the same bytes.
 ///
 /// # Errors
 /// [`ReportFault::Form`] when a number is NaN or infinite, [`ReportFault::Page`] when a template

@@ -371,6 +371,7 @@ fn every_figure_is_read_in_words_and_has_its_numbers() {
             let (_, reading) = figure.split_once("class=\"reading\">").unwrap();
             let reading = reading.split("</span>").next().unwrap();
             assert!(reading.len() > 30 && reading.ends_with('.'), "{reading}");
+            assert!(figure.contains("class=\"source\">Source: "), "{reading}");
             assert!(figure.contains("role=\"img\"") && figure.contains("<desc"));
             assert!(figure.contains("<details>") && figure.contains("<tbody>"));
         }

@@ -41,8 +41,7 @@ fn section(title: &str, section: &Section) -> String {
             }
             Block::Table(one) | Block::Folded { table: one, .. } => table(&mut out, one),
             Block::Figure(figure) => {
-                let said = format!("{} {}", figure.reading, figure.caption);
-                let _ = writeln!(out, "{}. {}", figure.label, escape(said.trim_start()));
+                let _ = writeln!(out, "{}. {}", figure.label, escape(&figure.said()));
             }
             Block::Key(items) => {
                 for (shown, text) in items {

@@ -114,10 +114,7 @@ fn part(block: &Block) -> Part {
             )
         }
         Block::Table(one) | Block::Folded { table: one, .. } => table(one),
-        Block::Figure(figure) => {
-            let said = format!("{} {}", figure.reading, figure.caption);
-            Part::Figure(figure.label.clone(), said.trim_start().to_owned())
-        }
+        Block::Figure(figure) => Part::Figure(figure.label.clone(), figure.said()),
     }
 }
 

@@ -75,13 +75,16 @@ pub(in crate::report) struct Decision {
     pub(in crate::report) thresholds: Vec<f64>,
 }
 
+impl Decision {
+    /// Whether nothing is there for the lower panel.
+    fn is_flat(&self) -> bool {
+        self.avoided.iter().all(|line| line.points.is_empty())
+    }
+}
+
 /// The drawing.
 pub(in crate::report) fn draw(id: &str, title: &str, description: &str, plot: &Decision) -> String {
-    let lower = if plot.avoided.is_empty() {
-        0.0
-    } else {
-        LOWER + BETWEEN
-    };
+    let lower = if plot.is_flat() { 0.0 } else { LOWER + BETWEEN };
     let mut svg = Svg::new(LEFT + WIDTH + NAMES, TOP + HEIGHT + lower + 52.0);
     let panel = Panel::benefit(&plot.benefit);
     svg.scaled(&Scale {
@@ -91,7 +94,7 @@ pub(in crate::report) fn draw(id: &str, title: &str, description: &str, plot: &D
         names: [ACROSS, "Net benefit"],
     });
     draw_panel(&mut svg, &panel, &plot.benefit, &plot.thresholds);
-    if !plot.avoided.is_empty() {
+    if !plot.is_flat() {
         let panel = Panel::avoided(&plot.avoided, panel.right);
         draw_panel(&mut svg, &panel, &plot.avoided, &plot.thresholds);
     }
@@ -182,7 +185,8 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, lines: &[Line], thresholds: &[f64]) 
     let mut ends: Vec<(f64, f64, &Line)> = Vec::new();
     for line in lines {
         let points = panel.inside(&line.points);
-        if points.len() < 2 {
+        // A single threshold makes no line; where it has a name, its marker stands alone.
+        if points.is_empty() || (points.len() < 2 && line.label.is_empty()) {
             continue;
         }
         let name = if line.label.is_empty() {
@@ -191,10 +195,17 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, lines: &[Line], thresholds: &[f64]) 
             &line.label
         };
         svg.open(&[("data-series", name), ("data-site", &line.site)]);
-        svg.polyline(&points, line.look.stroke());
+        if points.len() > 1 {
+            svg.polyline(&points, line.look.stroke());
+        }
         let (kind, colour) = line.look.marker();
         if !line.label.is_empty() {
-            for part in [0.15, 0.45, 0.75] {
+            let parts: &[f64] = if points.len() > 1 {
+                &[0.15, 0.45, 0.75]
+            } else {
+                &[0.0]
+            };
+            for &part in parts {
                 if let Some(at) = along(&points, part) {
                     svg.hollow(kind, at, colour);
                 }

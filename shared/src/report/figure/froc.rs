@@ -41,9 +41,12 @@ pub(in crate::report) fn draw(
     let mut svg = Svg::new(LEFT + WIDTH + 24.0, bottom + rows * KEY_ROW + 6.0);
     let scale = Scale::of(ticks);
     frame(&mut svg, &scale, ticks);
+    let mut tag = 0_usize;
     for line in lines {
         let stroke = line.look.stroke();
         let points: Vec<(f64, f64)> = scale.inside(&line.points);
+        let (kind, fill) = line.look.marker();
+        svg.open(&[("data-series", &line.label), ("data-site", &line.label)]);
         if points.len() > 1 {
             svg.polyline(&points, stroke);
         }
@@ -51,16 +54,35 @@ pub(in crate::report) fn draw(
             let (low, high) = (scale.place((*at, *low)), scale.place((*at, *high)));
             svg.line(low, high, Stroke::solid(stroke.colour, 1.2));
         }
-        for point in points.iter().filter(|_| line.marked) {
-            svg.circle(*point, 3.0, stroke.colour, None);
+        // Without points at which the curve is read, a sign here and there tells whose it is.
+        let stride = if line.marked {
+            1
+        } else {
+            points.len().div_ceil(4).max(1)
+        };
+        for point in points.iter().step_by(stride) {
+            match (line.marked, line.label.is_empty()) {
+                (true, true) => svg.circle(*point, 3.0, stroke.colour, None),
+                (true, false) => svg.marker(kind, *point, fill),
+                (false, false) => svg.hollow(kind, *point, fill),
+                (false, true) => {}
+            }
         }
+        if let Some((x, y)) = points.last().filter(|_| !line.label.is_empty()) {
+            tag += 1;
+            svg.tag((x + 7.0, y + 4.0), fill, &tag.to_string());
+        }
+        svg.close();
     }
     let mut y = bottom + 8.0;
-    for line in named {
+    for (index, line) in named.iter().enumerate() {
+        let (kind, fill) = line.look.marker();
         svg.line((LEFT, y), (LEFT + 34.0, y), line.look.stroke());
+        svg.hollow(kind, (LEFT + 17.0, y), fill);
+        svg.tag((LEFT + 42.0, y + 4.0), fill, &(index + 1).to_string());
         let face = LABEL.size(12.0);
         let text = clip(&line.label, 70);
-        svg.text((LEFT + 44.0, y + 4.0), Anchor::Start, face, &text);
+        svg.text((LEFT + 58.0, y + 4.0), Anchor::Start, face, &text);
         y += KEY_ROW;
     }
     svg.finish(id, title, description)

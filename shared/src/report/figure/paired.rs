@@ -18,9 +18,9 @@ const SIDES: [Columns; 2] = [
         text: 412.0,
     },
     Columns {
-        count: 630.0,
-        plot: (642.0, 768.0),
-        text: 778.0,
+        count: 642.0,
+        plot: (654.0, 772.0),
+        text: 782.0,
     },
 ];
 

@@ -6,7 +6,7 @@
 
 use super::super::document::{Block, Row, Section, Table};
 use super::super::number::{self, Shown, Style, level_words, range, real};
-use super::super::view::View;
+use super::super::view::{LISTED, View};
 use super::super::words::{self, plural};
 use super::estimates::{equals, forest, heterogeneity, table_where};
 use super::utility::prespecified;
@@ -144,6 +144,7 @@ fn decisions(view: View<'_>, one: &PooledCrossed) -> Table {
         let head = "External hospitals, stratified".to_owned();
         table.push(row(head, cells, test_cell(test), "pool"));
     }
+    table.cut(LISTED, "counts.csv");
     let overall = match &one.overall_test {
         McNemar::Computed {
             model_right,

@@ -4,7 +4,7 @@
 //! From: analyses over candidates, `statistic::detection` as released.
 //! To: `segmentation`, whose page holds these blocks.
 
-use super::super::document::{Block, Figure, Row, Table};
+use super::super::document::{Block, Figure, Row, Source, Table};
 use super::super::figure::froc::{self, Line};
 use super::super::figure::roc::Look;
 use super::super::number::{self, Shown, Style, real};
@@ -18,7 +18,7 @@ use crate::statistic::metric::Topic;
 use crate::study::{CandidatePlan, EndpointId, Model, SiteRole};
 
 /// Hospitals whose curves are named in a figure.
-const NAMED: usize = 4;
+const NAMED: usize = 3;
 /// Points of the merged curve in its table.
 const POINTS: usize = 40;
 
@@ -108,13 +108,13 @@ fn curves(
         list(&plan.false_positives_per_scan)
     );
     let mut caption = format!(
-        "FROC curves of {} for {label}. Dots: the sensitivity at the stated false positives per \
+        "FROC curves of {} for {label}. Filled markers: the sensitivity at the stated false positives per \
          scan; bold with 95% confidence intervals: random-effects mean over hospitals at each.",
         model.name
     );
     if let Some(pooled) = pooled {
         caption.push_str(&format!(
-            " Dashed: the curve of {} scans merged from {}, at every score of the grid; it treats \
+            " Dash-dotted: the curve of {} scans merged from {}, at every score of the grid; it treats \
              them as one hospital.",
             number::whole(pooled.scans),
             hospitals(pooled)
@@ -137,6 +137,7 @@ fn curves(
         ),
         data,
         narrow: false,
+        source: Source::Counts,
     }
 }
 

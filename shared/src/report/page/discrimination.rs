@@ -4,7 +4,7 @@
 //! From: analyses of the AUC, curves from histograms.
 //! To: `document::Section`.
 
-use super::super::document::{Block, Figure, Row, Section, Table};
+use super::super::document::{Block, Figure, Row, Section, Source, Table};
 use super::super::figure::distribution::{self, BARS, Panel, rebin};
 use super::super::figure::roc::{self, Curve, Look, Square};
 use super::super::number::{self, Shown, Style, range, real};
@@ -14,9 +14,10 @@ use super::estimates::{forest, heterogeneity};
 use super::precision;
 use super::reading;
 use super::robustness;
+use crate::disclosure::policy::Profile;
 use crate::pool::result::{Analysis, AreaBounds, MergedCurve, Metric, PoolOutcome, RocPoint};
 use crate::statistic::confusion::RateMeasure;
-use crate::study::{EndpointId, ModelId, SiteRole};
+use crate::study::{EndpointId, ModelId, SiteRole, SiteSlug};
 
 /// The page.
 pub(super) fn page(view: View<'_>) -> Section {
@@ -251,6 +252,12 @@ pub(super) fn roc_figure(
     let caption = roc_caption(view, (&name, endpoint), split, &lines);
     let points = points_table(view, &title, split, many);
     let own: Vec<&MergedCurve> = external.to_vec();
+    let drawn: Vec<&MergedCurve> = external
+        .iter()
+        .chain(apart)
+        .chain(merged)
+        .copied()
+        .collect();
     Figure {
         label: String::new(),
         reading: reading::areas(view, &own, merged),
@@ -258,6 +265,7 @@ pub(super) fn roc_figure(
         svg: roc::draw(Square::Roc, &id, &title, &description, (&lines, &[])),
         data: points,
         narrow: true,
+        source: histograms(view, &drawn),
     }
 }
 
@@ -550,6 +558,23 @@ pub(super) fn distribution_figure(
         ),
         data,
         narrow: false,
+        source: histograms(view, curves),
+    }
+}
+
+/// Where curves over score histograms come from.
+pub(super) fn histograms(view: View<'_>, curves: &[&MergedCurve]) -> Source {
+    let open = |slug: &SiteSlug| {
+        let mut sites = view.study.sites.iter();
+        let site = sites.find(|site| site.site == *slug);
+        let profile = site.and_then(|site| site.profile.as_deref());
+        profile
+            .and_then(Profile::parse)
+            .is_some_and(Profile::allows_blocks)
+    };
+    let mut all = curves.iter().flat_map(|curve| &curve.sites);
+    Source::Histograms {
+        whole: all.all(open),
     }
 }
 

@@ -4,7 +4,7 @@
 //! To: the pages on discrimination, calibration, operating points, comparators and subgroups.
 
 use super::super::csv::slug;
-use super::super::document::{Figure, Row, Table};
+use super::super::document::{Figure, Row, Source, Table};
 use super::super::figure::forest::{Axis, FULL, Forest, ForestRow};
 use super::super::number::{self, Shown, Style, p_value, range, real};
 use super::super::view::{DRAWN, View};
@@ -92,6 +92,7 @@ pub(super) fn forest_of(
         svg: plot.draw(),
         data,
         narrow: false,
+        source: Source::Estimates,
     }
 }
 

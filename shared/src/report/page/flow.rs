@@ -3,7 +3,7 @@
 //! From: `statistic::flow` as released.
 //! To: `document::Section`.
 
-use super::super::document::{Block, Figure, Row, Section, Table};
+use super::super::document::{Block, Figure, Row, Section, Source, Table};
 use super::super::figure::flow::{Step, draw};
 use super::super::number::{self, Shown, State};
 use super::super::view::{self, View, sum};
@@ -161,6 +161,7 @@ fn figure(view: View<'_>, endpoint: &EndpointId, flows: &Flows<'_>) -> Figure {
         svg: draw(&id, &title, &description, &steps, &outcomes),
         data,
         narrow: false,
+        source: Source::Counts,
     }
 }
 
@@ -227,6 +228,7 @@ fn table(view: View<'_>, endpoint: &EndpointId) -> Table {
         debug_assert!(shown.iter().all(|cell| cell.state != State::Words));
         table.push(Row::new(&site.display_name, shown).class(if external { "" } else { "apart" }));
     }
+    table.cut(view::DRAWN, "counts.csv");
     if view
         .released()
         .iter()

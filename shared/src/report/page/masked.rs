@@ -4,7 +4,7 @@
 //! From: `pool::masked`.
 //! To: `document::Section`.
 
-use super::super::document::{Block, Row, Section, Table};
+use super::super::document::{Block, Row, Section, Source, Table};
 use super::super::number::{self, Shown};
 use super::super::view::View;
 use super::super::words::{self, join};
@@ -44,13 +44,12 @@ fn opened(view: View<'_>, pool: &OpenedPool) -> Vec<Block> {
         let (model, endpoint) = (&curve.model, &curve.endpoint);
         blocks.push(Block::Heading(format!("{} over all", view.model(model))));
         let split: (&[_], &[_], &[_]) = (&[], &[], &[curve]);
-        blocks.push(Block::Figure(roc_figure(view, model, endpoint, split)));
-        blocks.push(Block::Figure(distribution_figure(
-            view,
-            model,
-            endpoint,
-            &[curve],
-        )));
+        let mut roc = roc_figure(view, model, endpoint, split);
+        roc.source = Source::MaskedSum;
+        blocks.push(Block::Figure(roc));
+        let mut predictions = distribution_figure(view, model, endpoint, &[curve]);
+        predictions.source = Source::MaskedSum;
+        blocks.push(Block::Figure(predictions));
         blocks.push(Block::Table(measures(view, pool, model)));
     }
     let counts = counts(view, pool);

@@ -3,7 +3,7 @@
 //! From: analyses of gaps, tests of interaction, adjusted p values.
 //! To: `page::subgroups`.
 
-use super::super::document::{Figure, Row, Table};
+use super::super::document::{Figure, Row, Source, Table};
 use super::super::figure::forest::{FULL, Forest, ForestRow};
 use super::super::number::{self, Shown, level_words, p_value, range, real};
 use super::super::view::View;
@@ -79,6 +79,7 @@ pub(super) fn figure(view: View<'_>, metric: Metric, measure: Measure) -> Option
         reading,
         data: data(view, &title, &axes, metric),
         narrow: false,
+        source: Source::Estimates,
     })
 }
 

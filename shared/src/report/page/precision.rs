@@ -7,7 +7,7 @@ use super::super::document::{Block, Figure, Row, Table};
 use super::super::figure::roc::{self, Curve, Level, Look, Square};
 use super::super::number::{Shown, Style, range, real};
 use super::super::view::{self, View};
-use super::discrimination::{Split, curve_name};
+use super::discrimination::{Split, curve_name, histograms};
 use super::estimates::topic_table;
 use crate::pool::result::{MergedCurve, Metric, PrPoint};
 use crate::statistic::confusion::RateMeasure;
@@ -113,6 +113,7 @@ pub(super) fn figure(
         ),
         data,
         narrow: true,
+        source: histograms(view, &all),
     })
 }
 

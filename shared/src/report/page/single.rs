@@ -5,7 +5,7 @@
 //! To: `page::robustness`.
 
 use super::super::csv::slug;
-use super::super::document::{Figure, Row, Table};
+use super::super::document::{Figure, Row, Source, Table};
 use super::super::figure::forest::{Forest, ForestRow};
 use super::super::figure::influence::{self, Line, Panel};
 use super::super::number::{Shown, Style, level_words, range, real};
@@ -83,6 +83,7 @@ pub(super) fn left_out(view: View<'_>, name: &str, analysis: &Analysis) -> Optio
         svg: plot.draw(),
         data: left_out_data(view, &title, analysis, pooled),
         narrow: false,
+        source: Source::Estimates,
     })
 }
 
@@ -217,6 +218,7 @@ pub(super) fn influence(view: View<'_>, name: &str, analysis: &Analysis) -> Opti
         reading,
         data: influence_data(&title, &panels, &lines),
         narrow: false,
+        source: Source::Estimates,
     })
 }
 

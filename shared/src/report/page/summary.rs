@@ -4,7 +4,7 @@
 //! From: analyses of both rates, `pool::summary_point`, 2x2 tables as released.
 //! To: `page::operating`.
 
-use super::super::document::{Block, Figure, Row, Table};
+use super::super::document::{Block, Figure, Row, Source, Table};
 use super::super::figure::paired::{self, Kind, PairedRow, Side};
 use super::super::figure::summary::{self, Dot, Summary};
 use super::super::number::{self, Shown, Style, level_words, range, real};
@@ -177,6 +177,7 @@ fn region(view: View<'_>, name: &str, point: &SummaryPoint, values: &SummaryValu
         reading,
         data: points(&title, &plot),
         narrow: true,
+        source: Source::Estimates,
     }
 }
 
@@ -300,6 +301,7 @@ pub(super) fn paired(
         reading,
         data: paired_data(&title, &level, &rows),
         narrow: false,
+        source: Source::Estimates,
     }
 }
 
@@ -348,14 +350,21 @@ fn site_row(
     let mut sides = both.iter().zip(right).map(|(analysis, (right, wrong))| {
         let found = of(analysis)?;
         Some(Side {
-            count: format!(
-                "{} / {}",
-                number::short_count(&right),
-                number::short_count(&right.plus(wrong))
-            ),
+            count: if right.number().is_none() && wrong.number().is_none() {
+                "withheld".to_owned()
+            } else {
+                format!(
+                    "{} / {}",
+                    number::short_count(&right),
+                    number::short_count(&right.plus(wrong))
+                )
+            },
             estimate: found.estimate.number(),
             interval: found.low.number().zip(found.high.number()),
-            text: words::site_cell(analysis.key.metric, &found).line(),
+            text: words::site_cell(analysis.key.metric, &found)
+                .line()
+                .replace("at least", "\u{2265}")
+                .replace("at most", "\u{2264}"),
         })
     });
     PairedRow {

@@ -3,7 +3,7 @@
 //! From: analyses of net benefit, sums over external sites.
 //! To: `document::Section`.
 
-use super::super::document::{Block, Figure, Row, Section, Table};
+use super::super::document::{Block, Figure, Row, Section, Source, Table};
 use super::super::figure::decision::{self, Decision, Line, Look};
 use super::super::number::{self, Shown, Style, real};
 use super::super::view::View;
@@ -196,6 +196,7 @@ fn curve(view: View<'_>, endpoint: &EndpointId) -> Option<Figure> {
         reading,
         data,
         narrow: false,
+        source: Source::Estimates,
     })
 }
 
@@ -249,9 +250,9 @@ fn reading(name: &str, own: &[(f64, f64)], all: &[(f64, f64)], avoided: &[(f64, 
     } else {
         format!(
             "The mean net benefit of {name} was above both treating everybody and treating nobody \
-             at {} of {} thresholds ({}).",
+             at {} of {} ({}).",
             better.len(),
-            own.len(),
+            super::super::words::plural(own.len(), "pooled threshold", "pooled thresholds"),
             super::reading::some(at, 6)
         )
     };

@@ -4,7 +4,7 @@
 //! From: `pool::fairness`, `statistic::{flow, lesion}` as released.
 //! To: `page::{fairness, flow, segmentation}`.
 
-use super::super::document::{Figure, Row, Table};
+use super::super::document::{Figure, Row, Source, Table};
 use super::super::figure::shares::{self, Bar, Block, PARTS_MAX};
 use super::super::number::{Shown, Style, real};
 use super::super::view::{self, View, sum};
@@ -121,6 +121,7 @@ pub(super) fn represented(view: View<'_>) -> Option<Figure> {
         data: table(&title, &blocks),
         reading,
         narrow: false,
+        source: Source::Counts,
     })
 }
 
@@ -156,6 +157,20 @@ fn of_axis(view: View<'_>, axis: &AxisRepresentation, label: &str) -> (Vec<Bar>,
     (bars, reading)
 }
 
+/// Shares of the eligible cases: analysed with the event, without it, and not analysed; none where
+/// one of the three counts is hidden.
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "counts of cases stay far below 2^53"
+)]
+fn fate(eligible: Cell<u64>, events: Cell<u64>, others: Cell<u64>) -> Option<Vec<f64>> {
+    let (events, others) = (events.number()?, others.number()?);
+    // Rounding may leave fewer eligible cases than analysed ones.
+    let whole = eligible.number()?.max(events + others);
+    let share = |count: u64| count as f64 / whole as f64;
+    (whole > 0).then(|| vec![share(events), share(others), share(whole - events - others)])
+}
+
 /// What became of the eligible cases of one endpoint.
 pub(super) fn eligible(view: View<'_>, endpoint: &EndpointId) -> Option<Figure> {
     let flows: Vec<(String, &Flow<Disclosed>)> = view
@@ -166,33 +181,29 @@ pub(super) fn eligible(view: View<'_>, endpoint: &EndpointId) -> Option<Figure> 
     if flows.is_empty() {
         return None;
     }
-    let parts = |flow: &Flow<Disclosed>| {
-        [
-            flow.events,
-            flow.non_events,
-            flow.without_reference,
-            flow.without_prediction,
-        ]
-    };
-    let total: Vec<Cell<u64>> = (0..4)
-        .map(|index| sum(flows.iter().map(|(_, flow)| parts(flow)[index])))
-        .collect();
-    let mut bars = vec![bar("External hospitals".to_owned(), shares(&total), false)];
+    let total =
+        |pick: fn(&Flow<Disclosed>) -> Cell<u64>| sum(flows.iter().map(|(_, flow)| pick(flow)));
+    let all = fate(
+        total(|flow| flow.eligible),
+        total(|flow| flow.events),
+        total(|flow| flow.non_events),
+    );
+    let own = |flow: &Flow<Disclosed>| fate(flow.eligible, flow.events, flow.non_events);
+    let mut bars = vec![bar("External hospitals".to_owned(), all, false)];
     if flows.len() <= SITES_MAX {
         for (name, flow) in &flows {
-            bars.push(bar(name.clone(), shares(&parts(flow)), true));
+            bars.push(bar(name.clone(), own(flow), true));
         }
     }
     let [yes, no] = super::segmentation::classes(view);
     let names = [
         format!("analysed, {}", yes.to_lowercase()),
         format!("analysed, {}", no.to_lowercase()),
-        "no reference standard".to_owned(),
-        "no prediction of every model".to_owned(),
+        "not analysed".to_owned(),
     ];
     let label = view.endpoint(endpoint);
     let analysed = flows.iter().filter_map(|(name, flow)| {
-        let found = shares(&parts(flow))?;
+        let found = own(flow)?;
         Some((found.iter().take(2).sum(), name.clone()))
     });
     let reading = Ends::of(analysed).map_or_else(
@@ -218,13 +229,15 @@ pub(super) fn eligible(view: View<'_>, endpoint: &EndpointId) -> Option<Figure> 
     Some(Figure {
         label: String::new(),
         caption: format!(
-            "{title}. Each bar is all eligible cases of a hospital. Levels of the axes are not \
-             released for eligible cases, only for analysed ones."
+            "{title}. Each bar is all eligible cases of a hospital; not analysed are those without a \
+             reference standard or without a prediction of every model. Rounded counts are drawn as \
+             rounded. Levels of the axes are not released for eligible cases, only for analysed ones."
         ),
         svg: shares::draw(&format!("eligible-{endpoint}"), &title, &reading, &blocks),
         data: table(&title, &blocks),
         reading,
         narrow: false,
+        source: Source::Counts,
     })
 }
 
@@ -279,5 +292,6 @@ pub(super) fn sizes(view: View<'_>, model: &ModelId, endpoint: &EndpointId) -> O
         data: table(&title, &blocks),
         reading,
         narrow: false,
+        source: Source::Counts,
     })
 }

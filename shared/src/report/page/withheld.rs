@@ -6,7 +6,7 @@
 
 use super::super::document::{Block, Row, Section, Table};
 use super::super::number::{Shown, range, real, whole};
-use super::super::view::View;
+use super::super::view::{DRAWN, View};
 use super::super::words::{self, join, plural};
 use crate::pool::result::{MissingFromPool, SiteOutcome, SiteResult, Withheld};
 use crate::statistic::Cell;
@@ -97,6 +97,7 @@ fn items(view: View<'_>, unnamed: &[&SiteResult]) -> Table {
             ],
         ));
     }
+    table.cut_groups(DRAWN, "withheld.csv");
     for site in unnamed {
         table.group(&site.display_name);
         table.push(Row::new(

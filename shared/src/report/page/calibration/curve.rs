@@ -4,7 +4,7 @@
 //! From: `pool::calibration`, analyses of slope and joint intercept, merged histograms.
 //! To: the calibration page.
 
-use super::super::super::document::{Figure, Row, Table};
+use super::super::super::document::{Figure, Row, Source, Table};
 use super::super::super::figure::calibration::{Bin, Calibration, draw};
 use super::super::super::figure::distribution::rebin;
 use super::super::super::figure::roc::{Curve, Look};
@@ -46,10 +46,10 @@ pub(super) fn figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId) -> 
     };
     let name = view.model(model);
     let title = format!("Calibration of {name}");
-    let data = if found.is_empty() {
-        lines(view, &title, model, endpoint)
+    let (data, source) = if found.is_empty() {
+        (lines(view, &title, model, endpoint), Source::Estimates)
     } else {
-        data(view, &title, &found)
+        (data(view, &title, &found), Source::Counts)
     };
     Some(Figure {
         label: String::new(),
@@ -70,6 +70,7 @@ pub(super) fn figure(view: View<'_>, model: &ModelId, endpoint: &EndpointId) -> 
         ),
         data,
         narrow: true,
+        source,
     })
 }
 
