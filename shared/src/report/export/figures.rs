@@ -53,6 +53,7 @@ fn every(document: &Document) -> impl Iterator<Item = (&'static str, &Figure)> {
 /// The drawing outside the page: its font, a white ground behind it, and the page's styles where
 /// it uses their classes.
 fn standalone(svg: &str) -> String {
+    let svg = without_steps(svg);
     let styles = if svg.contains(" class=\"") {
         format!("<style><![CDATA[{CSS}]]></style>")
     } else {
@@ -63,4 +64,43 @@ fn standalone(svg: &str) -> String {
         .replacen("<svg ", &format!("<svg font-family=\"{FONT}\" "), 1)
         .replacen("</desc>", &ground, 1);
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{svg}\n")
+}
+
+/// The drawing without the groups that the page shows one at a time on request: a program that
+/// reads no styles would draw them all over the figure.
+fn without_steps(svg: &str) -> String {
+    let mut out = String::with_capacity(svg.len());
+    let mut rest = svg;
+    while let Some((before, group)) = rest.split_once("<g class=\"step\"") {
+        out.push_str(before);
+        let mut depth = 1_u32;
+        rest = group;
+        while depth > 0 {
+            let Some(close) = rest.find("</g>") else {
+                return out;
+            };
+            let opened =
+                rest[..close].matches("<g ").count() + rest[..close].matches("<g>").count();
+            depth += u32::try_from(opened).unwrap_or(u32::MAX - depth);
+            depth -= 1;
+            rest = &rest[close + "</g>".len()..];
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_page_shows_on_request_is_not_drawn() {
+        let svg = "<svg><g data-pool=\"\"><a/></g><g class=\"step\" x=\"\"><g ><b/></g><c/></g><d/></svg>";
+        assert_eq!(
+            without_steps(svg),
+            "<svg><g data-pool=\"\"><a/></g><d/></svg>"
+        );
+        assert_eq!(without_steps("<svg/>"), "<svg/>");
+    }
 }

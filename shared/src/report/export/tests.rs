@@ -57,6 +57,12 @@ fn figures_stand_alone() {
             svg.contains("<style>") || !svg.contains(" class=\""),
             "{name}: a class without its style"
         );
+        assert!(!svg.contains("class=\"step\""), "{name}");
+        assert_eq!(
+            svg.matches("<g").count(),
+            svg.matches("</g>").count(),
+            "{name}"
+        );
         assert_eq!(svg.matches("<svg").count(), 1, "{name}");
         assert!(svg.ends_with("</svg>\n"), "{name}");
     }
