@@ -10,7 +10,6 @@ mod workbook;
 use std::path::{Path, PathBuf};
 
 use shared::fault::{Code, Fault};
-use shared::identity::Digest;
 use shared::report::{self, Report};
 
 use crate::bundle::Files;
@@ -41,20 +40,10 @@ pub fn read(bundle: &Path) -> Result<Report, Fault> {
         bundle.to_owned()
     };
     let bytes = std::fs::read(&path).map_err(|error| invalid(&path, error.to_string()))?;
-    if folder {
-        check_manifest(bundle, &bytes)?;
-    }
-    let report: Report =
-        serde_json::from_slice(&bytes).map_err(|error| invalid(&path, error.to_string()))?;
-    if report.schema != report::SCHEMA {
-        let why = format!(
-            "its schema is {}, this program's {}",
-            report.schema,
-            report::SCHEMA
-        );
-        return Err(invalid(&path, why));
-    }
-    Ok(report)
+    // A bundle without a manifest can say nothing about it.
+    let manifest = std::fs::read(bundle.join("manifest.json")).ok();
+    let manifest = manifest.as_deref().filter(|_| folder);
+    Report::read(&bytes, manifest).map_err(|why| invalid(&path, why))
 }
 
 fn invalid(path: &Path, why: impl Into<String>) -> Fault {
@@ -64,25 +53,6 @@ fn invalid(path: &Path, why: impl Into<String>) -> Fault {
         why,
         "name the folder of a bundle, as report build wrote it",
     )
-}
-
-/// A bundle whose manifest names other bytes was changed after it was built. One without a
-/// manifest can say nothing about it.
-fn check_manifest(bundle: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    let path = bundle.join("manifest.json");
-    let Ok(manifest) = std::fs::read(&path) else {
-        return Ok(());
-    };
-    let manifest: serde_json::Value =
-        serde_json::from_slice(&manifest).map_err(|error| invalid(&path, error.to_string()))?;
-    let named = manifest["files"]["report.json"]["sha256"].as_str();
-    if named == Some(Digest::of(bytes).hex().as_str()) {
-        return Ok(());
-    }
-    Err(invalid(
-        &bundle.join("report.json"),
-        "its bytes are not those that manifest.json names: it was changed after it was built",
-    ))
 }
 
 /// Makes the files of one format.

@@ -82,6 +82,12 @@
     );
     tools.append(label, said);
     main.prepend(tools);
+    // A hospital's own copy begins with its own rows.
+    const own = sites.indexOf(main.dataset.own ?? "");
+    if (own >= 0) {
+      list.value = String(own + 1);
+      mark(sites[own]);
+    }
     main.addEventListener("click", (event) => {
       const hit = event.target.closest("svg [data-site]");
       const at = hit ? sites.indexOf(hit.dataset.site) : -1;

@@ -11,6 +11,7 @@ mod leave;
 mod masked;
 mod noise;
 mod offline;
+mod own;
 mod preview;
 mod refuse;
 mod restart;

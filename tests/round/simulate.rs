@@ -276,7 +276,7 @@ fn eight_hospitals_show_together_what_each_hides() {
     assert!(masked["curves"][0]["points"].as_array().unwrap().len() > 10);
     let html = std::fs::read_to_string(sim.out.join("report.html")).unwrap();
     assert!(html.contains("All hospitals together (masked sums)"));
-    assert_eq!(html.matches("Source: the masked sum").count(), 2);
+    assert_eq!(html.matches("Source: the masked sum").count(), 4);
     assert!(html.contains("Simulated data"));
 }
 

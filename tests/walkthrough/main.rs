@@ -371,6 +371,11 @@ fn finish(walk: &Walk, round: &mut VecDeque<String>, node: &mut VecDeque<String>
     assert!(walk.typed(&next(node, "pause"), 0).contains("paused by"));
     assert!(walk.typed(&next(node, "resume"), 0).contains("resumed by"));
     assert!(walk.typed(&next(node, " leave"), 0).contains("left by"));
+    let copy = walk.typed(&next(node, " report report"), 0);
+    assert!(
+        copy.contains("what this node's ledger says was released"),
+        "{copy}"
+    );
     assert!(walk.typed(&next(node, "status"), 0).contains("connected"));
     assert!(
         walk.typed(&next(node, "ledger list"), 0)

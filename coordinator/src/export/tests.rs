@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 
+use shared::identity::Digest;
 use shared::pool::result::{
     Analysis, AnalysisRole, EstimateKey, Metric, PoolOutcome, PooledStudy, SiteEstimate,
     SiteOutcome,

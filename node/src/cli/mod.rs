@@ -24,6 +24,7 @@ mod ledger;
 mod measure;
 mod output;
 mod peer;
+mod report;
 mod run;
 mod secret;
 mod status;
@@ -111,6 +112,8 @@ enum Verb {
     Ledger(ledger::Ledger),
     /// Compute what would be sent for a study, without any coordinator.
     Measure(measure::Measure),
+    /// Write this hospital's own copy of a pooled report, with its results beside the others'.
+    Report(report::SiteReport),
     /// Read images for this program; not for people.
     #[command(name = "read-images", hide = true)]
     ReadImages,
@@ -164,6 +167,7 @@ pub fn main() -> ExitCode {
         Verb::Data(verb) => verb.run(&cli, &output),
         Verb::Ledger(verb) => verb.run(&cli, &output),
         Verb::Measure(verb) => verb.run(&cli, &output),
+        Verb::Report(verb) => verb.run(&cli, &output),
         Verb::ReadImages => return crate::images::worker::serve(),
         Verb::MakeMasks { folder, seed, form } => made(folder, *seed, *form),
         Verb::Completion { shell } => generate::completion(*shell, &mut Cli::command()),
@@ -191,6 +195,7 @@ impl Verb {
             Self::Data(_) => "data check",
             Self::Ledger(verb) => verb.word(),
             Self::Measure(_) => "measure",
+            Self::Report(_) => "report",
             Self::ReadImages => "read-images",
             Self::MakeMasks { .. } => "make-masks",
             Self::Completion { .. } => "completion",

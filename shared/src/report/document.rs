@@ -12,6 +12,8 @@ pub(super) struct Document {
     pub(super) title: String,
     /// The front page.
     pub(super) front: Front,
+    /// The hospital whose copy this is.
+    pub(super) own: Option<String>,
     /// Names of the hospitals whose results are shown.
     pub(super) sites: Vec<String>,
     /// The numbered sections.

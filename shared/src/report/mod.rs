@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::identity::{CanonicalError, Digest, to_canonical};
 use crate::pool::result::PooledStudy;
 use crate::ro_crate;
+use crate::study::SiteSlug;
 
 mod checklist;
 mod companion;
@@ -64,6 +65,37 @@ pub struct Report {
     pub study: PooledStudy,
 }
 
+impl Report {
+    /// Reads a bundle's `report.json`, and compares it with the bundle's `manifest.json` where there
+    /// is one.
+    ///
+    /// # Errors
+    /// Why it is not the report of a bundle, in words.
+    pub fn read(bytes: &[u8], manifest: Option<&[u8]>) -> Result<Self, String> {
+        if let Some(manifest) = manifest {
+            let manifest: serde_json::Value = serde_json::from_slice(manifest)
+                .map_err(|error| format!("its manifest.json does not read: {error}"))?;
+            let named = manifest["files"]["report.json"]["sha256"].as_str();
+            if named != Some(Digest::of(bytes).hex().as_str()) {
+                return Err(
+                    "its bytes are not those that manifest.json names: it was changed after it \
+                     was built"
+                        .to_owned(),
+                );
+            }
+        }
+        let report: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if report.schema == SCHEMA {
+            Ok(report)
+        } else {
+            Err(format!(
+                "its schema is {}, this program's {SCHEMA}",
+                report.schema
+            ))
+        }
+    }
+}
+
 /// The files of a report by their path inside the bundle.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bundle {
@@ -91,8 +123,27 @@ pub enum ReportFault {
 /// [`ReportFault::Page`] when a template fails, [`ReportFault::Checklist`] when a checklist does not
 /// read.
 pub fn page(study: &PooledStudy, provenance: &Provenance) -> Result<String, ReportFault> {
-    let (document, _) = page::document(view::View { study }, provenance, checklist::read()?);
+    let view = view::View::of(study);
+    let (document, _) = page::document(view, provenance, checklist::read()?);
     Ok(html::render(&document)?)
+}
+
+/// Makes the page of one hospital: the report with its own results beside the others' first;
+/// `None` when it was not invited.
+///
+/// # Errors
+/// As [`page`].
+pub fn site_page(report: &Report, site: &SiteSlug) -> Result<Option<String>, ReportFault> {
+    let study = &report.study;
+    let Some(own) = study.sites.iter().find(|one| one.site == *site) else {
+        return Ok(None);
+    };
+    let view = view::View {
+        own: Some(own),
+        ..view::View::of(study)
+    };
+    let (document, _) = page::document(view, &report.provenance, checklist::read()?);
+    Ok(Some(html::render(&document)?))
 }
 
 /// Makes every file of the report: `report.html`, `report.json`, its schema, the CSV files, the
@@ -103,7 +154,7 @@ pub fn page(study: &PooledStudy, provenance: &Provenance) -> Result<String, Repo
 /// [`ReportFault::Form`] when a number is NaN or infinite, [`ReportFault::Page`] when a template
 /// fails, [`ReportFault::Checklist`] when a checklist does not read.
 pub fn bundle(study: &PooledStudy, provenance: &Provenance) -> Result<Bundle, ReportFault> {
-    let view = view::View { study };
+    let view = view::View::of(study);
     let report = Report {
         schema: SCHEMA.to_owned(),
         provenance: provenance.clone(),

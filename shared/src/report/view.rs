@@ -13,6 +13,8 @@ use crate::study::{AxisId, EndpointId, ModelId, SiteRole, SiteSlug};
 pub(super) struct View<'a> {
     /// The study.
     pub(super) study: &'a PooledStudy,
+    /// The hospital whose copy this is.
+    pub(super) own: Option<&'a SiteResult>,
 }
 
 /// Hospitals that a table beside a figure lists; the files have all.
@@ -21,6 +23,11 @@ pub(super) const LISTED: usize = 12;
 pub(super) const DRAWN: usize = 40;
 
 impl<'a> View<'a> {
+    /// The report of the consortium.
+    pub(super) fn of(study: &'a PooledStudy) -> Self {
+        Self { study, own: None }
+    }
+
     /// The name of a site on the report.
     pub(super) fn site(&self, slug: &SiteSlug) -> String {
         self.study

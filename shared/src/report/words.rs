@@ -565,7 +565,7 @@ mod tests {
     }
 
     fn said(study: &PooledStudy) -> String {
-        answer_paragraphs(View { study }).join(" ")
+        answer_paragraphs(View::of(study)).join(" ")
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::pool::result::PooledStudy;
 use crate::study::StudyProtocol;
 
 fn filled(study: &PooledStudy) -> Vec<Filled> {
-    page::document(View { study }, &Provenance::default(), read().unwrap()).1
+    page::document(View::of(study), &Provenance::default(), read().unwrap()).1
 }
 
 fn row<'a>(lists: &'a [Filled], list: &str, item: &str) -> &'a FilledRow {

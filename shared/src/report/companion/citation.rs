@@ -84,7 +84,7 @@ mod tests {
     fn hostile_titles_stay_one_string() {
         let mut study = heart();
         study.protocol.title = "a\"\nauthors: [x]\\".to_owned();
-        let text = citation(View { study: &study });
+        let text = citation(View::of(&study));
         assert!(
             text.contains("title: \"a\\\"\\nauthors: [x]\\\\\"\n"),
             "{text}"
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn references_are_whole_entries_with_keys_of_their_own() {
         let study = heart();
-        let lists = checklist::fill(checklist::read().unwrap(), View { study: &study }, &[]);
+        let lists = checklist::fill(checklist::read().unwrap(), View::of(&study), &[]);
         let text = references(&lists);
         let mut keys = std::collections::BTreeSet::new();
         for entry in text.split("\n@").map(|entry| entry.trim_start_matches('@')) {

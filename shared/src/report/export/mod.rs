@@ -23,9 +23,7 @@ use super::{Report, ReportFault, checklist, csv, page, view::View};
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 fn document(report: &Report) -> Result<Document, ReportFault> {
-    let view = View {
-        study: &report.study,
-    };
+    let view = View::of(&report.study);
     Ok(page::document(view, &report.provenance, checklist::read()?).0)
 }
 
@@ -56,9 +54,7 @@ pub fn outline(report: &Report) -> Result<Outline, ReportFault> {
 
 /// The bundle's data tables as CSV by name.
 pub fn data(report: &Report) -> Vec<(&'static str, String)> {
-    csv::files(View {
-        study: &report.study,
-    })
+    csv::files(View::of(&report.study))
 }
 
 /// `T01`: a label's letter and number in two digits or more.

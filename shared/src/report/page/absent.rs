@@ -460,7 +460,7 @@ mod tests {
     use crate::pool::result::PooledStudy;
 
     fn states(study: &PooledStudy) -> Vec<(&'static str, State)> {
-        let state = |one: &Check| (one.what, (one.state)(View { study }));
+        let state = |one: &Check| (one.what, (one.state)(View::of(study)));
         CHECKS.iter().map(state).collect()
     }
 

@@ -26,6 +26,7 @@ mod noisy;
 mod one_stage;
 mod operating;
 mod overview;
+mod own;
 mod plain;
 mod precision;
 mod provenance;
@@ -81,7 +82,10 @@ pub(super) fn document(
     provenance: &Provenance,
     lists: Vec<List>,
 ) -> (Document, Vec<Filled>) {
-    let mut sections: Vec<Section> = std::iter::empty()
+    let mut sections: Vec<Section> = view
+        .own
+        .map(|site| own::page(view, site))
+        .into_iter()
         .chain([flow::page(view), sites::page(view)])
         .chain(results(view))
         .chain(noisy::page(view))
@@ -103,6 +107,7 @@ pub(super) fn document(
     let mut document = Document {
         title: view.study.protocol.title.clone(),
         front: front::page(view),
+        own: view.own.map(|site| site.display_name.replace('|', " ")),
         sites: view
             .released()
             .iter()

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn pairs_of_a_hundred_and_no_jargon() {
         let study = heart();
-        let text = paragraphs(View { study: &study }).join(" ");
+        let text = paragraphs(View::of(&study)).join(" ");
         assert!(
             text.contains("about 81 of 100 such pairs (49 to 95 with 95% confidence)"),
             "{text}"
@@ -129,6 +129,6 @@ mod tests {
             assert!(!text.contains(jargon), "{jargon}");
         }
         let study = guarded();
-        assert!(paragraphs(View { study: &study }).is_empty());
+        assert!(paragraphs(View::of(&study)).is_empty());
     }
 }
