@@ -97,7 +97,7 @@ fn place(value: f64, pooled: &Pooled) -> &'static str {
     }
 }
 
-/// Every metric of one model over all cases.
+/// Every metric of one model over all cases that hospitals are pooled by.
 fn table(view: View<'_>, site: &SiteResult, model: &ModelId) -> Option<Table> {
     let level = level_words(view.study.protocol.pooling.level);
     let own = format!("This hospital ({level} CI)");
@@ -111,7 +111,10 @@ fn table(view: View<'_>, site: &SiteResult, model: &ModelId) -> Option<Table> {
         &["Measure", &own, "Patients", &mean, "Prediction interval"],
     );
     let all = view.study.analyses.iter();
-    for analysis in all.filter(|one| one.key.model == *model && one.key.is_whole()) {
+    let compared = all.filter(|one| {
+        one.key.model == *model && one.key.is_whole() && one.pool != PoolOutcome::NotPooled
+    });
+    for analysis in compared {
         let Some(own) = of(analysis, site) else {
             continue;
         };
