@@ -43,7 +43,7 @@ impl Merge {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Masked {
     /// The counts of the rows.
-    Exact,
+    OfRows,
     /// The numbers of the score cut at the protocol's grid.
     Binned,
     /// The numbers of both scores, cut at the grid joined to blocks.
@@ -56,7 +56,7 @@ impl Masked {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Exact => "exact, over all patients",
+            Self::OfRows => "exact, over all patients",
             Self::Binned => "over all patients, of the binned score",
             Self::Joined => "over all patients, of both scores joined to blocks",
             Self::Nothing => "nothing more",
@@ -73,7 +73,7 @@ pub fn masked(kind: StatisticKind) -> Masked {
         | StatisticKind::NetBenefit
         | StatisticKind::Discordance
         | StatisticKind::Contingency
-        | StatisticKind::MaskedSums => Masked::Exact,
+        | StatisticKind::MaskedSums => Masked::OfRows,
         StatisticKind::Auc
         | StatisticKind::ObservedExpected
         | StatisticKind::Calibration
