@@ -217,3 +217,25 @@ fn a_release_that_is_taken_back_is_in_no_pool() {
     );
     federation.node(SITE, &["ledger", "verify"]).expect(0);
 }
+
+/// The node ended between the coordinator's receipt and its own note of it.
+#[test]
+fn a_release_that_arrived_unconfirmed_is_taken_back_too() {
+    let mut federation = consortium(|_| {});
+    federation.start_serve(None);
+    for slug in federation.slugs() {
+        let moment = (slug == SITE).then_some("node.receipt.received");
+        federation.start_node(&slug, moment);
+    }
+    launch(&federation, ROUNDS[0]);
+    let ended = federation.take_node(SITE).wait_end(Duration::from_secs(60));
+    assert!(ended.is_some());
+    take_back(&federation, SITE);
+    federation.start_node(SITE, None);
+    assert_eq!(told(&federation, (SITE, ROUNDS[0])), "withdrawn");
+    let status = ["round", "status", ROUNDS[0]];
+    let view = federation.fedval(&status).expect(0).data();
+    let mut sites = view["sites"].as_array().unwrap().iter();
+    let site = sites.find(|one| one["site"] == SITE).unwrap();
+    assert_eq!(site["outcome"], "withdrew", "{view}");
+}

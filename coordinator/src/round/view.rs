@@ -261,7 +261,7 @@ fn outcome(rows: &Rows<'_>) -> SiteOutcome {
         return SiteOutcome::Released;
     }
     match refusal {
-        Some(Refusal::NotReleased) => SiteOutcome::NotReleased,
+        Some(Refusal::NotReleased | Refusal::Withdrawn) => SiteOutcome::NotReleased,
         Some(_) => SiteOutcome::Refused,
         None => SiteOutcome::NoAnswer,
     }

@@ -324,7 +324,10 @@ async fn send_once(node: &Node, link: &Link) -> Result<(), Ended> {
             .await?
         {
             // Whatever the coordinator makes of it, it has heard.
-            NodeReply::Ack | NodeReply::Refused(_) => {
+            answer @ (NodeReply::Ack | NodeReply::Refused(_)) => {
+                if let (NodeReply::Refused(why), Refusal::Withdrawn) = (answer, refusal) {
+                    tracing::warn!(%job, why = why.as_str(), "a release was not taken back");
+                }
                 waypoint::pass("node.decline.acknowledged");
                 node.store.told(job)?;
                 waypoint::pass("node.decline.told");

@@ -86,12 +86,21 @@ impl Store {
                 ))?
                 .query_map(params![study.as_str()], job_row)?
                 .collect::<rusqlite::Result<_>>()?;
-            for job in &jobs {
-                if job.state == SiteState::Delivered && withdraw {
-                    take_back(sql, job, left)?;
-                } else if job.state.is_terminal() {
-                } else if job.state == SiteState::Sending {
-                    drop_release(sql, job, left)?;
+            for job in jobs
+                .iter()
+                .filter(|job| withdraw && job.state == SiteState::Delivered)
+            {
+                take_back(sql, job, left)?;
+            }
+            for job in jobs.iter().filter(|job| !job.state.is_terminal()) {
+                if job.state == SiteState::Sending {
+                    // It may have arrived although nobody confirmed it.
+                    let refusal = if withdraw {
+                        Refusal::Withdrawn
+                    } else {
+                        Refusal::NotReleased
+                    };
+                    drop_release(sql, job, refusal, left)?;
                 } else {
                     let reason = Some(left.reason.clone());
                     decline(sql, job, left.at, Refusal::NotReleased, &left.by, reason)?;
@@ -170,8 +179,12 @@ fn take_back(sql: &Transaction<'_>, job: &StoredJob, left: &Left) -> Result<(), 
 
 /// Approved bytes that were not confirmed: they are not sent any more. Whether they arrived nobody
 /// knows here, so the patients they speak about stay spoken about.
-fn drop_release(sql: &Transaction<'_>, job: &StoredJob, left: &Left) -> Result<(), WriteFault> {
-    let refusal = Refusal::NotReleased;
+fn drop_release(
+    sql: &Transaction<'_>,
+    job: &StoredJob,
+    refusal: Refusal,
+    left: &Left,
+) -> Result<(), WriteFault> {
     let id = job.digest.to_string();
     sql.execute(
         "UPDATE outbox SET refused = ?2 WHERE job = ?1 AND receipt IS NULL",

@@ -47,6 +47,9 @@ fn form() -> Result<Fixed, FixedFault> {
     )
 }
 
+/// Most cases of a sum: each becomes one in memory, and a hospital may have added any number.
+const MOST: u64 = 1 << 24;
+
 /// Statistics measured on the cases of an opened sum.
 const WHOLE: [StatisticKind; 6] = [
     StatisticKind::Confusion,
@@ -209,7 +212,7 @@ pub enum SumFault {
     #[error("the scores of a bin cannot lie within it")]
     Scores,
     /// It counts more cases than a sum can hold.
-    #[error("the sum counts more than 2^31 cases")]
+    #[error("the sum counts more than 2^24 cases")]
     TooLarge,
 }
 
@@ -251,17 +254,13 @@ impl OpenedSum {
     }
 
     fn check(&self, protocol: &StudyProtocol) -> Result<(), SumFault> {
-        const MOST: u64 = 1 << 31;
         let form = form().map_err(|_| SumFault::Scores)?;
         let slack = form.error_bound() + form.resolution();
         let bins = self.layout.bins();
         for (index, part) in self.layout.parts().iter().enumerate() {
             let own = self.block(index);
             let counts = own.get(..2 * bins).unwrap_or(&[]);
-            let total = counts
-                .iter()
-                .try_fold(0_u64, |sum, count| sum.checked_add(*count));
-            if total.is_none_or(|total| total > MOST) {
+            if total(counts.iter()).is_none_or(|total| total > MOST) {
                 return Err(SumFault::TooLarge);
             }
             for bin in 0..bins {
@@ -282,32 +281,26 @@ impl OpenedSum {
         broken.next().map_or(Ok(()), |_| Err(SumFault::Crossed))
     }
 
-    /// Whether a crossed table has both models' histograms as its margins.
+    /// Whether a crossed table has both models' histograms as its margins. No sum may wrap: a cell
+    /// is then no larger than its margin, whatever a hospital added.
     fn adds_up(&self, index: usize, pair: Pair) -> bool {
-        let size = self.layout.blocks().len();
-        let table = self.crossed(index);
-        let cell = |class: usize, first: usize, second: usize| {
-            let place = (class * size + first) * size + second;
-            table.get(place).copied().unwrap_or(0)
+        let joined = |model| self.joined(pair.endpoint, model);
+        let (Some(models), Some(comparators)) = (joined(pair.model), joined(pair.comparator))
+        else {
+            return false;
         };
-        let sum = |cells: &mut dyn Iterator<Item = u64>| cells.fold(0, u64::wrapping_add);
-        [0, 1].into_iter().all(|class| {
-            let margins = [pair.model, pair.comparator].map(|model| {
-                self.joined(pair.endpoint, model).map(|blocks| {
-                    blocks
-                        .into_iter()
-                        .map(|block| block.counts[class])
-                        .collect()
-                })
-            });
-            let [Some(models), Some(comparators)]: [Option<Vec<u64>>; 2] = margins else {
-                return false;
-            };
-            let rows =
-                (0..size).map(|one| sum(&mut (0..size).map(|other| cell(class, one, other))));
-            let columns =
-                (0..size).map(|one| sum(&mut (0..size).map(|other| cell(class, other, one))));
-            rows.eq(models) && columns.eq(comparators)
+        let size = models.len();
+        let classes = self
+            .crossed(index)
+            .chunks(size.saturating_mul(size))
+            .enumerate();
+        let places = || models.iter().zip(&comparators).enumerate();
+        classes.into_iter().all(|(class, table)| {
+            places().all(|(place, (model, comparator))| {
+                let row = total(table.iter().skip(place * size).take(size));
+                let column = total(table.iter().skip(place).step_by(size));
+                row == Some(model.counts[class]) && column == Some(comparator.counts[class])
+            })
         })
     }
 
@@ -554,6 +547,11 @@ fn cases_of(
     }
 }
 
+/// The sum of counts; `None` when it is no count.
+fn total<'a>(mut counts: impl Iterator<Item = &'a u64>) -> Option<u64> {
+    counts.try_fold(0_u64, |sum, count| sum.checked_add(*count))
+}
+
 /// Lower and upper edge of a bin.
 fn edges_of(protocol: &StudyProtocol, bin: usize) -> (f64, f64) {
     let edges = &protocol.histogram.edges;
@@ -617,6 +615,29 @@ fn measured() -> Vec<StatisticKind> {
 mod tests {
     use super::*;
     use crate::statistic::mode::{Masked, masked};
+    use crate::study::{source, validate};
+
+    /// An empty table, and one whose rows and columns add to nothing modulo 2^64 although each of
+    /// four cells says 2^63.
+    #[test]
+    fn cells_that_wrap_around_are_no_counts() {
+        let text = include_str!("../../../configs/examples/heart/study.toml");
+        let protocol = validate::expand(&source::parse(text).unwrap());
+        let layout = Layout::of(&protocol);
+        assert!(!layout.pairs().is_empty());
+        let mut vector = vec![0; layout.length()];
+        vector[0] = 1;
+        assert!(OpenedSum::read(&protocol, vector.clone(), 1).is_ok());
+        let (from, size) = (layout.histograms(), layout.blocks().len());
+        for cell in [0, 1, size, size + 1] {
+            vector[from + cell] = 1 << 63;
+        }
+        let read = OpenedSum::read(&protocol, vector.clone(), 1);
+        assert_eq!(read.err(), Some(SumFault::Crossed));
+        vector[1] = MOST + 1;
+        let read = OpenedSum::read(&protocol, vector, 1);
+        assert_eq!(read.err(), Some(SumFault::TooLarge));
+    }
 
     #[test]
     fn what_travels_masked_is_what_the_catalogue_says() {
