@@ -6,12 +6,15 @@
 
 use std::collections::BTreeMap;
 
+use shared::disclosure::Policy;
 use shared::disclosure::ReceivedRelease;
-use shared::disclosure::masked::Message;
+use shared::disclosure::masked::{Members, Message, ReviewedSum, review_sum};
 use shared::identity::{Digest, SigningKey};
 use shared::masking::Secret;
 use shared::masking::collector::CollectKeys;
 use shared::masking::step::{Answer, Participant, roster};
+use shared::pool::masked::{MaskedPool, OpenedPool, SumOutcome};
+use shared::pool::study::{Steps, pool_with_steps};
 use shared::statistic::Cases;
 use shared::statistic::masked_sums::{Contribution, OpenedSum};
 use shared::study::StudyProtocol;
@@ -104,4 +107,32 @@ pub fn summed(protocol: &StudyProtocol, sites: &[(&str, Cases)]) -> OpenedSum {
     each!(phase, answers, Opened);
     let opening = phase.open().unwrap();
     OpenedSum::read(protocol, opening.sum, opening.survivors.len()).unwrap()
+}
+
+/// The opened sum of these sites, all of whom stayed to the end, as its review lets it out.
+pub fn reviewed(protocol: &StudyProtocol, sites: &[(&str, Cases)], policy: &Policy) -> ReviewedSum {
+    let slugs: Vec<_> = sites
+        .iter()
+        .map(|(site, _)| site.parse().unwrap())
+        .collect();
+    let members = Members {
+        roster: slugs.clone(),
+        survivors: slugs,
+        transcript: Digest::of(b"steps"),
+    };
+    let sum = summed(protocol, sites);
+    review_sum(policy, protocol, &sum, members).unwrap().0
+}
+
+/// What a report shows of it.
+pub fn pool(protocol: &StudyProtocol, sum: ReviewedSum) -> OpenedPool {
+    let outcome = SumOutcome::Opened(Box::new(sum));
+    let steps = Steps {
+        exchange: None,
+        masked: Some(&outcome),
+    };
+    match pool_with_steps(protocol, path::facts(), Vec::new(), steps).masked {
+        Some(MaskedPool::Opened(pool)) => *pool,
+        other => panic!("{other:?}"),
+    }
 }

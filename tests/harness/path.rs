@@ -82,19 +82,23 @@ pub fn release(
     bytes(protocol, cases, policy, site).map(|bytes| ReceivedRelease::read(&bytes).unwrap())
 }
 
-/// The pool of these releases, each under its header's site.
-pub fn pooled(protocol: &StudyProtocol, releases: &[ReceivedRelease]) -> PooledStudy {
-    let facts = RoundFacts {
+/// Facts of a round that nobody asks about.
+pub fn facts() -> RoundFacts {
+    RoundFacts {
         protocol_digest: Digest::of(b"protocol"),
         locked: true,
         signed: true,
         round: None,
         closed_at: None,
-    };
+    }
+}
+
+/// The pool of these releases, each under its header's site.
+pub fn pooled(protocol: &StudyProtocol, releases: &[ReceivedRelease]) -> PooledStudy {
     let answer = |release: &ReceivedRelease| -> (SiteSlug, SiteAnswer) {
         let bytes = Digest::of(release.header.site.as_str().as_bytes());
         let answer = SiteAnswer::Released(Box::new(release.clone()), bytes);
         (release.header.site.clone(), answer)
     };
-    pool(protocol, facts, releases.iter().map(answer).collect())
+    pool(protocol, facts(), releases.iter().map(answer).collect())
 }

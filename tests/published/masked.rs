@@ -6,13 +6,12 @@
 //! To: `statistic::masked_sums`, `disclosure::masked`.
 
 use harness::heart::{self, SITES};
-use harness::{masked, path};
+use harness::masked::{pool, reviewed};
+use harness::path;
 use serde_json::Value;
 use shared::disclosure::Policy;
-use shared::disclosure::masked::{Members, ReviewedSum, review_sum};
-use shared::identity::Digest;
-use shared::pool::masked::{MaskedPool, OpenedPool, SumOutcome};
-use shared::pool::study::{RoundFacts, Steps, pool_with_steps};
+use shared::disclosure::masked::ReviewedSum;
+use shared::pool::masked::OpenedPool;
 use shared::statistic::discordance::Crossed;
 use shared::statistic::{Cases, Disclosed, Metric, Statistic};
 use shared::study::{ModelId, StudyProtocol};
@@ -27,39 +26,6 @@ fn study(bins: u32) -> (StudyProtocol, Vec<(&'static str, Cases)>) {
     protocol.decision_curve = None;
     let sites = SITES.map(|site| (site, heart::cases(&protocol, site)));
     (protocol, sites.into())
-}
-
-fn reviewed(protocol: &StudyProtocol, sites: &[(&str, Cases)], policy: &Policy) -> ReviewedSum {
-    let slugs: Vec<_> = sites
-        .iter()
-        .map(|(site, _)| site.parse().unwrap())
-        .collect();
-    let members = Members {
-        roster: slugs.clone(),
-        survivors: slugs,
-        transcript: Digest::of(b"steps"),
-    };
-    let sum = masked::summed(protocol, sites);
-    review_sum(policy, protocol, &sum, members).unwrap().0
-}
-
-fn pool(protocol: &StudyProtocol, sum: ReviewedSum) -> OpenedPool {
-    let facts = RoundFacts {
-        protocol_digest: Digest::of(b"protocol"),
-        locked: true,
-        signed: true,
-        round: None,
-        closed_at: None,
-    };
-    let outcome = SumOutcome::Opened(Box::new(sum));
-    let steps = Steps {
-        exchange: None,
-        masked: Some(&outcome),
-    };
-    match pool_with_steps(protocol, facts, Vec::new(), steps).masked {
-        Some(MaskedPool::Opened(pool)) => *pool,
-        other => panic!("{other:?}"),
-    }
 }
 
 fn estimate(pool: &OpenedPool, metric: Metric) -> f64 {

@@ -10,11 +10,7 @@ use std::path::Path;
 
 use coordinator::sim::{SimStudy, screening};
 use harness::{heart, masked, path};
-use shared::disclosure::masked::{Members, review_sum};
 use shared::disclosure::{Policy, ReceivedRelease};
-use shared::identity::Digest;
-use shared::pool::masked::{MaskedPool, SumOutcome};
-use shared::pool::study::{RoundFacts, Steps, pool_with_steps};
 use shared::statistic::stage::Cell;
 use shared::statistic::{Cases, Disclosed, Statistic};
 use shared::study::{StudyProtocol, source, validate};
@@ -82,33 +78,10 @@ fn table() -> String {
     let merged = pooled.merged.iter().any(|curve| curve.site.is_none());
 
     let sites: Vec<(&str, Cases)> = names.iter().map(String::as_str).zip(all).collect();
-    let sum = masked::summed(&protocol, &sites);
-    let slugs: Vec<_> = names.iter().map(|name| name.parse().unwrap()).collect();
-    let members = Members {
-        roster: slugs.clone(),
-        survivors: slugs,
-        transcript: Digest::of(b"steps"),
-    };
     let rules = Policy::over_hospitals(policy.min_cell()).unwrap();
-    let (reviewed, _) = review_sum(&rules, &protocol, &sum, members).unwrap();
+    let reviewed = masked::reviewed(&protocol, &sites, &rules);
     let together = shown(reviewed.statistics.iter());
-    let facts = RoundFacts {
-        protocol_digest: Digest::of(b"protocol"),
-        locked: true,
-        signed: true,
-        round: None,
-        closed_at: None,
-    };
-    let outcome = SumOutcome::Opened(Box::new(reviewed));
-    let steps = Steps {
-        exchange: None,
-        masked: Some(&outcome),
-    };
-    let Some(MaskedPool::Opened(pool)) =
-        pool_with_steps(&protocol, facts, Vec::new(), steps).masked
-    else {
-        panic!("no sum");
-    };
+    let pool = masked::pool(&protocol, reviewed);
     let curve = pool.curves.iter().find(|one| one.model.as_str() == "ai");
     let curve = curve.unwrap();
 

@@ -13,8 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::result::{
-    Analysis, AnalysisRole, EstimateKey, Metric, PoolOutcome, Scale, SiteOutcome, SiteResult,
-    TestResult,
+    Analysis, AnalysisRole, EstimateKey, Metric, Scale, SiteOutcome, SiteResult, TestResult,
 };
 use crate::numeric::Test;
 use crate::numeric::disparity::{
@@ -391,13 +390,7 @@ pub(super) fn family(analyses: &[Analysis]) -> Vec<AdjustedGap> {
             && one.key.metric.entry().topic == Topic::Fairness
     });
     let pooled: Vec<(&EstimateKey, f64)> = declared
-        .filter_map(|one| match &one.pool {
-            PoolOutcome::Pooled(pool) => Some((&one.key, pool.p_value)),
-            PoolOutcome::TooFewSites { .. }
-            | PoolOutcome::ConfoundedWithSite
-            | PoolOutcome::NotPooled
-            | PoolOutcome::Failed => None,
-        })
+        .filter_map(|one| Some((&one.key, one.pool.pooled()?.p_value)))
         .collect();
     let p: Vec<f64> = pooled.iter().map(|one| one.1).collect();
     let Some(adjusted) = adjust(&p) else {

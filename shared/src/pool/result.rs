@@ -324,6 +324,19 @@ pub enum PoolOutcome {
     Failed,
 }
 
+impl PoolOutcome {
+    /// The pool, where there is one.
+    pub fn pooled(&self) -> Option<&Pooled> {
+        match self {
+            Self::Pooled(pooled) => Some(pooled),
+            Self::TooFewSites { .. }
+            | Self::ConfoundedWithSite
+            | Self::NotPooled
+            | Self::Failed => None,
+        }
+    }
+}
+
 /// The model of a pool.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

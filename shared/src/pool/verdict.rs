@@ -3,7 +3,7 @@
 //! From: the primary analysis.
 //! To: `study`.
 
-use super::result::{Analysis, AnalysisRole, Answer, PoolOutcome, Verdict};
+use super::result::{Analysis, AnalysisRole, Answer, Verdict};
 use crate::study::{Estimand, StudyProtocol};
 
 /// Below this many sites no prediction interval is held against a bound (decision C5).
@@ -22,15 +22,10 @@ pub(super) fn of(protocol: &StudyProtocol, analyses: &[Analysis]) -> Verdict {
             .filter(|row| row.excluded.is_none() && row.vi.is_some())
             .count()
     });
-    let interval = primary.and_then(|analysis| match &analysis.pool {
-        PoolOutcome::Pooled(pool) => match acceptance.estimand {
-            Estimand::Mean => Some([pool.low, pool.high]),
-            Estimand::NextSite => pool.prediction.filter(|_| pool.k >= PREDICTION_SITES),
-        },
-        PoolOutcome::TooFewSites { .. }
-        | PoolOutcome::ConfoundedWithSite
-        | PoolOutcome::NotPooled
-        | PoolOutcome::Failed => None,
+    let pool = primary.and_then(|analysis| analysis.pool.pooled());
+    let interval = pool.and_then(|pool| match acceptance.estimand {
+        Estimand::Mean => Some([pool.low, pool.high]),
+        Estimand::NextSite => pool.prediction.filter(|_| pool.k >= PREDICTION_SITES),
     });
     let answer = match interval {
         None => Answer::NotAnswered,

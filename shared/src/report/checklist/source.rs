@@ -51,6 +51,20 @@ struct Entry {
     write: &'static str,
 }
 
+const fn entry(
+    name: &'static str,
+    sections: &'static [&'static str],
+    find: fn(&Subject<'_>) -> Found,
+    write: &'static str,
+) -> Entry {
+    Entry {
+        name,
+        sections,
+        find,
+        write,
+    }
+}
+
 const ALL: [&[Entry]; 4] = [protocol::ALL, result::ALL, site::ALL, elsewhere::ALL];
 
 impl Source {

@@ -197,13 +197,8 @@ fn pooled(
 
 /// Sites withheld from a pool, and the bounds that they leave open.
 fn withheld(analysis: &Analysis) -> [String; 3] {
-    let bounds = match &analysis.pool {
-        PoolOutcome::Pooled(pool) => pool.robustness.withheld.as_ref(),
-        PoolOutcome::TooFewSites { .. }
-        | PoolOutcome::ConfoundedWithSite
-        | PoolOutcome::NotPooled
-        | PoolOutcome::Failed => None,
-    };
+    let pool = analysis.pool.pooled();
+    let bounds = pool.and_then(|pool| pool.robustness.withheld.as_ref());
     bounds.map_or_else(Default::default, |bounds| {
         let sites: Vec<String> = bounds.sites.iter().map(ToString::to_string).collect();
         [

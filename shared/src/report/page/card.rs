@@ -8,7 +8,7 @@ use super::super::document::{Row, Table};
 use super::super::number::{Shown, Style, real};
 use super::super::view::View;
 use super::operating::{Found, class};
-use crate::pool::result::{Metric, PoolOutcome};
+use crate::pool::result::Metric;
 use crate::statistic::Disclosed;
 use crate::statistic::confusion::{Confusion, Rate, RateMeasure};
 use crate::study::Threshold;
@@ -143,16 +143,11 @@ fn means(view: View<'_>, threshold: &Threshold) -> Option<(Share, Share)> {
                 && analysis.key.endpoint == threshold.endpoint
                 && analysis.key.threshold == Some(threshold.value)
         });
-        match &analyses.next()?.pool {
-            PoolOutcome::Pooled(pooled) => Some(Share {
-                value: pooled.estimate,
-                ends: Some((pooled.low, pooled.high)),
-            }),
-            PoolOutcome::TooFewSites { .. }
-            | PoolOutcome::ConfoundedWithSite
-            | PoolOutcome::NotPooled
-            | PoolOutcome::Failed => None,
-        }
+        let pooled = analyses.next()?.pool.pooled()?;
+        Some(Share {
+            value: pooled.estimate,
+            ends: Some((pooled.low, pooled.high)),
+        })
     };
     Some((mean(Metric::Sensitivity)?, mean(Metric::Specificity)?))
 }

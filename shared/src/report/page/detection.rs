@@ -211,13 +211,7 @@ fn by_hospital(view: View<'_>, points: &[&Analysis]) -> Vec<Line> {
 fn mean_line(points: &[&Analysis]) -> Line {
     let pooled = points.iter().filter_map(|one| {
         let at = one.key.false_positives_per_scan?;
-        match &one.pool {
-            PoolOutcome::Pooled(pooled) => Some((at, pooled)),
-            PoolOutcome::TooFewSites { .. }
-            | PoolOutcome::ConfoundedWithSite
-            | PoolOutcome::NotPooled
-            | PoolOutcome::Failed => None,
-        }
+        Some((at, one.pool.pooled()?))
     });
     let pooled: Vec<_> = pooled.collect();
     Line {

@@ -10,7 +10,7 @@ use super::super::figure::roc::{self, Curve, Look, Square};
 use super::super::number::{self, Shown, Style, range, real};
 use super::super::view::{self, LISTED, View};
 use super::super::words::{self, join};
-use super::estimates::{forest, heterogeneity};
+use super::estimates::{forest, heterogeneity, mean_cell};
 use super::precision;
 use super::reading;
 use super::robustness;
@@ -481,17 +481,10 @@ fn within_site(view: View<'_>, curve: &MergedCurve) -> Option<Row> {
     let analysis = view.overall(Metric::Auc).find(|analysis| {
         analysis.key.model == curve.model && analysis.key.endpoint == curve.endpoint
     })?;
-    let cell = match &analysis.pool {
-        PoolOutcome::Pooled(pooled) => words::pooled_cell(Metric::Auc, pooled),
-        PoolOutcome::TooFewSites { .. }
-        | PoolOutcome::ConfoundedWithSite
-        | PoolOutcome::NotPooled
-        | PoolOutcome::Failed => Shown::not_computed(&words::no_pool_reason(&analysis.pool)),
-    };
     Some(Row::new(
         "Random-effects mean (headline)",
         vec![
-            cell,
+            mean_cell(analysis),
             Shown::none(),
             Shown::words("pairs within hospitals, AUCs of raw scores averaged over hospitals"),
         ],

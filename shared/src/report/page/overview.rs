@@ -127,16 +127,6 @@ fn heading(view: View<'_>, model: &ModelId, axis: &AxisId, measure: Measure) -> 
     format!("{label}{mark}: {test}")
 }
 
-fn pool(analysis: &Analysis) -> Option<&Pooled> {
-    match &analysis.pool {
-        PoolOutcome::Pooled(pooled) => Some(pooled),
-        PoolOutcome::TooFewSites { .. }
-        | PoolOutcome::ConfoundedWithSite
-        | PoolOutcome::NotPooled
-        | PoolOutcome::Failed => None,
-    }
-}
-
 /// The p value of a gap, and adjusted for the family of declared gaps.
 fn tested(view: View<'_>, analysis: &Analysis, pooled: &Pooled) -> String {
     let mut family = view.study.family.iter();
@@ -148,7 +138,7 @@ fn tested(view: View<'_>, analysis: &Analysis, pooled: &Pooled) -> String {
 
 fn row(view: View<'_>, level: &str, analysis: &Analysis) -> ForestRow {
     let metric = analysis.key.metric;
-    let Some(pooled) = pool(analysis) else {
+    let Some(pooled) = analysis.pool.pooled() else {
         return ForestRow::Site {
             label: level.to_owned(),
             n: String::new(),
@@ -194,7 +184,7 @@ fn reading(view: View<'_>, parts: &[(String, &Analysis)], metric: Metric) -> Str
     let style = words::style(metric);
     let mut pooled: Vec<(&str, &Analysis, &Pooled)> = parts
         .iter()
-        .filter_map(|(level, analysis)| Some((level.as_str(), *analysis, pool(analysis)?)))
+        .filter_map(|(level, analysis)| Some((level.as_str(), *analysis, analysis.pool.pooled()?)))
         .collect();
     pooled.sort_by(|a, b| b.2.mu.abs().total_cmp(&a.2.mu.abs()));
     let Some((level, analysis, largest)) = pooled.first() else {
@@ -241,7 +231,7 @@ fn data(view: View<'_>, title: &str, axes: &[Axes<'_>], metric: Metric) -> Table
     for axis in axes {
         data.group(axis.heading.clone());
         for (level, analysis) in &axis.levels {
-            let cells = match pool(analysis) {
+            let cells = match analysis.pool.pooled() {
                 Some(pooled) => vec![
                     number::count(&pooled.n),
                     number::count(&pooled.events),

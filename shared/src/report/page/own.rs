@@ -72,19 +72,16 @@ fn sentence(view: View<'_>, analysis: &Analysis, own: &SiteEstimate, name: &str)
         _ => String::new(),
     };
     let shown = format!("{what} was {}{interval} at {name}", real(value, style));
-    match &analysis.pool {
-        PoolOutcome::Pooled(pooled) => format!(
-            "{shown}, and {} ({}) on average over {} external hospitals. {}",
-            real(pooled.estimate, style),
-            range(pooled.low, pooled.high, style),
-            pooled.k,
-            place(value, pooled)
-        ),
-        PoolOutcome::TooFewSites { .. }
-        | PoolOutcome::ConfoundedWithSite
-        | PoolOutcome::NotPooled
-        | PoolOutcome::Failed => format!("{shown}. There is no mean to compare it with."),
-    }
+    let Some(pooled) = analysis.pool.pooled() else {
+        return format!("{shown}. There is no mean to compare it with.");
+    };
+    format!(
+        "{shown}, and {} ({}) on average over {} external hospitals. {}",
+        real(pooled.estimate, style),
+        range(pooled.low, pooled.high, style),
+        pooled.k,
+        place(value, pooled)
+    )
 }
 
 fn place(value: f64, pooled: &Pooled) -> &'static str {
@@ -118,13 +115,9 @@ fn table(view: View<'_>, site: &SiteResult, model: &ModelId) -> Option<Table> {
         let Some(own) = of(analysis, site) else {
             continue;
         };
-        let ahead = match &analysis.pool {
-            PoolOutcome::Pooled(pooled) => words::prediction_cell(analysis.key.metric, pooled),
-            PoolOutcome::TooFewSites { .. }
-            | PoolOutcome::ConfoundedWithSite
-            | PoolOutcome::NotPooled
-            | PoolOutcome::Failed => Shown::none(),
-        };
+        let ahead = analysis.pool.pooled().map_or_else(Shown::none, |pooled| {
+            words::prediction_cell(analysis.key.metric, pooled)
+        });
         table.push(Row::new(
             words::key(view, &analysis.key),
             vec![

@@ -14,7 +14,7 @@ use super::super::words;
 use super::estimates::{axis, scale_label, short};
 use super::reading::{Ends, some};
 use super::robustness::named;
-use crate::pool::result::{Analysis, LeftOutSite, PoolOutcome, Pooled, SiteInfluence};
+use crate::pool::result::{Analysis, LeftOutSite, Pooled, SiteInfluence};
 
 /// Median of chi-squared with one degree of freedom, the customary bound of Cook's distance.
 const COOK: f64 = 0.454_936_423_119_573;
@@ -23,19 +23,9 @@ const RESIDUAL: f64 = 3.0;
 /// Width of the plot of means, which has no column of counts to show.
 const WIDTH: f64 = 820.0;
 
-fn pool(analysis: &Analysis) -> Option<&Pooled> {
-    match &analysis.pool {
-        PoolOutcome::Pooled(pooled) => Some(pooled),
-        PoolOutcome::TooFewSites { .. }
-        | PoolOutcome::ConfoundedWithSite
-        | PoolOutcome::NotPooled
-        | PoolOutcome::Failed => None,
-    }
-}
-
 /// Forest plot of the mean without each hospital.
 pub(super) fn left_out(view: View<'_>, name: &str, analysis: &Analysis) -> Option<Figure> {
-    let pooled = pool(analysis)?;
+    let pooled = analysis.pool.pooled()?;
     let found = &pooled.robustness;
     let metric = analysis.key.metric;
     let style = words::style(metric);
@@ -155,7 +145,7 @@ fn left_out_data(view: View<'_>, title: &str, analysis: &Analysis, pooled: &Pool
 
 /// Diagnostics of influence by hospital.
 pub(super) fn influence(view: View<'_>, name: &str, analysis: &Analysis) -> Option<Figure> {
-    let pooled = pool(analysis)?;
+    let pooled = analysis.pool.pooled()?;
     let found = &pooled.robustness;
     let shown = named(found);
     let chosen: Vec<&SiteInfluence> = found

@@ -13,7 +13,7 @@ use super::super::words;
 use super::operating::Found;
 use super::reading;
 use crate::pool::result::{
-    Analysis, Boundary, PoolOutcome, SiteEstimate, SummaryOutcome, SummaryPoint, SummaryValues,
+    Analysis, Boundary, SiteEstimate, SummaryOutcome, SummaryPoint, SummaryValues,
 };
 use crate::statistic::Disclosed;
 use crate::statistic::confusion::Confusion;
@@ -410,13 +410,7 @@ fn pool_rows(view: View<'_>, threshold: &Threshold, both: [&Analysis; 2]) -> Vec
             ],
         });
     }
-    let pools = both.map(|analysis| match &analysis.pool {
-        PoolOutcome::Pooled(pooled) => Some(pooled),
-        PoolOutcome::TooFewSites { .. }
-        | PoolOutcome::ConfoundedWithSite
-        | PoolOutcome::NotPooled
-        | PoolOutcome::Failed => None,
-    });
+    let pools = both.map(|analysis| analysis.pool.pooled());
     if pools.iter().any(Option::is_some) {
         rows.push(PairedRow {
             label: "Mean, each on its own".to_owned(),

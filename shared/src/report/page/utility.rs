@@ -7,9 +7,8 @@ use super::super::document::{Block, Figure, Row, Section, Source, Table};
 use super::super::figure::decision::{self, Decision, Line, Look};
 use super::super::number::{self, Shown, Style, real};
 use super::super::view::View;
-use super::super::words;
-use super::estimates::table_where;
-use crate::pool::result::{Analysis, Metric, PoolOutcome};
+use super::estimates::{mean_cell, table_where};
+use crate::pool::result::{Analysis, Metric};
 use crate::statistic::metric::Topic;
 use crate::study::EndpointId;
 
@@ -89,12 +88,9 @@ fn pooled(analyses: &[(f64, &Analysis)]) -> Vec<(f64, f64)> {
 
 /// Mean over hospitals with the ends of its interval, at each threshold.
 fn banded(analyses: &[(f64, &Analysis)]) -> Vec<(f64, [f64; 3])> {
-    let point = |(at, one): &(f64, &Analysis)| match &one.pool {
-        PoolOutcome::Pooled(pool) => Some((*at, [pool.estimate, pool.low, pool.high])),
-        PoolOutcome::TooFewSites { .. }
-        | PoolOutcome::ConfoundedWithSite
-        | PoolOutcome::NotPooled
-        | PoolOutcome::Failed => None,
+    let point = |(at, one): &(f64, &Analysis)| {
+        let pool = one.pool.pooled()?;
+        Some((*at, [pool.estimate, pool.low, pool.high]))
     };
     analyses.iter().filter_map(point).collect()
 }
@@ -285,20 +281,10 @@ fn push_data(
             let same = found
                 .iter()
                 .find(|(other, _)| other.to_bits() == at.to_bits());
-            same.map_or_else(Shown::none, |(_, one)| mean(one))
+            same.map_or_else(Shown::none, |(_, one)| mean_cell(one))
         };
-        let cells = vec![mean(one), beside(&all), beside(&avoided)];
+        let cells = vec![mean_cell(one), beside(&all), beside(&avoided)];
         data.push(Row::new(at.to_string(), cells));
-    }
-}
-
-fn mean(one: &Analysis) -> Shown {
-    match &one.pool {
-        PoolOutcome::Pooled(pool) => words::pooled_cell(one.key.metric, pool),
-        PoolOutcome::TooFewSites { .. }
-        | PoolOutcome::ConfoundedWithSite
-        | PoolOutcome::NotPooled
-        | PoolOutcome::Failed => Shown::not_computed(&words::no_pool_reason(&one.pool)),
     }
 }
 

@@ -5,24 +5,10 @@
 
 use super::super::super::number::{Style, real};
 use super::super::super::words;
-use super::{Entry, Found, Subject, is_written, text, together};
+use super::{Entry, Found, Subject, entry, is_written, text, together};
 use crate::study::{
     Design, Estimand, Model, ModelOutput, ModelRun, SamplingDesign, StudyProtocol, Tau2Estimator,
 };
-
-const fn entry(
-    name: &'static str,
-    sections: &'static [&'static str],
-    find: fn(&Subject<'_>) -> Found,
-    write: &'static str,
-) -> Entry {
-    Entry {
-        name,
-        sections,
-        find,
-        write,
-    }
-}
 
 pub(super) const ALL: &[Entry] = &[
     entry(

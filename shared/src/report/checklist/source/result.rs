@@ -6,28 +6,14 @@
 use super::super::super::number::{level_words, range};
 use super::super::super::view::confusions;
 use super::super::super::words;
-use super::{Entry, Found, Subject, together};
-use crate::pool::result::{Analysis, PoolOutcome, Pooled, SiteResult};
+use super::{Entry, Found, Subject, entry, together};
+use crate::pool::result::{Analysis, Pooled, SiteResult};
 use crate::statistic::Statistic;
 use crate::statistic::metric::Topic;
 use crate::study::SiteRole;
 
 /// Sections of the main results, by kind of study.
 const RESULTS: &[&str] = &["discrimination", "segmentation", "detection"];
-
-const fn entry(
-    name: &'static str,
-    sections: &'static [&'static str],
-    find: fn(&Subject<'_>) -> Found,
-    write: &'static str,
-) -> Entry {
-    Entry {
-        name,
-        sections,
-        find,
-        write,
-    }
-}
 
 pub(super) const ALL: &[Entry] = &[
     entry(
@@ -243,13 +229,7 @@ fn sites(subject: &Subject<'_>) -> Found {
 
 fn pool<'a>(subject: &Subject<'a>) -> Option<(&'a Analysis, &'a Pooled)> {
     let analysis = subject.view.primary()?;
-    match &analysis.pool {
-        PoolOutcome::Pooled(pool) => Some((analysis, pool)),
-        PoolOutcome::TooFewSites { .. }
-        | PoolOutcome::ConfoundedWithSite
-        | PoolOutcome::NotPooled
-        | PoolOutcome::Failed => None,
-    }
+    Some((analysis, analysis.pool.pooled()?))
 }
 
 fn primary(subject: &Subject<'_>) -> Found {

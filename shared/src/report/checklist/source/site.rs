@@ -5,22 +5,8 @@
 
 use super::super::super::words;
 use super::result::{has_characteristics, has_flow, has_missing};
-use super::{Entry, Found, Subject};
+use super::{Entry, Found, Subject, entry};
 use crate::pool::result::SiteResult;
-
-const fn entry(
-    name: &'static str,
-    sections: &'static [&'static str],
-    find: fn(&Subject<'_>) -> Found,
-    write: &'static str,
-) -> Entry {
-    Entry {
-        name,
-        sections,
-        find,
-        write,
-    }
-}
 
 pub(super) const ALL: &[Entry] = &[
     entry(
